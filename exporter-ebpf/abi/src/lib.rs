@@ -1,0 +1,2 @@
+//! Records and constants that both sides of the kernel boundary share.
+#![no_std]

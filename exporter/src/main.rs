@@ -1,0 +1,3 @@
+//! Command line → configuration → build → serve → drain.
+
+fn main() {}

@@ -1,0 +1,78 @@
+//! The table of all signals: one row, one file, one name used everywhere.
+//!
+//! A signal declares its families and turns the rows of a scrape into samples. It does no I/O: `kernel` and
+//! `host` have read everything before it is called. Flags, `collect[]`, `docs/metrics.md` and the completeness
+//! test derive from [`ALL`].
+
+use crate::exposition::{Encoder, Family, Series};
+use crate::host::HostStats;
+
+/// Where a signal's numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Programs in the kernel.
+    Kernel,
+    /// Files of the cgroup, v1 or v2.
+    Cgroup,
+    /// Files under `/proc` of the container's processes.
+    Process,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Signal {
+    /// The name: module, flag (`--collector.NAME`), `collect[]` value, test.
+    pub name: &'static str,
+    /// One line for `--help` and the docs.
+    pub summary: &'static str,
+    /// Where its numbers come from.
+    pub source: Source,
+    /// What it serves.
+    pub families: &'static [Family],
+    /// Writes its families for all rows, family by family in the order of `families`.
+    pub encode: fn(&mut Encoder<'_>, &[Row<'_>]),
+}
+
+/// All signals, in the order they are served.
+pub static ALL: &[&Signal] = &[];
+
+/// One container, cgroup or tombstone in a scrape.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// The six base labels, rendered.
+    pub labels: &'a str,
+    /// What the programs in the kernel counted for it.
+    pub kernel: Option<KernelRow<'a>>,
+    /// What its cgroup files and processes say.
+    pub host: Option<&'a HostStats>,
+}
+
+/// What the programs in the kernel counted for a row.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelRow<'a> {
+    /// Unix time in seconds at which these counters were zero.
+    pub created: f64,
+    /// The cells of all signals, summed over shards, slots and what was retired.
+    pub cells: &'a [u64],
+    /// The counters that have a second key, sorted by key.
+    pub keyed: &'a [Keyed],
+}
+
+/// A counter with a second key, summed likewise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Keyed {
+    /// Which signal's map it is from: its place in the table of keyed maps.
+    pub map: u32,
+    /// The key beside the slot; the signal knows its meaning.
+    pub key: [u32; 2],
+    /// The count.
+    pub count: u64,
+}
+
+impl<'a> Row<'a> {
+    /// The identity of this row's host series, whose counters began with the cgroup.
+    pub fn host_series(&self) -> Option<(Series<'a>, &'a HostStats)> {
+        let stats = self.host?;
+        Some((Series { labels: self.labels, created: stats.created }, stats))
+    }
+}
