@@ -6,4 +6,5 @@
 pub mod exposition;
 pub mod host;
 pub mod kernel;
+pub mod names;
 pub mod signals;
