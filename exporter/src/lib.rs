@@ -6,5 +6,6 @@
 pub mod exposition;
 pub mod host;
 pub mod kernel;
+pub mod ledger;
 pub mod names;
 pub mod signals;
