@@ -3,9 +3,12 @@
 //! Data flows one way: `kernel` and `host` read, `identity` says whose it is, `signals` turn it into families,
 //! `exposition` encodes, `http` serves. A module names the next one's types, never the other way round.
 
+pub mod config;
 pub mod exposition;
 pub mod host;
 pub mod kernel;
 pub mod ledger;
 pub mod names;
+pub mod http;
 pub mod signals;
+pub mod telemetry;
