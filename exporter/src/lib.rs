@@ -5,4 +5,5 @@
 
 pub mod exposition;
 pub mod host;
+pub mod identity;
 pub mod signals;
