@@ -10,5 +10,6 @@ pub mod kernel;
 pub mod ledger;
 pub mod names;
 pub mod http;
+pub mod identity;
 pub mod signals;
 pub mod telemetry;
