@@ -4,6 +4,18 @@
 //! `host` have read everything before it is called. Flags, `collect[]`, `docs/metrics.md` and the completeness
 //! test derive from [`ALL`].
 
+mod cpu;
+mod descriptors;
+mod diskio;
+mod life;
+mod machine;
+mod memory;
+mod network;
+mod per_row;
+mod pids;
+mod pressure;
+mod spec;
+
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::HostStats;
 
@@ -34,7 +46,18 @@ pub struct Signal {
 }
 
 /// All signals, in the order they are served.
-pub static ALL: &[&Signal] = &[];
+pub static ALL: &[&Signal] = &[
+    &cpu::SIGNAL,
+    &memory::SIGNAL,
+    &spec::SIGNAL,
+    &diskio::SIGNAL,
+    &network::SIGNAL,
+    &pids::SIGNAL,
+    &descriptors::SIGNAL,
+    &pressure::SIGNAL,
+    &life::SIGNAL,
+    &machine::SIGNAL,
+];
 
 /// One container, cgroup or tombstone in a scrape.
 #[derive(Clone, Copy, Debug)]
