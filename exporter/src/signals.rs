@@ -4,17 +4,17 @@
 //! `host` have read everything before it is called. Flags, `collect[]`, `docs/metrics.md` and the completeness
 //! test derive from [`ALL`].
 
-mod cpu;
-mod descriptors;
-mod diskio;
-mod life;
-mod machine;
-mod memory;
-mod network;
+pub mod cpu;
+pub mod descriptors;
+pub mod diskio;
+pub mod life;
+pub mod machine;
+pub mod memory;
+pub mod network;
 mod per_row;
-mod pids;
-mod pressure;
-mod spec;
+pub mod pids;
+pub mod pressure;
+pub mod spec;
 
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::HostStats;

@@ -49,6 +49,10 @@ impl Fixture {
         std::fs::write(path, text).expect("written");
     }
 
+    pub(crate) fn link(&self, relative: &str, target: &str) {
+        std::os::unix::fs::symlink(target, self.path(relative)).expect("linked");
+    }
+
     pub(crate) fn paths(&self) -> HostPaths {
         HostPaths { procfs: self.path("proc"), sysfs: self.path("sys"), rootfs: self.root.clone() }
     }

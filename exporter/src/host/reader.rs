@@ -82,6 +82,7 @@ pub struct HostReader {
     interfaces: HashMap<Box<[u8]>, Arc<str>>,
     host: network::Host,
     machine: Machine,
+    machine_read: Instant,
     ticks: u64,
     /// The kernel tells how many descriptors a process has by the size of its directory (6.2).
     counts_descriptors: bool,
@@ -202,6 +203,7 @@ impl HostReader {
             devices: Devices::new(&paths.sysfs),
             interfaces: HashMap::new(),
             machine: read_machine(paths),
+            machine_read: Instant::now(),
             ticks: clock_ticks_per_second(),
             descriptors_left: options.max_descriptors_scrape,
             pids: Vec::new(),
@@ -214,12 +216,14 @@ impl HostReader {
         })
     }
 
-    /// Starts a scrape: takes the time, renews what is bounded a scrape, looks at the machine again.
+    /// Starts a scrape: takes the time, renews what is bounded a scrape.
     pub fn begin_scrape(&mut self) {
         self.now = Instant::now();
         self.unix = unix_now();
         self.descriptors_left = self.options.max_descriptors_scrape;
-        self.machine = read_machine(&self.paths);
+        if self.now.duration_since(self.machine_read) >= self.options.refresh {
+            (self.machine, self.machine_read) = (read_machine(&self.paths), self.now);
+        }
         if self.host.netns.is_none() {
             self.host = network::Host::find(&self.source);
         }
@@ -260,7 +264,7 @@ impl HostReader {
         (self.options.budget.kept(), self.options.budget.max())
     }
 
-    /// The machine, as of the last [`Self::begin_scrape`].
+    /// The machine; its memory and CPUs may change, and are read anew after [`ReaderOptions::refresh`].
     pub fn machine(&self) -> Machine {
         self.machine
     }

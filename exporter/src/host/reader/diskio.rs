@@ -44,28 +44,27 @@ impl HostReader {
     }
 
     fn blkio(&mut self, files: &mut CgroupFiles, pass: Pass, counts: &mut Vec<DeviceCounts>) {
-        // The bfq files are only asked now and then while nobody has counted anything.
-        let pairs = match files.memo.io {
-            Some(known) => &PAIRS[known..=known],
-            None if pass.full => &PAIRS[..],
-            None => &PAIRS[..2],
-        };
-        for (at, &(bytes, requests)) in pairs.iter().enumerate() {
-            self.add(files, bytes, pass, counts, |device, write| {
+        let known = files.memo.io.map_or(0..PAIRS.len(), |at| at..at + 1);
+        for at in known {
+            let (bytes, requests) = PAIRS[at];
+            let there = self.add(files, bytes, pass, counts, |device, write| {
                 if write { &mut device.write_bytes } else { &mut device.read_bytes }
             });
-            if counts.is_empty() {
-                continue;
+            if !counts.is_empty() {
+                self.add(files, requests, pass, counts, |device, write| {
+                    if write { &mut device.writes } else { &mut device.reads }
+                });
+                files.memo.io = Some(at);
+                return;
             }
-            self.add(files, requests, pass, counts, |device, write| {
-                if write { &mut device.writes } else { &mut device.reads }
-            });
-            files.memo.io = files.memo.io.or(Some(at));
-            return;
+            // Nobody counted anything yet: the others are only asked now and then.
+            if there && !pass.full {
+                return;
+            }
         }
-        files.memo.io = None;
     }
 
+    /// Reads one `blkio` file into the counts; false if there is none.
     fn add(
         &mut self,
         files: &mut CgroupFiles,
@@ -73,8 +72,8 @@ impl HostReader {
         pass: Pass,
         counts: &mut Vec<DeviceCounts>,
         field: impl Fn(&mut DeviceCounts, bool) -> &mut Option<u64>,
-    ) {
-        let Some(bytes) = self.source.read(files, file, pass.full, Collector::Diskio) else { return };
+    ) -> bool {
+        let Some(bytes) = self.source.read(files, file, pass.full, Collector::Diskio) else { return false };
         let mut beyond = 0;
         parse_blkio(bytes, |device, write, count| {
             let at = counts.iter().position(|known| known.device == device).or_else(|| {
@@ -90,5 +89,6 @@ impl HostReader {
             }
         });
         self.source.tally.exceed(Collector::Diskio, beyond);
+        true
     }
 }
