@@ -89,6 +89,8 @@ struct State {
     settling: VecDeque<Dying>,
     counted: Vec<Counted>,
     scratch: Scratch,
+    /// Unix time at which counting began.
+    started: f64,
 }
 
 /// What is known of an owner beside its counts.
@@ -133,7 +135,7 @@ impl Engine {
             Settings { slots: options.slots, memory_limit: options.memory_limit, signals: kernel_signals };
         let plan = Plan::new(&facts, &settings)?;
         let (mut kernel, refused) = load(plan.clone(), &paths.sysfs);
-        let hierarchies = Hierarchies::discover(paths);
+        let hierarchies = hierarchies(paths);
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
         let mut state = State::new(&options);
         state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
@@ -158,7 +160,8 @@ impl Engine {
                     drop(engine.turn());
                     drop(engine);
                     // An error is a signal's interruption: look again.
-                    let timeout = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: wait.subsec_nanos().into() };
+                    let timeout =
+                        Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: wait.subsec_nanos().into() };
                     let _ = poll(&mut [PollFd::new(&events, PollFlags::IN)], Some(&timeout));
                 }
             };
@@ -173,7 +176,7 @@ impl Engine {
         state.drain_events(&self.options, &self.worker);
         state.take_findings(&self.worker);
         state.release_due(Instant::now());
-        if !self.follows_events() || self.own.events_were_lost(state.kernel.as_ref()) {
+        if self.own.events_were_lost(state.kernel.as_ref()) {
             state.reconcile(&self.hierarchies, &self.options, &self.worker);
         }
         state
@@ -210,6 +213,7 @@ impl State {
             settling: VecDeque::new(),
             counted: Vec::new(),
             scratch: Scratch::default(),
+            started: unix_now(),
         }
     }
 }
@@ -223,7 +227,7 @@ impl Known {
 
 /// The signals of a source that the command line leaves on.
 fn enabled(options: &Options, source: Source) -> impl Iterator<Item = &'static Signal> {
-    let on = |signal: &&Signal| signal.source == source && options.signals.contains(&signal.name);
+    let on = move |signal: &&Signal| signal.source == source && options.signals.contains(&signal.name);
     signals::ALL.iter().copied().filter(on)
 }
 
@@ -254,6 +258,13 @@ fn report(programs: &[ProgramStatus]) {
             }
         }
     }
+}
+
+fn hierarchies(paths: &HostPaths) -> Hierarchies {
+    Hierarchies::detect(paths).unwrap_or_else(|error| {
+        tracing::warn!(%error, "no cgroup hierarchy known");
+        Hierarchies::default()
+    })
 }
 
 fn reader(hierarchies: &Hierarchies, paths: &HostPaths) -> Option<HostReader> {

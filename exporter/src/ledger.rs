@@ -10,6 +10,7 @@ mod scrapers;
 use std::collections::{BTreeMap, HashMap};
 
 pub use retired::Retired;
+pub(crate) use retired::sum_keyed;
 pub use scrapers::{Scrapers, Visit};
 
 use crate::kernel::UNATTRIBUTED;
@@ -156,6 +157,16 @@ impl Ledger {
     /// The ids of all cgroups.
     pub fn cgroup_ids(&self) -> impl Iterator<Item = u64> {
         self.members.keys().copied()
+    }
+
+    /// Slots in use.
+    pub fn slots_used(&self) -> usize {
+        self.members.values().filter(|member| member.slot != UNATTRIBUTED).count()
+    }
+
+    /// Whether a cgroup has no slot.
+    pub fn has_slotless(&self) -> bool {
+        self.members.values().any(|member| member.slot == UNATTRIBUTED)
     }
 
     /// Owners that live, and tombstones.

@@ -4,12 +4,13 @@
 //! `exposition` encodes, `http` serves. A module names the next one's types, never the other way round.
 
 pub mod config;
+pub mod engine;
 pub mod exposition;
 pub mod host;
+pub mod http;
+pub mod identity;
 pub mod kernel;
 pub mod ledger;
 pub mod names;
-pub mod http;
-pub mod identity;
 pub mod signals;
 pub mod telemetry;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use plimsoll::config::{Collector, Config, one_line};
-use plimsoll::exposition::{Encoder, encode_own};
-use plimsoll::http::{
-    CollectorName, CollectorStatus, Limits, Readiness, ScrapeError, ScrapeRequest, Server, Settings, Source,
-    View,
-};
+use plimsoll::engine::{Engine, Options};
+use plimsoll::host::{HostPaths, raise_nofile_limit};
+use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
+use plimsoll::ledger::Keep;
 use plimsoll::signals;
 use plimsoll::telemetry::{REVISION, Telemetry, VERSION, log};
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,7 +55,8 @@ fn run(config: &Config, collectors: &[Collector]) -> anyhow::Result<()> {
         .max_blocking_threads(settings.blocking_threads())
         .build()
         .context("cannot start the runtime")?;
-    let source = Arc::new(Own { telemetry: telemetry.clone() });
+    raise_nofile_limit();
+    let source = Engine::start(options(config), telemetry.clone()).context("cannot start")?;
     let served = runtime.block_on(serve(&settings, source, &telemetry));
     // A scrape that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
@@ -100,26 +100,24 @@ fn settings(config: &Config, collectors: &[Collector]) -> Settings {
     }
 }
 
-/// Serves what Plimsoll says of itself.
-struct Own {
-    telemetry: Telemetry,
-}
-
-impl Source for Own {
-    fn scrape(&self, request: &ScrapeRequest, out: &mut Vec<u8>) -> Result<(), ScrapeError> {
-        let mut encoder = Encoder::new(out, request.format);
-        if request.view == View::All {
-            encode_own(&mut encoder, &self.telemetry.gather());
-        }
-        encoder.finish();
-        Ok(())
-    }
-
-    fn ready(&self) -> Readiness {
-        Readiness::Ready
-    }
-
-    fn collectors(&self) -> Vec<CollectorStatus> {
-        Vec::new()
+fn options(config: &Config) -> Options {
+    let host = &config.host;
+    Options {
+        paths: HostPaths {
+            procfs: host.procfs.clone(),
+            sysfs: host.sysfs.clone(),
+            rootfs: host.rootfs.clone(),
+        },
+        signals: config.collectors.clone(),
+        slots: config.kernel.slots,
+        memory_limit: config.kernel.memory_limit,
+        max_depth: host.cgroup_max_depth as usize,
+        keep: Keep {
+            scrapes: config.tombstone.scrapes as usize,
+            min_age: config.tombstone.min_age.as_secs_f64(),
+            max: config.tombstone.max as usize,
+        },
+        zero_first: config.web.zero_first,
+        created: config.web.openmetrics_created,
     }
 }

@@ -170,7 +170,8 @@ impl State {
         let mut recycled = Vec::new();
         for dying in settled {
             row.fill(0);
-            let counted = if dying.slot == UNATTRIBUTED { &[][..] } else { of_slot(&self.counted, dying.slot) };
+            let counted =
+                if dying.slot == UNATTRIBUTED { &[][..] } else { of_slot(&self.counted, dying.slot) };
             if let Some(kernel) = self.kernel.as_ref().filter(|_| dying.slot != UNATTRIBUTED) {
                 kernel.add_cells(dying.slot, &mut row);
             }

@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
-use super::worker::Reading;
-use super::{Engine, State, enabled, unix_now};
-use crate::exposition::{Encoder, Family, Format, encode_own, render_labels};
+use super::{Engine, State, unix_now};
+use crate::exposition::{Births, Encoder, Family, encode_own};
 use crate::host::{HostStats, Wanted};
 use crate::http::{
     CollectorState, CollectorStatus, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource, View,
 };
 use crate::kernel::UNATTRIBUTED;
 use crate::kernel::layout::WORDS;
-use crate::ledger::Owner;
-use crate::signals::{self, Keyed, KernelRow, Row, Signal, Source};
+use crate::ledger::{Owner, sum_keyed};
+use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
@@ -30,6 +29,8 @@ struct Prepared {
     path: String,
     created: f64,
     keyed: std::ops::Range<usize>,
+    /// Something was counted: a cgroup no task ever was in has no kernel families, rather than many zeros.
+    counted: bool,
 }
 
 /// The part of the time allowed that the host may take; the rest is for encoding and sending.
@@ -40,7 +41,7 @@ impl HttpSource for Engine {
         let wanted = |signal: &Signal| {
             self.options.signals.contains(&signal.name) && request.filter.admits(signal.name)
         };
-        self.turn().look_again(&self.worker);
+        self.before_scrape();
         let host = signals::ALL.iter().any(|signal| wanted(signal) && signal.source != Source::Kernel);
         let reading = if host {
             let names = Wanted::by_name(|name| signals::ALL.iter().any(|s| s.name == name && wanted(s)));
@@ -53,7 +54,7 @@ impl HttpSource for Engine {
         let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
         let visit = state.scrapers.visit(&key, unix_now());
         let kernel_took = state.prepare();
-        self.own.update(&state, self.options.slots, reading.as_ref(), kernel_took);
+        self.own.update(&state, reading.as_ref(), kernel_took);
         let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
@@ -82,10 +83,8 @@ impl HttpSource for Engine {
         if request.is_abandoned() {
             state.scrapers.forget(&key);
         }
-        let keep = self.options.keep;
-        let scrapers = std::mem::replace(&mut state.scrapers, crate::ledger::Scrapers::new(1));
-        let evicted = state.ledger.expire(keep, unix_now(), |scrape| scrapers.all_saw(scrape));
-        state.scrapers = scrapers;
+        let State { ledger, scrapers, .. } = &mut *state;
+        let evicted = ledger.expire(self.options.keep, unix_now(), |scrape| scrapers.all_saw(scrape));
         self.own.evicted(evicted);
         state.forget_expired();
         Ok(())
@@ -110,6 +109,17 @@ impl HttpSource for Engine {
             CollectorStatus { name: signal.name.to_owned(), summary: signal.summary.to_owned(), state }
         };
         signals::ALL.iter().map(status).collect()
+    }
+}
+
+impl Engine {
+    /// Catches up with the host: names still missing, cgroups that found no slot, hosts without events.
+    fn before_scrape(&self) {
+        let mut state = self.turn();
+        if !self.follows_events() || state.ledger.has_slotless() {
+            state.reconcile(&self.hierarchies, &self.options, &self.worker);
+        }
+        state.look_again(&self.worker);
     }
 }
 
@@ -145,24 +155,34 @@ impl State {
                 }
                 scratch.keyed.extend(of_slot(&self.counted, slot).iter().map(keyed));
             }
-            if own.is_some() && row.iter().all(|word| *word == 0) {
+            let counted = row.iter().any(|word| *word > 0);
+            if own.is_some() && !counted {
                 scratch.cells.truncate(first);
                 continue;
             }
-            let mut mine = scratch.keyed.split_off(first_keyed);
-            crate::ledger::sum_keyed(&mut mine);
-            scratch.keyed.append(&mut mine);
+            if owner.members.len() > 1 || !owner.retired.keyed().is_empty() {
+                let mut mine = scratch.keyed.split_off(first_keyed);
+                sum_keyed(&mut mine);
+                scratch.keyed.append(&mut mine);
+            }
             let keyed = first_keyed..scratch.keyed.len();
-            scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed });
+            scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed, counted });
         }
         start.elapsed()
+    }
+
+    /// Forgets what is beside the ledger of owners that are no more.
+    fn forget_expired(&mut self) {
+        let ledger = &self.ledger;
+        self.known.retain(|path, _| ledger.owner(path).is_some());
+        self.claimed.retain(|path| ledger.owner(path).is_some());
     }
 
     /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
     fn rows<'a>(
         &'a mut self,
         stats: Option<&'a HashMap<String, HostStats>>,
-    ) -> (Vec<Row<'a>>, &'a mut crate::exposition::Births) {
+    ) -> (Vec<Row<'a>>, &'a mut Births) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
         let row = |(at, prepared): (usize, &'a Prepared)| {
             let path = prepared.path.as_str();
@@ -175,7 +195,7 @@ impl State {
             };
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
-                kernel: has_kernel.then_some(kernel),
+                kernel: (has_kernel && prepared.counted).then_some(kernel),
                 host: live.or_else(|| who?.last.as_deref()),
             }
         };
@@ -185,8 +205,7 @@ impl State {
 
 /// What has no slot is shown under this in place of a path.
 const UNATTRIBUTED_PATH: &str = "unattributed";
-const UNATTRIBUTED_LABELS: &str =
-    r#"container="",id="unattributed",image="",name="",namespace="",pod="""#;
+const UNATTRIBUTED_LABELS: &str = r#"container="",id="unattributed",image="",name="",namespace="",pod="""#;
 
 /// The families of `/metrics/cadvisor`.
 fn is_cadvisors(family: &Family) -> bool {

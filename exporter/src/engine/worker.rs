@@ -66,8 +66,13 @@ impl Worker {
         let (jobs, inbox) = channel();
         let findings = Arc::new(Mutex::new(Vec::new()));
         let stuck = Arc::new(AtomicBool::new(false));
-        let host =
-            Host { reader, state, cgroups: BTreeMap::new(), findings: findings.clone(), stuck: stuck.clone() };
+        let host = Host {
+            reader,
+            state,
+            cgroups: BTreeMap::new(),
+            findings: findings.clone(),
+            stuck: stuck.clone(),
+        };
         std::thread::Builder::new().name("host".to_owned()).spawn(move || host.run(&inbox))?;
         Ok(Self { jobs, findings, stuck })
     }

@@ -63,7 +63,16 @@ pub struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
     pub fn new(out: &'a mut Vec<u8>, format: Format) -> Self {
-        Self { out, format, created: true, zero_first: None, only: None, family: None, headed: false, samples: 0 }
+        Self {
+            out,
+            format,
+            created: true,
+            zero_first: None,
+            only: None,
+            family: None,
+            headed: false,
+            samples: 0,
+        }
     }
 
     /// Whether OpenMetrics carries `_created` (it does unless told otherwise).

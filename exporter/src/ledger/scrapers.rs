@@ -58,6 +58,13 @@ impl Scrapers {
         Visit { scrape, previous }
     }
 
+    /// `key`'s last scrape did not reach it.
+    pub fn forget(&mut self, key: &str) {
+        if let Some(scraper) = self.known.get_mut(key) {
+            scraper.scrapes.pop_back();
+        }
+    }
+
     /// The number of the last scrape.
     pub fn last(&self) -> u64 {
         self.scrape
