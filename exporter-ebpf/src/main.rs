@@ -1,2 +1,31 @@
+//! The programs that run in the kernel: one module a signal, and helpers for slots, cells and losses.
+//!
+//! A program reads what its tracepoint gives, finds the slot of the cgroup concerned, and adds to that slot's
+//! cell. Nothing here waits, allocates or calls user space; only the life of cgroups leaves through the ring
+//! buffer. Each program loads by itself: what one kernel refuses costs that one signal.
 #![no_std]
 #![no_main]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+mod cells;
+mod cgroups;
+mod keyed;
+mod losses;
+mod oom;
+mod process;
+mod sched;
+mod slots;
+mod syscalls;
+mod task;
+
+#[cfg(target_arch = "bpf")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // Nothing here panics: the verifier would refuse the jump.
+    loop {}
+}
+
+/// The licence the kernel asks for before it gives GPL-only helpers to a program.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -5,4 +5,6 @@
 
 pub mod exposition;
 pub mod host;
+pub mod kernel;
+pub mod names;
 pub mod signals;

@@ -4,6 +4,11 @@
 //! `host` have read everything before it is called. Flags, `collect[]`, `docs/metrics.md` and the completeness
 //! test derive from [`ALL`].
 
+mod oom;
+mod process;
+mod sched;
+mod syscalls;
+
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::HostStats;
 
@@ -34,7 +39,7 @@ pub struct Signal {
 }
 
 /// All signals, in the order they are served.
-pub static ALL: &[&Signal] = &[];
+pub static ALL: &[&Signal] = &[&syscalls::SIGNAL, &process::SIGNAL, &sched::SIGNAL, &oom::SIGNAL];
 
 /// One container, cgroup or tombstone in a scrape.
 #[derive(Clone, Copy, Debug)]
@@ -70,9 +75,37 @@ pub struct Keyed {
 }
 
 impl<'a> Row<'a> {
+    /// The identity of this row's kernel series, whose counters began when it got its slot.
+    pub fn kernel_series(&self, kernel: KernelRow<'a>) -> Series<'a> {
+        Series { labels: self.labels, created: kernel.created }
+    }
+
     /// The identity of this row's host series, whose counters began with the cgroup.
     pub fn host_series(&self) -> Option<(Series<'a>, &'a HostStats)> {
         let stats = self.host?;
         Some((Series { labels: self.labels, created: stats.created }, stats))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exposition::Format;
+
+    /// What a signal writes for some rows, as text.
+    pub(super) fn encoded(signal: &Signal, rows: &[Row<'_>]) -> String {
+        let mut out = Vec::new();
+        let mut encoder = Encoder::new(&mut out, Format::Text);
+        (signal.encode)(&mut encoder, rows);
+        String::from_utf8(out).expect("valid UTF-8")
+    }
+
+    /// A row of kernel counters with the labels `id="/a"`.
+    pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
+        Row { labels: r#"id="/a""#, kernel: Some(KernelRow { created: 1.0, cells, keyed }), host: None }
+    }
+
+    pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {
+        Keyed { map, key, count }
     }
 }

@@ -1,2 +1,15 @@
-//! Records and constants that both sides of the kernel boundary share.
+//! Records and constants that both sides of the kernel boundary share: defined once, so they cannot drift.
+//!
+//! One file a signal. Every record is made of fixed-width integers without implicit padding (the `zerocopy`
+//! derives refuse it), with its unit in the field's name and its size asserted.
 #![no_std]
+
+pub mod event;
+pub mod keyed;
+pub mod layout;
+pub mod loss;
+pub mod oom;
+pub mod process;
+pub mod sched;
+pub mod slot;
+pub mod syscalls;

@@ -1,0 +1,71 @@
+//! Member offsets of the running kernel's structures, read from its BTF by the loader and injected as constants.
+//!
+//! rustc emits no CO-RE relocations; to the verifier an injected constant is as good.
+
+macro_rules! offsets {
+    ($($(#[$doc:meta])* $field:ident,)*) => {
+        /// Byte offsets, one field a member the programs read. [`Offsets::ABSENT`] where the kernel has no such
+        /// member: then the programs that need it are not loaded.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, zerocopy::IntoBytes, zerocopy::Immutable)]
+        pub struct Offsets {
+            $($(#[$doc])* pub $field: u32,)*
+        }
+
+        impl Offsets {
+            /// No such member in this kernel.
+            pub const ABSENT: u32 = u32::MAX;
+            /// Nothing known.
+            pub const NONE: Self = Self { $($field: Self::ABSENT,)* };
+        }
+    };
+}
+
+offsets! {
+    /// `task_struct.cgroups`
+    task_cgroups,
+    /// `css_set.dfl_cgrp`
+    css_set_dfl_cgrp,
+    /// `cgroup.kn`
+    cgroup_kn,
+    /// `cgroup.root`
+    cgroup_root,
+    /// `cgroup_root.hierarchy_id`: 0 is the v2 hierarchy
+    cgroup_root_hierarchy_id,
+    /// `kernfs_node.id`
+    kernfs_node_id,
+    /// `task_struct.pid`
+    task_pid,
+    /// `task_struct.tgid`
+    task_tgid,
+    /// `task_struct.flags`
+    task_flags,
+    /// `task_struct.__state`, `state` before 5.14
+    task_state,
+    /// `task_struct.start_time`
+    task_start_time,
+    /// `task_struct.nvcsw`
+    task_nvcsw,
+    /// `task_struct.sched_info.run_delay`
+    task_run_delay,
+    /// `task_struct.exit_code`
+    task_exit_code,
+    /// `task_struct.signal`
+    task_signal,
+    /// `task_struct.group_leader`
+    task_group_leader,
+    /// `signal_struct.live`
+    signal_live,
+    /// `signal_struct.nr_threads`
+    signal_nr_threads,
+    /// `signal_struct.flags`
+    signal_flags,
+    /// `signal_struct.group_exit_code`
+    signal_group_exit_code,
+    /// `pt_regs.orig_ax` on x86-64, `pt_regs.syscallno` on aarch64
+    regs_syscall_nr,
+    /// `task_struct.thread_info.status` on x86-64, `.flags` on aarch64: whether the call is a 32-bit one
+    task_compat,
+}
+
+const _: () = assert!(size_of::<Offsets>() == 22 * 4);

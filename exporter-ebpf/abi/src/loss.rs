@@ -1,0 +1,27 @@
+//! What could not be kept, by reason: indexes into the `LOSSES` array.
+
+/// A cgroup was made while no slot was free; what happens in it goes to the unattributed slot.
+pub const NO_FREE_SLOT: u32 = 0;
+/// The ring buffer had no room for an event; user space walks the hierarchy to catch up.
+pub const EVENT_DROPPED: u32 = 1;
+/// A cgroup's path was longer than an event carries.
+pub const PATH_CUT: u32 = 2;
+/// A task found no room in the scheduler's table: its waits are not observed (its switches are counted).
+pub const TASK_TABLE_FULL: u32 = 3;
+/// An OOM victim could not be told from its number alone (5.10).
+pub const OOM_VICTIM_UNKNOWN: u32 = 4;
+/// An error by system call and errno was folded into `other`.
+pub const ERROR_FOLDED: u32 = 5;
+/// An exit by code or signal was folded into `other`.
+pub const EXIT_FOLDED: u32 = 6;
+
+/// The `reason` label of each index.
+pub const REASONS: [&str; 7] = [
+    "no_free_slot",
+    "event_dropped",
+    "path_cut",
+    "task_table_full",
+    "oom_victim_unknown",
+    "syscall_error_folded",
+    "process_exit_folded",
+];

@@ -1,0 +1,33 @@
+//! Counters with a second key, in a hash with a bound for all and a bound for each slot.
+
+use aya_ebpf::maps::{Array, HashMap};
+use plimsoll_abi::keyed::Key;
+
+use crate::cells::add;
+
+const BPF_NOEXIST: u64 = 1;
+
+/// Adds one under `key`; false if there is no room for it.
+#[inline(always)]
+pub(crate) fn count(map: &HashMap<Key, u64>, used: &Array<u64>, limit: u32, key: &Key) -> bool {
+    if let Some(counter) = map.get_ptr_mut(key) {
+        // SAFETY: a value of the map.
+        unsafe { add(counter, 1) };
+        return true;
+    }
+    let Some(used) = used.get_ptr_mut(key.slot) else { return false };
+    // SAFETY: a value of `used`. Two CPUs may pass the bound at once: it is then exceeded by their number, no more.
+    if unsafe { used.read_volatile() } >= u64::from(limit) {
+        return false;
+    }
+    if map.insert(key, 1, BPF_NOEXIST).is_ok() {
+        // SAFETY: as above.
+        unsafe { add(used, 1) };
+        return true;
+    }
+    // Another CPU was first, or the map is full.
+    let Some(counter) = map.get_ptr_mut(key) else { return false };
+    // SAFETY: a value of the map.
+    unsafe { add(counter, 1) };
+    true
+}

@@ -1,0 +1,140 @@
+//! `process`: processes and threads started, programs executed, processes ended and how.
+
+use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::maps::{Array, HashMap, LruHashMap};
+use aya_ebpf::programs::BtfTracePointContext;
+use plimsoll_abi::keyed::Key;
+use plimsoll_abi::loss;
+use plimsoll_abi::process::{Cell, exit_key};
+
+use crate::cells::{MMAPABLE, SIZES, add, cell, fixed};
+use crate::losses::lost;
+use crate::slots::slot_of;
+use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
+
+#[map]
+static PROCESS: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
+
+#[map]
+static PROCESS_EXITS: HashMap<Key, u64> = HashMap::with_max_entries(1, 0);
+
+#[map]
+static PROCESS_EXITS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+
+/// Processes whose exit was just counted: two last threads may both see that none is left. It remembers for a
+/// moment and holds no counter, so the oldest may go.
+#[map]
+static PROCESS_EXITED: LruHashMap<Process, u8> = LruHashMap::with_max_entries(1024, 0);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Process {
+    leader_start_ns: u64,
+    tgid: u64,
+}
+
+const CLONE_THREAD: u64 = 0x0001_0000;
+const PF_KTHREAD: u32 = 0x0020_0000;
+const SIGNAL_GROUP_EXIT: u32 = 4;
+const BPF_NOEXIST: u64 = 1;
+
+/// Every new task, once it is in its cgroup (also by `CLONE_INTO_CGROUP`) and cannot fail any more.
+#[btf_tracepoint(function = "task_newtask")]
+fn task_newtask(ctx: BtfTracePointContext) -> i32 {
+    let child: Struct = ctx.arg(0);
+    let clone_flags: u64 = ctx.arg(1);
+    // SAFETY: the tracepoint's first argument is a task_struct; cells are values of PROCESS.
+    unsafe {
+        if load::<u32>(child, at(&OFFSETS.task_flags)) & PF_KTHREAD != 0 {
+            return 0;
+        }
+        if let Some(cell) = cell(&PROCESS, slot_of(task_cgroup_id(child))) {
+            if clone_flags & CLONE_THREAD != 0 {
+                add(&raw mut (*cell).threads_started, 1);
+            } else {
+                add(&raw mut (*cell).forks, 1);
+            }
+        }
+    }
+    0
+}
+
+/// A program was executed.
+#[btf_tracepoint(function = "sched_process_exec")]
+fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
+    let task: Struct = ctx.arg(0);
+    // SAFETY: the tracepoint's first argument is a task_struct; the cell is a value of PROCESS.
+    unsafe {
+        if let Some(cell) = cell(&PROCESS, slot_of(task_cgroup_id(task))) {
+            add(&raw mut (*cell).execs, 1);
+        }
+    }
+    0
+}
+
+/// For kernels that say whether the whole process is dead (6.15 on).
+#[btf_tracepoint(function = "sched_process_exit")]
+fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
+    let task: Struct = ctx.arg(0);
+    let group_dead: u64 = ctx.arg(1);
+    if group_dead & 0xff != 0 {
+        // SAFETY: the tracepoint's first argument is a task_struct.
+        unsafe { ended(task) };
+    }
+    0
+}
+
+/// For older kernels: the process is dead when no thread is live, which two threads may find at once.
+#[btf_tracepoint(function = "sched_process_exit")]
+fn sched_process_exit_by_live(ctx: BtfTracePointContext) -> i32 {
+    let task: Struct = ctx.arg(0);
+    // SAFETY: the tracepoint's first argument is a task_struct, its signal a signal_struct.
+    unsafe {
+        let signal: Struct = load(task, at(&OFFSETS.task_signal));
+        if load::<i32>(signal, at(&OFFSETS.signal_live)) != 0 {
+            return 0;
+        }
+        if load::<i32>(signal, at(&OFFSETS.signal_nr_threads)) > 1 {
+            let leader: Struct = load(task, at(&OFFSETS.task_group_leader));
+            let process = Process {
+                leader_start_ns: load(leader, at(&OFFSETS.task_start_time)),
+                tgid: u64::from(load::<u32>(task, at(&OFFSETS.task_tgid))),
+            };
+            if PROCESS_EXITED.insert(process, 1, BPF_NOEXIST).is_err() {
+                return 0;
+            }
+        }
+        ended(task);
+    }
+    0
+}
+
+/// Counts the end of the process that `task` was the last thread of, by what `wait` would report.
+///
+/// # Safety
+/// `task` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+unsafe fn ended(task: Struct) {
+    // SAFETY: signal is a signal_struct, group_leader a task_struct; the cell is a value of PROCESS.
+    unsafe {
+        if load::<u32>(task, at(&OFFSETS.task_flags)) & PF_KTHREAD != 0 {
+            return;
+        }
+        let signal: Struct = load(task, at(&OFFSETS.task_signal));
+        let status: u32 = if load::<u32>(signal, at(&OFFSETS.signal_flags)) & SIGNAL_GROUP_EXIT != 0 {
+            load(signal, at(&OFFSETS.signal_group_exit_code))
+        } else {
+            let leader: Struct = load(task, at(&OFFSETS.task_group_leader));
+            load(leader, at(&OFFSETS.task_exit_code))
+        };
+        let slot = slot_of(task_cgroup_id(task));
+        let key = Key { slot, key: exit_key(status) };
+        let limit = fixed(&SIZES.exit_keys_per_slot);
+        if !crate::keyed::count(&PROCESS_EXITS, &PROCESS_EXITS_USED, limit, &key) {
+            if let Some(cell) = cell(&PROCESS, slot) {
+                add(&raw mut (*cell).exits_folded, 1);
+            }
+            lost(loss::EXIT_FOLDED);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `sched`: how long tasks waited for a CPU, and why they left it.
+//!
+//! The kernel keeps each task's total wait in `sched_info.run_delay` and its switches in `nvcsw`. What they grew
+//! by between two switches away from a task is one observation: exact, whatever CPUs it waited on, and without
+//! a clock of our own.
+
+use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::maps::{Array, HashMap};
+use aya_ebpf::programs::BtfTracePointContext;
+use plimsoll_abi::loss;
+use plimsoll_abi::sched::{BUCKETS, Cell, Seen, bucket};
+
+use crate::cells::{MMAPABLE, SIZES, add, cell, fixed};
+use crate::losses::lost;
+use crate::slots::slot_of;
+use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
+
+#[map]
+static SCHED: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
+
+/// Thread id → its totals at its last switch. Removed at a task's last switch, so it holds living tasks only.
+#[map]
+static SCHED_TASKS: HashMap<u32, Seen> = HashMap::with_max_entries(1, 0);
+
+/// `TASK_DEAD` in a task's state: it will not run again (the same from v4.14 to v7.x).
+const TASK_DEAD: u32 = 0x80;
+
+/// The CPU goes from one task to another.
+#[btf_tracepoint(function = "sched_switch")]
+fn sched_switch(ctx: BtfTracePointContext) -> i32 {
+    let previous: Struct = ctx.arg(1);
+    // SAFETY: the tracepoint's second argument is the task_struct that leaves.
+    let (pid, now, state) = unsafe {
+        let pid = load::<u32>(previous, at(&OFFSETS.task_pid));
+        if pid == 0 {
+            return 0; // the idle task
+        }
+        let now = Seen {
+            run_delay_ns: load(previous, at(&OFFSETS.task_run_delay)),
+            voluntary: load(previous, at(&OFFSETS.task_nvcsw)),
+        };
+        (pid, now, load::<u32>(previous, at(&OFFSETS.task_state)))
+    };
+    // SAFETY: as above.
+    let Some(cell) = cell(&SCHED, slot_of(unsafe { task_cgroup_id(previous) })) else { return 0 };
+    match since_last_switch(previous, pid, now) {
+        // SAFETY: `cell` is a value of SCHED; the bucket is inside it.
+        Some(last) => unsafe {
+            let wait_ns = now.run_delay_ns.wrapping_sub(last.run_delay_ns);
+            // The bound is for the verifier: `bucket` never passes it.
+            let at = bucket(wait_ns) & 31;
+            if at < BUCKETS {
+                add((&raw mut (*cell).wait_buckets).cast::<u64>().add(at), 1);
+            }
+            add(&raw mut (*cell).wait_sum_ns, wait_ns);
+            count_switch(cell, now.voluntary != last.voluntary);
+        },
+        None => {
+            // A task from before our time: how long it waited is unknown, why it leaves is not.
+            let preempted: u64 = ctx.arg(0);
+            // SAFETY: `cell` is a value of SCHED.
+            unsafe { count_switch(cell, preempted & 0xff == 0 && state != 0) };
+        }
+    }
+    if state & TASK_DEAD != 0 {
+        let _ = SCHED_TASKS.remove(pid);
+    }
+    0
+}
+
+/// Remembers the task's totals and gives those of its last switch, if they are known.
+#[inline(always)]
+fn since_last_switch(task: Struct, pid: u32, now: Seen) -> Option<Seen> {
+    if let Some(seen) = SCHED_TASKS.get_ptr_mut(pid) {
+        // SAFETY: a value of SCHED_TASKS; a task leaves one CPU at a time, so nobody else writes it.
+        return Some(unsafe { core::mem::replace(&mut *seen, now) });
+    }
+    if SCHED_TASKS.insert(pid, now, 0).is_err() {
+        lost(loss::TASK_TABLE_FULL);
+        return None;
+    }
+    // SAFETY: the caller's task_struct.
+    let started_ns: u64 = unsafe { load(task, at(&OFFSETS.task_start_time)) };
+    (started_ns >= fixed(&SIZES.attached_ns)).then_some(Seen { run_delay_ns: 0, voluntary: 0 })
+}
+
+/// # Safety
+/// `cell` must be a value of SCHED.
+#[inline(always)]
+unsafe fn count_switch(cell: *mut Cell, voluntary: bool) {
+    // SAFETY: the caller's.
+    unsafe { add(if voluntary { &raw mut (*cell).voluntary } else { &raw mut (*cell).involuntary }, 1) };
+}

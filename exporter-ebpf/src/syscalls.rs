@@ -1,0 +1,130 @@
+//! `syscalls`: every system call that returns, and its error, from the exit side alone.
+
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf,
+};
+use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::maps::{Array, HashMap};
+use aya_ebpf::programs::BtfTracePointContext;
+use plimsoll_abi::keyed::Key;
+use plimsoll_abi::syscalls::{COMPAT, Cell, NUMBERS, UNKNOWN, error_key};
+use plimsoll_abi::{loss, syscalls as abi};
+
+use crate::cells::{MMAPABLE, SIZES, add, cell, fixed};
+use crate::losses::lost;
+use crate::slots::slot_of;
+use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
+
+#[map]
+static SYSCALLS: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
+
+#[map]
+static SYSCALL_ERRORS: HashMap<Key, u64> = HashMap::with_max_entries(1, 0);
+
+#[map]
+static SYSCALL_ERRORS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+
+const MAX_ERRNO: u64 = 4095;
+const ENOSYS: u32 = 38;
+
+#[cfg(bpf_target_arch = "aarch64")]
+mod machine {
+    pub(super) const RT_SIGRETURN: u32 = 139;
+    /// `TIF_32BIT` in `thread_info.flags` (v5.10 to v7.x).
+    pub(super) const COMPAT_BIT: u32 = 1 << 22;
+    pub(super) type NumberRegister = i32;
+}
+#[cfg(not(bpf_target_arch = "aarch64"))]
+mod machine {
+    pub(super) const RT_SIGRETURN: u32 = 15;
+    /// `TS_COMPAT` in `thread_info.status`: also set by `int $0x80` from 64-bit code.
+    pub(super) const COMPAT_BIT: u32 = 2;
+    pub(super) type NumberRegister = u64;
+}
+
+/// For kernels that give a task pointer the verifier knows (5.11 on).
+#[btf_tracepoint(function = "sys_exit")]
+fn sys_exit(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: current is always a task_struct.
+    let (compat, cgroup_id) = unsafe {
+        let task = bpf_get_current_task_btf() as Struct;
+        (load::<u32>(task, at(&OFFSETS.task_compat)), task_cgroup_id(task))
+    };
+    record(&ctx, compat & machine::COMPAT_BIT != 0, cgroup_id)
+}
+
+/// For 5.10, where the task pointer is a bare number.
+#[btf_tracepoint(function = "sys_exit")]
+fn sys_exit_5_10(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: the helpers check every address they are given.
+    let (compat, cgroup_id) = unsafe {
+        let task = bpf_get_current_task() as Struct;
+        let compat = bpf_probe_read_kernel(task.add(at(&OFFSETS.task_compat)).cast::<u32>());
+        (compat.unwrap_or(0), bpf_get_current_cgroup_id())
+    };
+    record(&ctx, compat & machine::COMPAT_BIT != 0, cgroup_id)
+}
+
+#[inline(always)]
+fn record(ctx: &BtfTracePointContext, compat: bool, cgroup_id: u64) -> i32 {
+    let regs: Struct = ctx.arg(0);
+    let ret: u64 = ctx.arg(1);
+    // SAFETY: the tracepoint's first argument is the caller's pt_regs.
+    let number = unsafe { load::<machine::NumberRegister>(regs, at(&OFFSETS.regs_syscall_nr)) } as u32;
+    let mut errno = if ret >= 0u64.wrapping_sub(MAX_ERRNO) { 0u64.wrapping_sub(ret) as u32 } else { 0 };
+    let slot = slot_of(cgroup_id);
+    if compat {
+        return compat_call(slot, number, errno);
+    }
+    let Some(cell) = cell(&SYSCALLS, slot) else { return 0 };
+    // SAFETY: `cell` is a value of SYSCALLS; the number is checked against its columns.
+    unsafe {
+        if number < NUMBERS as u32 {
+            add((&raw mut (*cell).calls).cast::<u64>().add(number as usize), 1);
+        } else if number == u32::MAX && errno != ENOSYS {
+            // rt_sigreturn puts the interrupted code's registers back: no number, and no result of its own.
+            add((&raw mut (*cell).calls).cast::<u64>().add(machine::RT_SIGRETURN as usize), 1);
+            errno = 0;
+        } else {
+            add(&raw mut (*cell).unknown, 1);
+        }
+        if errno != 0 {
+            let number = if number < NUMBERS as u32 { number } else { UNKNOWN };
+            error(slot, cell, error_key(number, errno));
+        }
+    }
+    0
+}
+
+/// A call through the 32-bit ABI has numbers of its own. Rare: it is counted by key, with errno 0 for the call.
+#[inline(always)]
+fn compat_call(slot: u32, number: u32, errno: u32) -> i32 {
+    if let Some(cell) = cell(&SYSCALLS, slot) {
+        let number = if number < NUMBERS as u32 { number } else { UNKNOWN };
+        let key = Key { slot, key: error_key(number | COMPAT, 0) };
+        let limit = fixed(&SIZES.error_keys_per_slot);
+        // SAFETY: `cell` is a value of SYSCALLS.
+        unsafe {
+            if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, limit, &key) {
+                add(&raw mut (*cell).unknown, 1);
+            }
+            if errno != 0 {
+                error(slot, cell, error_key(number | COMPAT, errno));
+            }
+        }
+    }
+    0
+}
+
+/// # Safety
+/// `cell` must be a value of SYSCALLS.
+#[inline(always)]
+unsafe fn error(slot: u32, cell: *mut abi::Cell, key: [u32; 2]) {
+    let limit = fixed(&SIZES.error_keys_per_slot);
+    if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, limit, &Key { slot, key }) {
+        // SAFETY: the caller's.
+        unsafe { add(&raw mut (*cell).errors_folded, 1) };
+        lost(loss::ERROR_FOLDED);
+    }
+}

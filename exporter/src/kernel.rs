@@ -1,0 +1,23 @@
+//! The kernel side, as user space drives it: facts about the host, a pure plan of what to load and why not, loading,
+//! and reading. The only place that names aya.
+
+pub mod btf;
+mod cells;
+mod events;
+mod facts;
+mod keyed;
+pub mod layout;
+mod load;
+mod plan;
+mod programs;
+mod slots;
+
+pub use events::Event;
+pub use facts::{Facts, Types, TypesError};
+pub use keyed::Counted;
+pub use load::{Kernel, KernelError, ProgramStatus};
+pub use plan::{Decision, Plan, PlanError, Settings};
+pub use programs::{CGROUPS, PROGRAMS, Program};
+
+pub use plimsoll_abi::loss::REASONS as LOSS_REASONS;
+pub use plimsoll_abi::slot::UNATTRIBUTED;

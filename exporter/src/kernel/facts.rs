@@ -1,0 +1,179 @@
+//! What there is to know about this host's kernel before anything is decided or loaded.
+
+use std::fs;
+use std::path::Path;
+
+use plimsoll_abi::layout::Offsets;
+
+use super::btf::{Argument, Btf, BtfError};
+use super::programs::PROGRAMS;
+
+/// Facts about the kernel. Collected once; [`super::plan`] decides by them alone.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// CPUs that may ever appear: per-CPU numbers go up to this.
+    pub possible_cpus: u32,
+    /// The most tasks the kernel allows at once.
+    pub threads_max: u32,
+    /// What the kernel's BTF says, or why there is none.
+    pub types: Result<Types, TypesError>,
+}
+
+/// What the programs need to know of the kernel's types.
+#[derive(Clone, Debug)]
+pub struct Types {
+    /// Offsets of members; [`Offsets::ABSENT`] for those this kernel does not have.
+    pub offsets: Offsets,
+    /// What each tracepoint in [`PROGRAMS`] is given; absent if the kernel does not have it.
+    pub tracepoints: Vec<(&'static str, Vec<Argument>)>,
+    /// The helper `bpf_get_current_task_btf` (5.11).
+    pub current_task_btf: bool,
+}
+
+/// Why nothing is known of the kernel's types.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TypesError {
+    /// The file cannot be read.
+    #[error("{path}: {error} (a kernel with CONFIG_DEBUG_INFO_BTF=y is needed)")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The system's word.
+        error: String,
+    },
+    /// It is no BTF.
+    #[error("{path}: {error}")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        error: String,
+    },
+}
+
+/// A member the programs read.
+struct Member {
+    /// Its field in [`Offsets`].
+    field: fn(&mut Offsets) -> &mut u32,
+    /// Where it may be: the first path that exists counts.
+    paths: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Facts {
+    /// Collects the facts; `procfs` and `sysfs` are where those are mounted.
+    pub fn collect(procfs: &Path, sysfs: &Path) -> Self {
+        let path = sysfs.join("kernel/btf/vmlinux");
+        let types = match fs::read(&path) {
+            Ok(bytes) => Types::read(&bytes)
+                .map_err(|e| TypesError::Invalid { path: path.display().to_string(), error: e.to_string() }),
+            Err(e) => Err(TypesError::Unreadable { path: path.display().to_string(), error: e.to_string() }),
+        };
+        let number = |name: &str| fs::read_to_string(procfs.join(name)).ok()?.trim().parse().ok();
+        Self {
+            possible_cpus: possible_cpus(sysfs),
+            threads_max: number("sys/kernel/threads-max").unwrap_or(DEFAULT_THREADS_MAX),
+            types,
+        }
+    }
+}
+
+impl Types {
+    /// Reads them from BTF.
+    pub fn read(bytes: &[u8]) -> Result<Self, BtfError> {
+        let btf = Btf::parse(bytes)?;
+        let mut offsets = Offsets::NONE;
+        for member in MEMBERS {
+            let found = member.paths.iter().find_map(|(structure, path)| btf.member(structure, path));
+            *(member.field)(&mut offsets) = found.unwrap_or(Offsets::ABSENT);
+        }
+        let mut names: Vec<_> = PROGRAMS.iter().map(|p| p.tracepoint).collect();
+        names.sort_unstable();
+        names.dedup();
+        let tracepoints = names.into_iter().filter_map(|name| Some((name, btf.tracepoint(name)?))).collect();
+        let current_task_btf = btf.has_enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf");
+        Ok(Self { offsets, tracepoints, current_task_btf })
+    }
+
+    /// What the tracepoint is given.
+    pub fn tracepoint(&self, name: &str) -> Option<&[Argument]> {
+        self.tracepoints.iter().find(|(n, _)| *n == name).map(|(_, arguments)| arguments.as_slice())
+    }
+}
+
+/// What the kernel itself assumes for 2 GiB of memory; used if `threads-max` cannot be read.
+const DEFAULT_THREADS_MAX: u32 = 16_384;
+
+/// The highest possible CPU's number, plus one; the CPUs online if sysfs cannot be read.
+fn possible_cpus(sysfs: &Path) -> u32 {
+    let listed = fs::read_to_string(sysfs.join("devices/system/cpu/possible"))
+        .ok()
+        .and_then(|list| parse_cpu_list(&list));
+    listed.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u32))
+}
+
+/// The end of a list such as `0-3,8-11`.
+fn parse_cpu_list(list: &str) -> Option<u32> {
+    let last = list.trim().rsplit(['-', ',']).next()?;
+    last.parse::<u32>().ok()?.checked_add(1)
+}
+
+#[cfg(target_arch = "aarch64")]
+const COMPAT: &[(&str, &[&str])] = &[("task_struct", &["thread_info", "flags"])];
+#[cfg(not(target_arch = "aarch64"))]
+const COMPAT: &[(&str, &[&str])] = &[("task_struct", &["thread_info", "status"])];
+
+macro_rules! members {
+    ($($field:ident: $($structure:literal $(. $member:literal)+),+;)*) => {
+        &[$(Member {
+            field: |offsets| &mut offsets.$field,
+            paths: &[$(($structure, &[$($member),+])),+],
+        },)*
+        Member { field: |offsets| &mut offsets.task_compat, paths: COMPAT }]
+    };
+}
+
+const MEMBERS: &[Member] = members! {
+    task_cgroups: "task_struct"."cgroups";
+    css_set_dfl_cgrp: "css_set"."dfl_cgrp";
+    cgroup_kn: "cgroup"."kn";
+    cgroup_root: "cgroup"."root";
+    cgroup_root_hierarchy_id: "cgroup_root"."hierarchy_id";
+    kernfs_node_id: "kernfs_node"."id";
+    task_pid: "task_struct"."pid";
+    task_tgid: "task_struct"."tgid";
+    task_flags: "task_struct"."flags";
+    task_state: "task_struct"."__state", "task_struct"."state";
+    task_start_time: "task_struct"."start_time";
+    task_nvcsw: "task_struct"."nvcsw";
+    task_run_delay: "task_struct"."sched_info"."run_delay";
+    task_exit_code: "task_struct"."exit_code";
+    task_signal: "task_struct"."signal";
+    task_group_leader: "task_struct"."group_leader";
+    signal_live: "signal_struct"."live"."counter";
+    signal_nr_threads: "signal_struct"."nr_threads";
+    signal_flags: "signal_struct"."flags";
+    signal_group_exit_code: "signal_struct"."group_exit_code";
+    regs_syscall_nr: "pt_regs"."orig_ax", "pt_regs"."syscallno";
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_lists() {
+        assert_eq!(parse_cpu_list("0-1\n"), Some(2));
+        assert_eq!(parse_cpu_list("0"), Some(1));
+        assert_eq!(parse_cpu_list("0-3,8-127"), Some(128));
+        assert_eq!(parse_cpu_list(""), None);
+        assert_eq!(parse_cpu_list("4294967295"), None);
+    }
+
+    #[test]
+    fn a_host_without_btf_says_which_file_is_missing() {
+        let facts = Facts::collect(Path::new("/nonexistent"), Path::new("/nonexistent"));
+        assert_eq!(facts.threads_max, DEFAULT_THREADS_MAX);
+        let error = facts.types.expect_err("no BTF there").to_string();
+        assert!(error.contains("/nonexistent/kernel/btf/vmlinux"), "{error}");
+    }
+}

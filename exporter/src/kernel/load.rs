@@ -1,0 +1,311 @@
+//! Loads what the plan says, each program by itself, and reads what the programs count.
+
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use aya::maps::{HashMap, Map, MapData, MapError, Queue, RingBuf};
+use aya::programs::{BtfTracePoint, ProgramError};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
+use plimsoll_abi::loss;
+use rustix::time::{ClockId, clock_gettime};
+use zerocopy::IntoBytes as _;
+
+use super::cells::{Cells, Words};
+use super::events::Event;
+use super::keyed::{Counted, Keyed};
+use super::layout::{CELLS, KEYED, WORDS};
+use super::plan::{Decision, Plan};
+use super::programs::CGROUPS;
+use super::slots::Slots;
+
+/// The object with all programs, as the build script left it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/plimsoll-ebpf"));
+
+/// Why nothing at all could be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// The kernel's types, or our object or its maps, were refused.
+    #[error("{}", brief(.0))]
+    Object(Box<EbpfError>),
+    /// The kernel's types cannot be read.
+    #[error("BTF: {0}")]
+    Btf(#[from] aya::BtfError),
+    /// A map is missing from the object or not of its kind.
+    #[error("map {name}: {source}")]
+    Map {
+        /// The map.
+        name: &'static str,
+        /// What is wrong.
+        source: MapError,
+    },
+    /// A map cannot be mapped into memory or read.
+    #[error("map {name}: {source}")]
+    Memory {
+        /// The map.
+        name: &'static str,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+/// What became of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramStatus {
+    /// Its name.
+    pub program: &'static str,
+    /// The signal it serves.
+    pub signal: &'static str,
+    /// `None` if it runs, else why not.
+    pub refused: Option<String>,
+}
+
+/// The programs in the kernel and the maps they fill. Dropping it takes everything out of the kernel again.
+pub struct Kernel {
+    ebpf: Ebpf,
+    btf: Option<Btf>,
+    plan: Plan,
+    programs: Vec<ProgramStatus>,
+    slots: Slots,
+    cells: Vec<(usize, Cells)>,
+    keyed: Vec<(OwnedFd, Keyed)>,
+    losses: Words,
+    events: RingBuf<MapData>,
+}
+
+impl Kernel {
+    /// Creates the maps and attaches the programs that keep the slots, so that no cgroup made from now on is
+    /// missed. The signals follow with [`Kernel::attach_signals`], once what existed before has its slots.
+    pub fn load(plan: Plan, sysfs: &Path) -> Result<Self, KernelError> {
+        let btf = Btf::parse_file(sysfs.join("kernel/btf/vmlinux"), Endianness::default())?;
+        let mut sizes = plan.sizes;
+        sizes.attached_ns = monotonic_ns();
+        let mut loader = EbpfLoader::new();
+        loader.btf(Some(&btf)).verifier_log_level(VerifierLogLevel::STATS);
+        loader.override_global("SIZES", sizes.as_bytes(), true);
+        loader.override_global("OFFSETS", plan.offsets.as_bytes(), true);
+        for (map, entries) in &plan.entries {
+            loader.map_max_entries(map, *entries);
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(|e| KernelError::Object(Box::new(e)))?;
+        let maps = &mut Maps(&mut ebpf);
+        let slots = plan.sizes.slots;
+        let mut kernel = Self {
+            slots: Slots::new(
+                maps.take("SLOT_OF")?,
+                maps.words("SLOT_OWNER", slots as usize)?,
+                maps.take::<Queue<_, _>>("FREE_SLOTS")?,
+                slots,
+            )
+            .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
+            losses: maps.words("LOSSES", loss::REASONS.len())?,
+            events: maps.take("EVENTS")?,
+            cells: maps.cells(&plan)?,
+            keyed: maps.keyed(&plan)?,
+            programs: Vec::new(),
+            ebpf,
+            btf: Some(btf),
+            plan,
+        };
+        kernel.attach(|signal| signal == CGROUPS);
+        Ok(kernel)
+    }
+
+    /// Attaches the programs of all signals. What is refused is in [`Kernel::programs`].
+    pub fn attach_signals(&mut self) {
+        self.attach(|signal| signal != CGROUPS);
+        // The parsed types are large and not needed again.
+        self.btf = None;
+    }
+
+    /// What became of every program meant for this kernel.
+    pub fn programs(&self) -> &[ProgramStatus] {
+        &self.programs
+    }
+
+    /// Estimated kernel memory of every map.
+    pub fn memory(&self) -> &[(&'static str, u64)] {
+        &self.plan.memory
+    }
+
+    /// Slots there are, the unattributed one left out.
+    pub fn slot_count(&self) -> u32 {
+        self.slots.count()
+    }
+
+    /// Becomes readable when there are events.
+    pub fn events_fd(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the map's descriptor is open as long as `self`.
+        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(self.events.as_raw_fd()) };
+        fd.try_clone_to_owned()
+    }
+
+    /// The next event, if there is one.
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            let item = self.events.next()?;
+            if let Some(event) = Event::decode(&item) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// A slot for a cgroup that was there before the programs.
+    pub fn adopt(&mut self, cgroup_id: u64) -> Option<u32> {
+        self.slots.adopt(cgroup_id)
+    }
+
+    /// Takes a removed cgroup's id out of the kernel: from here on its slot only gets what was already under way.
+    pub fn unmap(&mut self, cgroup_id: u64, slot: u32) {
+        self.slots.unmap(cgroup_id, slot);
+    }
+
+    /// Adds a slot's cells to a row of [`WORDS`] words.
+    pub fn add_cells(&self, slot: u32, row: &mut [u64]) {
+        debug_assert_eq!(row.len(), WORDS);
+        for (first, cells) in &self.cells {
+            cells.add_to(slot, &mut row[*first..]);
+        }
+    }
+
+    /// All counters with a second key, by slot, map and key.
+    pub fn keyed(&mut self, out: &mut Vec<Counted>) -> io::Result<()> {
+        out.clear();
+        for (fd, keyed) in &mut self.keyed {
+            keyed.read(fd.as_fd(), out)?;
+        }
+        out.sort_unstable();
+        Ok(())
+    }
+
+    /// Clears slots that were unmapped and read for the last time, and gives them to whoever comes next.
+    /// `counted` are their counters with a second key.
+    pub fn recycle(&mut self, slots: &[u32], counted: &[Counted]) {
+        for counter in counted {
+            if let Some((_, keyed)) = self.keyed.get_mut(counter.map as usize) {
+                keyed.remove(counter.slot, counter.key);
+            }
+        }
+        for slot in slots {
+            self.cells.iter().for_each(|(_, cells)| cells.clear(*slot));
+            self.keyed.iter().for_each(|(_, keyed)| keyed.clear_used(*slot));
+            self.slots.give_back(*slot);
+        }
+    }
+
+    /// What was lost so far, in the order of [`super::LOSS_REASONS`].
+    pub fn losses(&self) -> Vec<u64> {
+        self.losses.get().iter().map(|n| n.load(Ordering::Relaxed)).collect()
+    }
+
+    fn attach(&mut self, wanted: impl Fn(&str) -> bool) {
+        for (program, decision) in &self.plan.programs {
+            if !wanted(program.signal) {
+                continue;
+            }
+            let refused = match (decision, &self.btf) {
+                (Decision::Refuse(reason), _) => Some(reason.clone()),
+                (Decision::Load, Some(btf)) => {
+                    attach(&mut self.ebpf, program.name, program.tracepoint, btf).err()
+                }
+                (Decision::Load, None) => Some("attached too late".to_owned()),
+            };
+            self.programs.push(ProgramStatus { program: program.name, signal: program.signal, refused });
+        }
+    }
+}
+
+fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<(), String> {
+    let program = ebpf.program_mut(name).ok_or("not in the object")?;
+    let program: &mut BtfTracePoint = program.try_into().map_err(|e: ProgramError| brief(&e))?;
+    program.load(tracepoint, btf).map_err(|e| brief(&e))?;
+    program.attach().map_err(|e| brief(&e))?;
+    Ok(())
+}
+
+/// An error and its causes in one line: a verifier's log can be long.
+fn brief(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    const MOST: usize = 300;
+    if let Some((cut, _)) = line.char_indices().nth(MOST) {
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
+}
+
+fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// Takes maps out of a loaded object.
+struct Maps<'a>(&'a mut Ebpf);
+
+impl Maps<'_> {
+    fn take<M: TryFrom<Map, Error = MapError>>(&mut self, name: &'static str) -> Result<M, KernelError> {
+        let map = self.map(name)?;
+        M::try_from(map).map_err(|source| KernelError::Map { name, source })
+    }
+
+    fn words(&mut self, name: &'static str, length: usize) -> Result<Words, KernelError> {
+        let data = self.data(name)?;
+        Words::new(data, length).map_err(|source| KernelError::Memory { name, source })
+    }
+
+    fn cells(&mut self, plan: &Plan) -> Result<Vec<(usize, Cells)>, KernelError> {
+        let mut cells = Vec::new();
+        for map in CELLS.iter().filter(|map| entries(plan, map.map) > 1) {
+            let (slots, shards) = (plan.sizes.slots, plan.shards);
+            let mapped = Cells::new(self.data(map.map)?, map.words, slots, shards);
+            let mapped = mapped.map_err(|source| KernelError::Memory { name: map.map, source })?;
+            cells.push((map.first, mapped));
+        }
+        Ok(cells)
+    }
+
+    fn keyed(&mut self, plan: &Plan) -> Result<Vec<(OwnedFd, Keyed)>, KernelError> {
+        let mut all = Vec::new();
+        for (index, keyed) in KEYED.iter().enumerate() {
+            let capacity = entries(plan, keyed.map);
+            let used = self.words(keyed.used, entries(plan, keyed.used) as usize)?;
+            let map = self.map(keyed.map)?;
+            let Map::HashMap(data) = &map else {
+                let source = MapError::InvalidMapType { map_type: 0 };
+                return Err(KernelError::Map { name: keyed.map, source });
+            };
+            let fd = data.fd().as_fd().try_clone_to_owned();
+            let fd = fd.map_err(|source| KernelError::Memory { name: keyed.map, source })?;
+            let hash = HashMap::try_from(map);
+            let hash = hash.map_err(|source| KernelError::Map { name: keyed.map, source })?;
+            all.push((fd, Keyed::new(hash, used, index as u32, capacity)));
+        }
+        Ok(all)
+    }
+
+    fn map(&mut self, name: &'static str) -> Result<Map, KernelError> {
+        let missing = || KernelError::Map { name, source: MapError::InvalidName { name: name.to_owned() } };
+        self.0.take_map(name).ok_or_else(missing)
+    }
+
+    fn data(&mut self, name: &'static str) -> Result<MapData, KernelError> {
+        match self.map(name)? {
+            Map::Array(data) => Ok(data),
+            _ => Err(KernelError::Map { name, source: MapError::InvalidMapType { map_type: 0 } }),
+        }
+    }
+}
+
+fn entries(plan: &Plan, map: &str) -> u32 {
+    plan.entries.iter().find(|(name, _)| *name == map).map_or(1, |(_, entries)| *entries)
+}

@@ -1,0 +1,181 @@
+//! Decides, purely from facts and settings, what is loaded and how large its maps are.
+
+use plimsoll_abi::keyed::Key;
+use plimsoll_abi::layout::Offsets;
+use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
+use plimsoll_abi::{event, sched};
+
+use super::facts::{Facts, Types};
+use super::layout::{CELLS, KEYED};
+use super::programs::{CGROUPS, PROGRAMS, Program};
+
+/// What the command line says about the kernel side.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Slots, the unattributed one included.
+    pub slots: u32,
+    /// The most memory all maps together may take.
+    pub memory_limit: u64,
+    /// The signals wanted, by name.
+    pub signals: Vec<&'static str>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Injected into the programs.
+    pub sizes: Sizes,
+    /// Injected into the programs.
+    pub offsets: Offsets,
+    /// How many shards the cells have.
+    pub shards: u32,
+    /// Entries of every map whose size depends on the host, by name.
+    pub entries: Vec<(&'static str, u32)>,
+    /// Estimated kernel memory of every map, by name.
+    pub memory: Vec<(&'static str, u64)>,
+    /// One for each program that is meant for this kernel, in the order of attaching.
+    pub programs: Vec<(&'static Program, Decision)>,
+}
+
+/// Whether a program is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Load,
+    /// No, and why.
+    Refuse(String),
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PlanError {
+    /// Not even the smallest layout fits.
+    #[error(
+        "--kernel.memory-limit={limit}: {slots} slots need at least {needed} bytes; raise the limit or lower --kernel.slots"
+    )]
+    Memory {
+        /// Slots asked for.
+        slots: u32,
+        /// Bytes they need.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+}
+
+/// Bytes of the ring buffer for rare events: some 1,500 cgroups made at once.
+const EVENTS_BYTES: u32 = 512 * 1024;
+/// Living tasks the scheduler's table has room for, at the most.
+const MAX_TASKS: u32 = 65_536;
+const ERROR_KEYS_PER_SLOT: u32 = 256;
+const EXIT_KEYS_PER_SLOT: u32 = 64;
+
+impl Plan {
+    /// Makes the plan.
+    pub fn new(facts: &Facts, settings: &Settings) -> Result<Self, PlanError> {
+        let wanted = |signal: &str| signal == CGROUPS || settings.signals.contains(&signal);
+        let mut shift = 0;
+        let (entries, memory, shards) = loop {
+            let shards = ((facts.possible_cpus.max(1) - 1) >> shift) + 1;
+            let entries = entries(facts, settings.slots, shards, &wanted);
+            let memory = memory(&entries);
+            let needed: u64 = memory.iter().map(|(_, bytes)| bytes).sum();
+            if needed <= settings.memory_limit {
+                break (entries, memory, shards);
+            }
+            if shards == 1 {
+                let (slots, limit) = (settings.slots, settings.memory_limit);
+                return Err(PlanError::Memory { slots, needed, limit });
+            }
+            shift += 1;
+        };
+        let offsets = facts.types.as_ref().map_or(Offsets::NONE, |types| types.offsets);
+        let programs = PROGRAMS.iter().filter(|program| wanted(program.signal));
+        Ok(Self {
+            sizes: Sizes {
+                slots: settings.slots,
+                shard_shift: shift,
+                error_keys_per_slot: ERROR_KEYS_PER_SLOT,
+                exit_keys_per_slot: EXIT_KEYS_PER_SLOT,
+                attached_ns: 0,
+            },
+            offsets,
+            shards,
+            entries,
+            memory,
+            programs: programs.filter_map(|program| Some((program, decide(program, facts)?))).collect(),
+        })
+    }
+}
+
+/// `None`: another program of the table is meant for this kernel.
+fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
+    let types: &Types = match &facts.types {
+        Ok(types) => types,
+        Err(e) => return program.name.eq(program.tracepoint).then(|| Decision::Refuse(e.to_string())),
+    };
+    let Some(arguments) = types.tracepoint(program.tracepoint) else {
+        let reason = format!("this kernel has no tracepoint {}", program.tracepoint);
+        return program.name.eq(program.tracepoint).then_some(Decision::Refuse(reason));
+    };
+    if !(program.fits)(types, arguments) {
+        return None;
+    }
+    let missing = program.reads.iter().find(|(_, offset)| offset(&types.offsets) == Offsets::ABSENT);
+    Some(match missing {
+        Some((member, _)) => Decision::Refuse(format!("this kernel's BTF has no member {member}")),
+        None => Decision::Load,
+    })
+}
+
+fn entries(
+    facts: &Facts,
+    slots: u32,
+    shards: u32,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Vec<(&'static str, u32)> {
+    let mut entries = vec![
+        ("SLOT_OF", slots),
+        ("SLOT_OWNER", slots),
+        ("SLOT_CACHE", CACHE_ENTRIES),
+        ("FREE_SLOTS", slots),
+        ("EVENTS", EVENTS_BYTES),
+    ];
+    for cells in CELLS {
+        entries.push((cells.map, if wanted(cells.signal) { slots * shards } else { 1 }));
+    }
+    for keyed in KEYED {
+        let wanted = wanted(keyed.signal);
+        entries.push((keyed.map, if wanted { slots * keyed.entries_per_slot } else { 1 }));
+        entries.push((keyed.used, if wanted { slots } else { 1 }));
+    }
+    let tasks = if wanted("sched") { facts.threads_max.clamp(1024, MAX_TASKS) } else { 1 };
+    entries.push(("SCHED_TASKS", tasks));
+    entries
+}
+
+/// What the kernel allocates for a map, by the sizes in kernel/bpf/{arraymap,hashtab,ringbuf}.c of v6.18.
+fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
+    let array = |entries: u32, value: usize| u64::from(entries) * value.next_multiple_of(8) as u64;
+    let hash = |entries: u32, key: usize, value: usize| {
+        let element = 48 + key.next_multiple_of(8) + value.next_multiple_of(8);
+        u64::from(entries) * element as u64 + u64::from(entries.next_power_of_two()) * 16
+    };
+    let of = |(map, entries): &(&'static str, u32)| {
+        let bytes = match *map {
+            "SLOT_OF" => hash(*entries, 8, 4),
+            "SCHED_TASKS" => hash(*entries, 4, size_of::<sched::Seen>()),
+            "EVENTS" => u64::from(*entries),
+            "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
+            map => match CELLS.iter().find(|cells| cells.map == map) {
+                Some(cells) => array(*entries, cells.words * 8),
+                None if KEYED.iter().any(|keyed| keyed.map == map) => hash(*entries, size_of::<Key>(), 8),
+                None => array(*entries, 8),
+            },
+        };
+        (*map, bytes)
+    };
+    let mut memory: Vec<_> = entries.iter().map(of).collect();
+    memory.push(("MADE_SCRATCH", size_of::<event::Made>() as u64));
+    memory
+}

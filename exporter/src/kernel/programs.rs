@@ -1,0 +1,172 @@
+//! The table of programs: which tracepoint each is for, on which kernels, and what it must know to run.
+
+use plimsoll_abi::layout::Offsets;
+
+use super::btf::Argument;
+use super::facts::Types;
+
+/// One program of the object.
+#[derive(Debug)]
+pub struct Program {
+    /// Its name in the object.
+    pub name: &'static str,
+    /// The signal it serves, or [`CGROUPS`].
+    pub signal: &'static str,
+    /// The tracepoint it is attached to.
+    pub tracepoint: &'static str,
+    /// Whether it is the right one of its kind for this kernel, which has the tracepoint.
+    pub fits: fn(&Types, &[Argument]) -> bool,
+    /// Members whose offsets it reads, by name.
+    pub reads: &'static [(&'static str, fn(&Offsets) -> u32)],
+}
+
+/// The programs that keep the slots, without which no signal can say whose its numbers are.
+pub const CGROUPS: &str = "cgroups";
+
+macro_rules! reads {
+    ($($field:ident),* $(,)?) => { &[$((stringify!($field), |offsets| offsets.$field)),*] };
+}
+
+const ALWAYS: fn(&Types, &[Argument]) -> bool = |_, _| true;
+
+/// All programs. Those of [`CGROUPS`] come first and are attached first.
+pub static PROGRAMS: &[Program] = &[
+    Program {
+        name: "cgroup_mkdir",
+        signal: CGROUPS,
+        tracepoint: "cgroup_mkdir",
+        fits: ALWAYS,
+        reads: reads!(cgroup_kn, kernfs_node_id, cgroup_root, cgroup_root_hierarchy_id),
+    },
+    Program {
+        name: "cgroup_rmdir",
+        signal: CGROUPS,
+        tracepoint: "cgroup_rmdir",
+        fits: ALWAYS,
+        reads: reads!(cgroup_kn, kernfs_node_id, cgroup_root, cgroup_root_hierarchy_id),
+    },
+    Program {
+        name: "cgroup_notify_populated",
+        signal: CGROUPS,
+        tracepoint: "cgroup_notify_populated",
+        fits: ALWAYS,
+        reads: reads!(cgroup_kn, kernfs_node_id, cgroup_root, cgroup_root_hierarchy_id),
+    },
+    Program {
+        name: "sys_exit",
+        signal: "syscalls",
+        tracepoint: "sys_exit",
+        fits: |types, _| types.current_task_btf,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_compat,
+            regs_syscall_nr
+        ),
+    },
+    Program {
+        name: "sys_exit_5_10",
+        signal: "syscalls",
+        tracepoint: "sys_exit",
+        fits: |types, _| !types.current_task_btf,
+        reads: reads!(task_compat, regs_syscall_nr),
+    },
+    Program {
+        name: "task_newtask",
+        signal: "process",
+        tracepoint: "task_newtask",
+        fits: ALWAYS,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_flags),
+    },
+    Program {
+        name: "sched_process_exec",
+        signal: "process",
+        tracepoint: "sched_process_exec",
+        fits: ALWAYS,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sched_process_exit",
+        signal: "process",
+        tracepoint: "sched_process_exit",
+        fits: |_, arguments| arguments.len() >= 2,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_flags,
+            task_signal,
+            signal_flags,
+            signal_group_exit_code,
+            task_group_leader,
+            task_exit_code,
+        ),
+    },
+    Program {
+        name: "sched_process_exit_by_live",
+        signal: "process",
+        tracepoint: "sched_process_exit",
+        fits: |_, arguments| arguments.len() < 2,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_flags,
+            task_signal,
+            signal_flags,
+            signal_group_exit_code,
+            task_group_leader,
+            task_exit_code,
+            signal_live,
+            signal_nr_threads,
+            task_start_time,
+            task_tgid,
+        ),
+    },
+    Program {
+        name: "sched_switch",
+        signal: "sched",
+        tracepoint: "sched_switch",
+        fits: ALWAYS,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_pid,
+            task_state,
+            task_start_time,
+            task_nvcsw,
+            task_run_delay,
+        ),
+    },
+    Program {
+        name: "mark_victim",
+        signal: "oom",
+        tracepoint: "mark_victim",
+        fits: |_, arguments| arguments.first() == Some(&Argument::Pointer),
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "signal_generate",
+        signal: "oom",
+        tracepoint: "signal_generate",
+        fits: victim_is_a_number,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_pid),
+    },
+    Program {
+        name: "mark_victim_by_pid",
+        signal: "oom",
+        tracepoint: "mark_victim",
+        fits: victim_is_a_number,
+        reads: &[],
+    },
+];
+
+fn victim_is_a_number(types: &Types, _: &[Argument]) -> bool {
+    types.tracepoint("mark_victim").and_then(<[_]>::first) == Some(&Argument::Scalar)
+}

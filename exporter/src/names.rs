@@ -1,0 +1,121 @@
+//! Names for the kernel's numbers: system calls, errors and signals, as strace and signal(7) spell them.
+
+use std::borrow::Cow;
+
+use syscalls::Errno;
+
+/// What does not fit a bound.
+pub const OTHER: &str = "other";
+/// A system call number no ABI has.
+pub const UNKNOWN: &str = "unknown";
+
+#[cfg(target_arch = "aarch64")]
+use syscalls::{aarch64::Sysno, arm::Sysno as CompatSysno};
+#[cfg(not(target_arch = "aarch64"))]
+use syscalls::{x86::Sysno as CompatSysno, x86_64::Sysno};
+
+/// The name of a system call of the machine's own ABI; `syscall_0x…` for one newer than our table.
+pub fn syscall(number: u32) -> Cow<'static, str> {
+    match Sysno::new(number as usize) {
+        Some(call) => Cow::Borrowed(call.name()),
+        None => Cow::Owned(format!("syscall_{number:#x}")),
+    }
+}
+
+/// The name of a system call of the 32-bit ABI (i386, or arm on aarch64).
+pub fn compat_syscall(number: u32) -> Cow<'static, str> {
+    match CompatSysno::new(number as usize) {
+        Some(call) => Cow::Borrowed(call.name()),
+        None => Cow::Owned(format!("syscall32_{number:#x}")),
+    }
+}
+
+/// The name of an errno; the number where it has none.
+pub fn errno(number: u32) -> Cow<'static, str> {
+    match Errno::new(number as i32).name() {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(number.to_string()),
+    }
+}
+
+/// The name of a signal: `SIGKILL`, `SIGRTMIN+3`.
+pub fn signal(number: u32) -> Cow<'static, str> {
+    const SIGRTMIN: u32 = 32; // the kernel's own, below the C library's
+    match SIGNALS.get((number as usize).wrapping_sub(1)) {
+        Some(name) => Cow::Borrowed(name),
+        None if number == SIGRTMIN => Cow::Borrowed("SIGRTMIN"),
+        None => Cow::Owned(format!("SIGRTMIN+{}", number.saturating_sub(SIGRTMIN))),
+    }
+}
+
+/// signal(7), the numbers of x86 and arm.
+static SIGNALS: [&str; 31] = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_usual_names() {
+        assert_eq!(errno(2), "ENOENT");
+        assert_eq!(errno(13), "EACCES");
+        assert_eq!(errno(11), "EAGAIN");
+        assert_eq!(errno(512), "ERESTARTSYS");
+        assert_eq!(errno(516), "ERESTART_RESTARTBLOCK");
+        assert_eq!(errno(4000), "4000");
+        assert_eq!(signal(9), "SIGKILL");
+        assert_eq!(signal(15), "SIGTERM");
+        assert_eq!(signal(31), "SIGSYS");
+        assert_eq!(signal(32), "SIGRTMIN");
+        assert_eq!(signal(64), "SIGRTMIN+32");
+        assert_eq!(syscall(9999), "syscall_0x270f");
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn each_abi_has_its_own_numbers() {
+        assert_eq!(syscall(257), "openat");
+        assert_eq!(syscall(0), "read");
+        assert_eq!(compat_syscall(20), "getpid");
+        assert_eq!(compat_syscall(295), "openat");
+        assert_eq!(compat_syscall(3), "read");
+    }
+
+    #[test]
+    fn the_table_of_aarch64() {
+        assert_eq!(syscalls::aarch64::Sysno::new(56).map(|call| call.name()), Some("openat"));
+        assert_eq!(syscalls::aarch64::Sysno::new(139).map(|call| call.name()), Some("rt_sigreturn"));
+    }
+}

@@ -1,0 +1,125 @@
+//! `sched`: how long tasks waited for a CPU, and why they left it.
+
+use plimsoll_abi::sched::BUCKETS;
+
+use super::{Row, Signal, Source};
+use crate::exposition::{Encoder, Family, Kind, Value};
+use crate::kernel::layout;
+
+/// The row of the table.
+pub(super) static SIGNAL: Signal = Signal {
+    name: "sched",
+    summary: "run queue waits and context switches",
+    source: Source::Kernel,
+    families: &FAMILIES,
+    encode,
+};
+
+static FAMILIES: [Family; 2] = [
+    Family {
+        name: "container_cpu_runqueue_wait_seconds",
+        kind: Kind::Histogram,
+        help: "How long tasks that could run waited for a CPU, each wait counted when the run after it ends.",
+        labels: &[],
+        unit: "seconds",
+        source: "growth of task_struct.sched_info.run_delay between two switches away from a task, at tracepoint \
+                 sched_switch (v5.10 to v7.x); needs CONFIG_SCHED_INFO",
+        bound: "28: 26 buckets from 1 µs to 16.8 s, sum and count",
+    },
+    Family {
+        name: "container_context_switches_total",
+        kind: Kind::Counter,
+        help: "Switches away from a task: voluntary when it blocked, involuntary when it could have run on.",
+        labels: &["kind"],
+        unit: "switches",
+        source: "task_struct.nvcsw and .nivcsw at tracepoint sched_switch (v5.10 to v7.x)",
+        bound: "2",
+    },
+];
+
+/// 1 µs · 2^i.
+static BOUNDS: [&str; BUCKETS - 1] = [
+    "1e-06",
+    "2e-06",
+    "4e-06",
+    "8e-06",
+    "1.6e-05",
+    "3.2e-05",
+    "6.4e-05",
+    "0.000128",
+    "0.000256",
+    "0.000512",
+    "0.001024",
+    "0.002048",
+    "0.004096",
+    "0.008192",
+    "0.016384",
+    "0.032768",
+    "0.065536",
+    "0.131072",
+    "0.262144",
+    "0.524288",
+    "1.048576",
+    "2.097152",
+    "4.194304",
+    "8.388608",
+    "16.777216",
+];
+
+fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
+    encoder.family(&FAMILIES[0]);
+    for row in rows {
+        let Some(kernel) = row.kernel else { continue };
+        let Some(cell) = layout::sched(kernel.cells) else { continue };
+        let (series, sum) = (row.kernel_series(kernel), Value::Nanos(cell.wait_sum_ns));
+        encoder.histogram(series, &[], &BOUNDS, &cell.wait_buckets, sum);
+    }
+    encoder.family(&FAMILIES[1]);
+    for row in rows {
+        let Some(kernel) = row.kernel else { continue };
+        let Some(cell) = layout::sched(kernel.cells) else { continue };
+        let series = row.kernel_series(kernel);
+        encoder.counter(series, &[("kind", "voluntary")], Value::Int(cell.voluntary));
+        encoder.counter(series, &[("kind", "involuntary")], Value::Int(cell.involuntary));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{encoded, kernel_row};
+    use super::*;
+    use crate::kernel::layout::{CELLS, WORDS};
+
+    #[test]
+    fn bounds_are_microseconds_doubled() {
+        for (i, bound) in BOUNDS.iter().enumerate() {
+            let seconds: f64 = bound.parse().expect("a number");
+            let expected = (1u64 << i) as f64 / 1e6;
+            assert!((seconds - expected).abs() < expected * 1e-12, "{bound}");
+        }
+    }
+
+    #[test]
+    fn waits_and_switches() {
+        let first = CELLS.iter().find(|c| c.signal == "sched").expect("in the table").first;
+        let mut cells = vec![0; WORDS];
+        cells[first + 1] = 3;
+        cells[first + BUCKETS - 1] = 1;
+        cells[first + BUCKETS] = 20_000_004_500;
+        cells[first + BUCKETS + 1] = 3;
+        cells[first + BUCKETS + 2] = 1;
+        let text = encoded(&SIGNAL, &[kernel_row(&cells, &[])]);
+        for line in [
+            "container_cpu_runqueue_wait_seconds_bucket{id=\"/a\",le=\"1e-06\"} 0\n",
+            "container_cpu_runqueue_wait_seconds_bucket{id=\"/a\",le=\"2e-06\"} 3\n",
+            "container_cpu_runqueue_wait_seconds_bucket{id=\"/a\",le=\"16.777216\"} 3\n",
+            "container_cpu_runqueue_wait_seconds_bucket{id=\"/a\",le=\"+Inf\"} 4\n",
+            "container_cpu_runqueue_wait_seconds_sum{id=\"/a\"} 20.0000045\n",
+            "container_cpu_runqueue_wait_seconds_count{id=\"/a\"} 4\n",
+            "container_context_switches_total{id=\"/a\",kind=\"voluntary\"} 3\n",
+            "container_context_switches_total{id=\"/a\",kind=\"involuntary\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{line} not in\n{text}");
+        }
+    }
+}
