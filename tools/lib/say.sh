@@ -18,12 +18,3 @@ quietly() {
   tail -n 30 "$log" >&2
   die "could not $what" "command: $*" "whole output: $log"
 }
-
-# A section of `make test`, with the time it took.
-section() {
-  local name=$1 start=$EPOCHREALTIME
-  shift
-  printf '\n=== %s\n' "$name"
-  "$@"
-  awk -v name="$name" -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "=== %s: %.1f s\n", name, b - a }'
-}

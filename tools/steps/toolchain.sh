@@ -10,7 +10,7 @@ command -v cc >/dev/null || missing+=("gcc (for its linker, cc)")
 [ ${#missing[@]} = 0 ] || die "not on this machine: $(printf '%s, ' "${missing[@]}" | sed 's/, $//')" \
   "Debian: apt-get install gcc make git; rustup: Debian's package of that name, or https://rustup.rs"
 
-rust=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+rust=$(rust_version)
 if ! rustup toolchain list | grep -q "^$rust-"; then
   say "rust $rust: the compiler this source is pinned to"
   quietly "install rust $rust" rustup toolchain install "$rust" --profile minimal
