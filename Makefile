@@ -1,0 +1,41 @@
+# Thin: each target names what it does, tools/ does it. All of them can be run again at no cost.
+export PATH := $(or $(PLIMSOLL_TOOLS),$(CURDIR)/target/tools)/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help run build test unit bench fmt lint deny fuzz docs clean
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+
+run: build ## builds, and serves this host's numbers at http://localhost:18760/metrics (ARGS=... are the exporter's)
+	@tools/run $(ARGS)
+
+build: ## builds target/release/plimsoll, fetching what that needs
+	@tools/setup toolchain bpf-linker
+	cargo build --release --locked
+
+test: ## runs every check and every test, fetching what they need
+	@tools/test all
+
+unit: ## runs the tests that need no root, no containers and no other kernels
+	@tools/setup toolchain bpf-linker
+	cargo test --locked --workspace --exclude plimsoll-ebpf --lib --bins
+
+bench: ## measures, each goal beside its result
+	@tools/setup toolchain bpf-linker packages
+	cargo bench --locked --workspace --exclude plimsoll-ebpf
+
+fmt: ## puts the source into its one form
+	@tools/setup toolchain
+	cargo fmt --all
+
+lint: ## checks the form, the lints and the scripts
+	@tools/test lint
+
+deny: ## checks licences, sources and (where its database can be fetched) advisories of every dependency
+	@tools/test deny
+
+fuzz: ## fuzzes every target for SECONDS each (60)
+	@tools/test fuzz $(or $(SECONDS),60)
+
+clean: ## removes what was built and fetched
+	cargo clean

@@ -1,0 +1,150 @@
+//! What a container is given, and the OCI configuration that says so.
+
+use serde_json::{Value, json};
+
+/// A container of the worker. As it stands it runs the script, in the host's network, with no limits.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(super) id: Option<String>,
+    pub(super) cgroups_path: String,
+    args: Vec<String>,
+    own_network: bool,
+    memory: Option<u64>,
+    pids: Option<u64>,
+    cpus: Option<String>,
+    cpu_quota: Option<(u64, u64)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            id: None,
+            cgroups_path: "/ID".to_owned(),
+            args: vec!["script".to_owned()],
+            own_network: false,
+            memory: None,
+            pids: None,
+            cpus: None,
+            cpu_quota: None,
+        }
+    }
+}
+
+impl Config {
+    /// The worker's arguments, split at spaces.
+    pub fn args(mut self, args: &str) -> Self {
+        self.args = args.split_whitespace().map(str::to_owned).collect();
+        self
+    }
+
+    /// The container's id, where a test needs to choose it.
+    pub fn id(mut self, id: &str) -> Self {
+        self.id = Some(id.to_owned());
+        self
+    }
+
+    /// The cgroup below the root of each hierarchy; `ID` stands for the container's id.
+    pub fn cgroups_path(mut self, path: &str) -> Self {
+        self.cgroups_path = path.to_owned();
+        self
+    }
+
+    /// A network namespace of its own, with nothing in it but `lo`.
+    pub fn own_network(mut self) -> Self {
+        self.own_network = true;
+        self
+    }
+
+    /// The memory limit in bytes.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// The limit of processes and threads.
+    pub fn pids(mut self, count: u64) -> Self {
+        self.pids = Some(count);
+        self
+    }
+
+    /// The CPUs it may run on, as in `0` or `0-1`.
+    pub fn cpus(mut self, cpus: &str) -> Self {
+        self.cpus = Some(cpus.to_owned());
+        self
+    }
+
+    /// The CPU time it may use in each period, both in microseconds.
+    pub fn cpu_quota(mut self, quota_us: u64, period_us: u64) -> Self {
+        self.cpu_quota = Some((quota_us, period_us));
+        self
+    }
+
+    /// The configuration, in runtime-spec 1.0.2.
+    pub(super) fn json(&self, cgroups_path: &str) -> Value {
+        let args: Vec<&str> =
+            std::iter::once("/worker").chain(self.args.iter().map(String::as_str)).collect();
+        // To become another user and back; to signal and pin itself needs none.
+        let capabilities = json!(["CAP_SETUID", "CAP_SETGID"]);
+        let mut namespaces = vec!["pid", "mount", "ipc", "uts"];
+        if self.own_network {
+            namespaces.push("network");
+        }
+        json!({
+            "ociVersion": "1.0.2",
+            "process": {
+                "terminal": false,
+                "user": { "uid": 0, "gid": 0 },
+                "args": args,
+                "env": [],
+                "cwd": "/",
+                "noNewPrivileges": true,
+                "capabilities": { "bounding": capabilities, "effective": capabilities, "permitted": capabilities },
+            },
+            "root": { "path": "rootfs", "readonly": false },
+            "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc" }],
+            "linux": {
+                "cgroupsPath": cgroups_path,
+                "namespaces": namespaces.iter().map(|kind| json!({ "type": kind })).collect::<Vec<_>>(),
+                "resources": self.resources(),
+            },
+        })
+    }
+
+    fn resources(&self) -> Value {
+        let mut resources = json!({});
+        if let Some(bytes) = self.memory {
+            resources["memory"] = json!({ "limit": bytes });
+        }
+        if let Some(count) = self.pids {
+            resources["pids"] = json!({ "limit": count });
+        }
+        if let Some(cpus) = &self.cpus {
+            resources["cpu"]["cpus"] = json!(cpus);
+        }
+        if let Some((quota, period)) = self.cpu_quota {
+            resources["cpu"]["quota"] = json!(quota);
+            resources["cpu"]["period"] = json!(period);
+        }
+        resources
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_there_only_if_asked_for() {
+        let plain = Config::default().json("/x");
+        assert_eq!(plain["linux"]["resources"], json!({}));
+        assert_eq!(plain["process"]["args"], json!(["/worker", "script"]));
+        let full = Config::default().args("spin 1").memory(1).pids(2).cpus("0").cpu_quota(3, 4).own_network();
+        let full = full.json("/x");
+        let expected = json!({
+            "memory": { "limit": 1 }, "pids": { "limit": 2 }, "cpu": { "cpus": "0", "quota": 3, "period": 4 },
+        });
+        assert_eq!(full["linux"]["resources"], expected);
+        assert_eq!(full["linux"]["namespaces"][4], json!({ "type": "network" }));
+        assert_eq!(full["process"]["args"], json!(["/worker", "spin", "1"]));
+    }
+}

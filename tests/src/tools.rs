@@ -1,0 +1,79 @@
+//! Where `tools/setup` puts what it fetches, and where the build puts what it builds.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// The series of kernels the programs are tested in, oldest first: the rows of `KERNELS` in `tools/versions.sh`.
+pub const KERNELS: [&str; 4] = ["5.10", "6.1", "6.12", "7"];
+
+/// The workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The image of a kernel series.
+pub fn kernel(series: &str) -> Result<PathBuf> {
+    fetched(&format!("kernels/{series}/vmlinuz"), "kernels")
+}
+
+/// Debian's Prometheus of major version 2 or 3.
+pub fn prometheus(major: u32) -> Result<PathBuf> {
+    fetched(&format!("prometheus-{major}/prometheus"), "prometheus")
+}
+
+/// promtool, which comes with Prometheus 2.
+pub fn promtool() -> Result<PathBuf> {
+    fetched("prometheus-2/promtool", "prometheus")
+}
+
+/// The statically linked user space of the virtual machines.
+pub fn busybox() -> Result<PathBuf> {
+    let path = PathBuf::from("/bin/busybox");
+    ensure!(libraries(&path)?.is_empty(), "{}: not static: run tools/setup packages", path.display());
+    Ok(path)
+}
+
+/// The shared libraries a program needs, its loader among them; none for a static one.
+pub fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let output = Command::new("ldd").arg(program).output().context("ldd")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let word = String::from_utf8_lossy(&output.stderr);
+        ensure!(word.contains("not a dynamic executable"), "ldd {}: {word}", program.display());
+    }
+    if text.contains("not found") {
+        bail!("{}: {text}", program.display());
+    }
+    Ok(parse_ldd(&text))
+}
+
+fn fetched(path: &str, step: &str) -> Result<PathBuf> {
+    let tools =
+        std::env::var_os("PLIMSOLL_TOOLS").map_or_else(|| workspace().join("target/tools"), PathBuf::from);
+    let path = tools.join(path);
+    ensure!(path.exists(), "{}: not there: run tools/setup {step}", path.display());
+    Ok(path)
+}
+
+/// `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`, or `/lib64/ld-linux-x86-64.so.2 (0x…)`; the vdso has no path.
+fn parse_ldd(text: &str) -> Vec<PathBuf> {
+    let paths = text.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
+    paths.map(PathBuf::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_the_paths_that_ldd_names() {
+        let text = "\tlinux-vdso.so.1 (0x00007f9ac957e000)\n\
+                    \tlibgcc_s.so.1 => /lib/x86_64-linux-gnu/libgcc_s.so.1 (0x00007f9ac954d000)\n\
+                    \t/lib64/ld-linux-x86-64.so.2 (0x00007f9ac9580000)\n";
+        let paths = ["/lib/x86_64-linux-gnu/libgcc_s.so.1", "/lib64/ld-linux-x86-64.so.2"];
+        assert_eq!(parse_ldd(text), paths.map(PathBuf::from));
+        assert_eq!(parse_ldd("\tstatically linked\n"), Vec::<PathBuf>::new());
+    }
+}

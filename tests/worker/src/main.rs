@@ -1,0 +1,109 @@
+//! Does an exact number of things, so that counters can be held against it.
+//!
+//! `worker COMMAND ARGS [, COMMAND ARGS]...` does each and exits. `worker script` reads commands from standard input,
+//! a line each, and answers each on standard output with `ok`, `ok DATA` or `fail REASON`; at the end of input it exits.
+//! Apart from what a command's own line below says, a command in a script costs one `read` and one `write`, and while
+//! it waits for the next one the worker sleeps in `read` and does nothing at all.
+//!
+//! | command | does |
+//! |---|---|
+//! | `syscalls N NAME` | N system calls NAME (see `calls::HARMLESS`) |
+//! | `open-enoent N` | N `openat` that fail with ENOENT |
+//! | `open-eacces N` | N `openat` that fail with EACCES; one more makes the file, and it is removed at the end |
+//! | `compat N` | N 32-bit `getpid`, from one child that exits 0 |
+//! | `children N exit CODE` | N children, one after the other, that exit with CODE |
+//! | `children N signal NAME` | N children that kill themselves with SIGKILL, SIGTERM, SIGSEGV or SIGABRT |
+//! | `threads N` | N threads, started and joined one after the other |
+//! | `execs N` | N children that run this program again, as `noop`, which exits 0 |
+//! | `oom MB` | one child that takes up MB of memory, and must be killed for it |
+//! | `spin SECONDS [CPU]` | runs for SECONDS by the clock, pinned to CPU if given |
+//! | `sleep-ms MS` | sleeps once |
+//! | `yield N` | N `sched_yield` |
+//! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
+//! | `noop` | nothing |
+//!
+//! It is linked statically and needs no file beside it.
+
+mod calls;
+mod processes;
+mod time;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+/// What a command answers: data, or why it could not do exactly what it was told.
+type Answer = Result<String, String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args == ["script"] {
+        return script();
+    }
+    for command in args.split(|arg| arg == ",") {
+        if let Err(reason) = execute(command) {
+            // Nothing is left to tell it to if standard error is gone.
+            let _ = writeln!(std::io::stderr(), "{}: {reason}", command.join(" "));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// One `read` for each line that comes by itself, one `write` for each answer: nothing is buffered by std.
+fn script() -> ExitCode {
+    let mut pending = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        while let Some(end) = pending.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            let answer = match execute(&words) {
+                Ok(data) if data.is_empty() => "ok\n".to_owned(),
+                Ok(data) => format!("ok {data}\n"),
+                Err(reason) => format!("fail {reason}\n"),
+            };
+            // SAFETY: the buffer is valid for its length.
+            if unsafe { libc::write(1, answer.as_ptr().cast(), answer.len()) } != answer.len() as isize {
+                return ExitCode::FAILURE;
+            }
+        }
+        // SAFETY: the buffer is valid for its length.
+        match unsafe { libc::read(0, chunk.as_mut_ptr().cast(), chunk.len()) } {
+            0 => return ExitCode::SUCCESS,
+            count if count > 0 => pending.extend_from_slice(&chunk[..count as usize]),
+            _ => return ExitCode::FAILURE,
+        }
+    }
+}
+
+fn execute(words: &[String]) -> Answer {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["noop"] => Ok(String::new()),
+        ["syscalls", n, name] => calls::harmless(number(n)?, name),
+        ["open-enoent", n] => calls::open_enoent(number(n)?),
+        ["open-eacces", n] => calls::open_eacces(number(n)?),
+        ["compat", n] => calls::compat(number(n)?),
+        ["yield", n] => calls::harmless(number(n)?, "sched_yield"),
+        ["children", n, "exit", code] => processes::children_exit(number(n)?, number(code)?),
+        ["children", n, "signal", name] => processes::children_signal(number(n)?, name),
+        ["threads", n] => processes::threads(number(n)?),
+        ["execs", n] => processes::execs(number(n)?),
+        ["oom", megabytes] => processes::oom(number(megabytes)?),
+        ["spin", seconds] => time::spin(number(seconds)?, None),
+        ["spin", seconds, cpu] => time::spin(number(seconds)?, Some(number(cpu)?)),
+        ["sleep-ms", ms] => time::sleep(number(ms)?),
+        ["switches"] => time::switches(),
+        _ => Err("no such command".to_owned()),
+    }
+}
+
+fn number<T: std::str::FromStr>(word: &str) -> Result<T, String> {
+    word.parse().map_err(|_| format!("{word}: not a number that fits here"))
+}
+
+/// The last system call's error, as an answer.
+fn last_error(what: &str) -> String {
+    format!("{what}: {}", std::io::Error::last_os_error())
+}

@@ -1,0 +1,30 @@
+# shellcheck shell=bash disable=SC2034  # read by the steps
+# What is fetched and built, once. The compiler's version is in rust-toolchain.toml alone.
+
+BPF_LINKER=0.13.0
+CARGO_DENY=0.20.2
+CARGO_FUZZ=0.13.2
+
+# Debian package | the command that shows it is there off Debian | what it is for. None starts a service when installed.
+PACKAGES='
+runc            runc               runs the containers that the tests count in
+busybox-static  busybox            is the user space of the test kernels
+qemu-system-x86 qemu-system-x86_64 boots the test kernels
+shellcheck      shellcheck         checks the scripts
+g++             c++                builds the engine of the fuzz targets
+'
+# Older ones crash guests with newer kernels.
+QEMU_AT_LEAST=8.2
+
+# series | suite | package names, as an extended regular expression | version, likewise. The newest that matches is taken;
+# names and versions rotate in the archive, so none is written out.
+KERNELS='
+5.10 bullseye-security  linux-image-5\.10\.0-[0-9]+-cloud-amd64               .*
+6.1  bookworm           linux-image-6\.1\.0-[0-9]+-cloud-amd64                .*
+6.12 bookworm-backports linux-image-6\.12\.[0-9.]+\+deb12[.0-9]*-cloud-amd64  .*
+7    trixie-backports   linux-(image|binary)-7\.[0-9.]+\+deb13-cloud-amd64    .*
+'
+PROMETHEUS='
+2 bookworm prometheus 2\..*
+3 forky    prometheus 3\..*
+'
