@@ -17,7 +17,7 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let prefix = args.next().context("usage: read_cgroups PREFIX [SCRAPES [REFRESH_SECONDS]]")?;
     let scrapes: u32 = args.next().map_or(Ok(20), |n| n.parse())?;
-    let refresh: u64 = args.next().map_or(Ok(60), |n| n.parse())?;
+    let refresh: u64 = args.next().map_or(Ok(300), |n| n.parse())?;
     raise_nofile_limit();
     let paths = HostPaths::default();
     let hierarchies = Hierarchies::detect(&paths)?;

@@ -2,7 +2,7 @@
 //!
 //! Reading `memory.stat` costs the kernel more than all else together, so what only the cgroup's own running
 //! can change is read again only when its CPU time moved. Limits, which someone else may change at any time,
-//! are read anew after [`ReaderOptions::refresh`], and so is everything that was left out. A young cgroup,
+//! are read anew once in [`ReaderOptions::refresh`], and so is everything that was left out. A young cgroup,
 //! which is still being set up, is always read in full.
 
 mod cpu;
@@ -11,6 +11,7 @@ mod diskio;
 mod limits;
 mod memory;
 mod network;
+mod options;
 mod pids;
 mod pressure;
 mod source;
@@ -18,59 +19,16 @@ mod source;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use rustix::param::clock_ticks_per_second;
 
+pub use self::options::{ReaderOptions, Wanted};
 use self::source::Source;
 use super::devices::Devices;
-use super::files::{CgroupFiles, FdBudget, File, Scope};
-use super::stats::{HostStats, LimitStats, Machine, MemoryStats, PressureStats};
+use super::files::{CgroupFiles, File, Scope};
+use super::stats::{DeviceIo, HostStats, LimitStats, Machine, MemoryStats, PidStats, PressureStats};
 use super::{Collector, Hierarchies, HostError, HostPaths, Tally, read_machine};
-
-/// Bounds and habits of a reader.
-#[derive(Clone, Debug)]
-pub struct ReaderOptions {
-    /// Descriptors that may be kept open.
-    pub budget: FdBudget,
-    /// After how long everything is read again, whatever it looks like.
-    pub refresh: Duration,
-    /// Devices of a cgroup.
-    pub max_devices: usize,
-    /// Interfaces of a network namespace.
-    pub max_interfaces: usize,
-    /// Nested cgroups whose processes are counted with a container.
-    pub max_nested: usize,
-    /// Processes of a cgroup whose descriptors are counted.
-    pub max_processes: usize,
-    /// Descriptors of a cgroup that are looked at for sockets.
-    pub max_descriptors: u64,
-    /// Descriptors looked at in all cgroups between two calls of [`HostReader::begin_scrape`].
-    pub max_descriptors_scrape: u64,
-}
-
-/// What to read: a collector that is off costs nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// CPU time.
-    pub cpu: bool,
-    /// Memory.
-    pub memory: bool,
-    /// Limits.
-    pub spec: bool,
-    /// Disk I/O.
-    pub diskio: bool,
-    /// Which network namespace it is; the traffic is read by [`HostReader::read_network`].
-    pub network: bool,
-    /// Processes and threads.
-    pub pids: bool,
-    /// File descriptors and sockets.
-    pub descriptors: bool,
-    /// Pressure stall information.
-    pub pressure: bool,
-    /// The machine, on the row of the root cgroup.
-    pub machine: bool,
-}
 
 /// Reads cgroups. It can be sent to another thread; one thread at a time uses it.
 #[derive(Debug)]
@@ -97,7 +55,8 @@ pub struct HostReader {
 /// What the last readings of a cgroup said.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    refreshed: Option<Instant>,
+    /// When everything was read: see [`HostReader::due`].
+    refreshed: Option<u64>,
     /// The CPU time it had used, which says whether it ran since.
     usage: Option<u64>,
     memory: MemoryStats,
@@ -106,11 +65,18 @@ pub(super) struct Memo {
     /// The pressure was read twice without a change in between: nobody is waiting.
     calm: bool,
     limits: LimitStats,
+    /// Which of v1's pairs of files counts, and what it said, if twice the same.
     io: Option<usize>,
+    devices: Vec<DeviceIo>,
+    devices_calm: bool,
+    /// Processes and threads, unless something about them could not be found out.
+    processes: Option<PidStats>,
     pids: u64,
     descriptors: Option<u64>,
     sockets: Option<u64>,
     namespace_of: Option<u32>,
+    /// What was wanted: anything else starts anew.
+    want: Option<Wanted>,
 }
 
 /// What is known of a cgroup while it is read.
@@ -120,65 +86,6 @@ struct Pass {
     full: bool,
     /// It did not run since the last reading.
     unchanged: bool,
-}
-
-impl Default for ReaderOptions {
-    fn default() -> Self {
-        Self {
-            budget: FdBudget::from_rlimit(),
-            refresh: Duration::from_secs(60),
-            max_devices: 64,
-            max_interfaces: 64,
-            max_nested: 1024,
-            max_processes: 1024,
-            max_descriptors: 8192,
-            max_descriptors_scrape: 16_384,
-        }
-    }
-}
-
-impl Wanted {
-    /// Everything.
-    pub const ALL: Self = Self::all(true);
-    /// Nothing: only whether the cgroup is there.
-    pub const NONE: Self = Self::all(false);
-
-    /// What the signals of these names need.
-    pub fn by_name(on: impl Fn(&str) -> bool) -> Self {
-        Self {
-            cpu: on("cpu"),
-            memory: on("memory"),
-            spec: on("spec"),
-            diskio: on("diskio"),
-            network: on("network"),
-            pids: on("pids"),
-            descriptors: on("descriptors"),
-            pressure: on("pressure"),
-            machine: on("machine"),
-        }
-    }
-
-    const fn all(on: bool) -> Self {
-        Self {
-            cpu: on,
-            memory: on,
-            spec: on,
-            diskio: on,
-            network: on,
-            pids: on,
-            descriptors: on,
-            pressure: on,
-            machine: on,
-        }
-    }
-
-    fn limits(self) -> bool {
-        self.cpu || self.spec || self.pids
-    }
-
-    fn processes(self) -> bool {
-        self.pids || self.descriptors || self.network
-    }
 }
 
 impl Pass {
@@ -270,7 +177,9 @@ impl HostReader {
     }
 
     fn fill(&mut self, files: &mut CgroupFiles, want: Wanted, stats: &mut HostStats) {
-        let full = self.is_due(files);
+        let anew = files.memo.want.replace(want) != Some(want);
+        let due = self.due(files);
+        let full = anew || files.memo.refreshed != Some(due) || self.is_young(files);
         if want.limits() && full {
             self.read_limits(files, want);
         }
@@ -311,22 +220,23 @@ impl HostReader {
         if want.machine && &*files.path == "/" {
             stats.machine = Some(self.machine);
         }
-        if full {
-            files.memo.refreshed = Some(self.now);
-        }
+        files.memo.refreshed = Some(due);
         stats.created = files.created.unwrap_or(self.unix);
         stats.last_seen = Some(self.unix);
     }
 
-    /// Whether everything is to be read. The times are spread, so that not all cgroups are due at once.
-    fn is_due(&self, files: &CgroupFiles) -> bool {
-        let Some(refreshed) = files.memo.refreshed else { return true };
-        let refresh = self.options.refresh;
-        let young = files.created.is_some_and(|created| self.unix - created < refresh.as_secs_f64());
+    /// Grows by one whenever everything is to be read, at another time for each cgroup.
+    fn due(&self, files: &CgroupFiles) -> u64 {
         let mut hasher = DefaultHasher::new();
         files.path.hash(&mut hasher);
-        let spread = refresh.mul_f64(0.5 * (hasher.finish() % 1024) as f64 / 1024.0);
-        young || self.now.duration_since(refreshed) + spread >= refresh
+        let phase = (hasher.finish() % 1024) as f64 / 1024.0;
+        let refresh = self.options.refresh.as_secs_f64();
+        if refresh > 0.0 { (self.unix / refresh + phase) as u64 } else { self.unix.to_bits() }
+    }
+
+    fn is_young(&self, files: &CgroupFiles) -> bool {
+        let settle = self.options.settle.as_secs_f64();
+        files.created.is_some_and(|created| self.unix - created < settle)
     }
 }
 

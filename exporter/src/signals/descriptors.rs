@@ -24,8 +24,8 @@ static FAMILIES: [Family; 2] = [
         "container_sockets",
         "File descriptors that are sockets.",
         "descriptors",
-        "links of /proc/<pid>/fd, looked at when their number or the processes changed and at most a minute \
-         later; absent with more than 8,192 descriptors, or when a scrape has looked at 16,384",
+        "links of /proc/<pid>/fd, looked at when their number or the processes changed and at most five \
+         minutes later; absent with more than 8,192 descriptors, or when a scrape has looked at 16,384",
     ),
 ];
 

@@ -18,7 +18,7 @@ static FAMILIES: [Family; 6] = [
         "container_spec_cpu_period",
         "The period of the CPU quota, in microseconds.",
         "microseconds",
-        "v2 cpu.max; v1 cpu.cfs_period_us; read anew at most a minute after a change, like all limits",
+        "v2 cpu.max; v1 cpu.cfs_period_us; a change shows after at most five minutes, like that of any limit here",
     ),
     gauge(
         "container_spec_cpu_quota",

@@ -26,25 +26,24 @@ impl HostReader {
     pub(super) fn read_descriptors(
         &mut self,
         files: &mut CgroupFiles,
-        pass: Pass,
         pids: u64,
+        pass: Pass,
         out: &mut PidStats,
     ) {
-        let same = files.memo.pids == pids && files.memo.descriptors.is_some();
+        let same = files.memo.pids == pids;
         files.memo.pids = pids;
-        if !(same && pass.idle()) {
-            let before = files.memo.descriptors.filter(|_| same && !pass.full);
-            match self.count(before) {
-                Ok((descriptors, sockets)) => {
-                    files.memo.sockets = sockets.unwrap_or(files.memo.sockets);
-                    files.memo.descriptors = Some(descriptors);
-                }
-                Err(why) => {
-                    (files.memo.descriptors, files.memo.sockets) = (None, None);
-                    match why {
-                        Unknown::Beyond => self.source.tally.exceed(Collector::Descriptors, 1),
-                        Unknown::Denied => self.source.tally.error(Collector::Descriptors),
-                    }
+        let known = same && files.memo.sockets.is_some() && !pass.full;
+        let before = files.memo.descriptors.filter(|_| known);
+        match self.count(before) {
+            Ok((descriptors, sockets)) => {
+                files.memo.sockets = sockets.unwrap_or(files.memo.sockets);
+                files.memo.descriptors = Some(descriptors);
+            }
+            Err(why) => {
+                (files.memo.descriptors, files.memo.sockets) = (None, None);
+                match why {
+                    Unknown::Beyond => self.source.tally.exceed(Collector::Descriptors, 1),
+                    Unknown::Denied => self.source.tally.error(Collector::Descriptors),
                 }
             }
         }

@@ -14,10 +14,17 @@ const PAIRS: [(File, File); 3] = [
 ];
 
 impl HostReader {
+    /// v1 counts a request to who submitted it, so a cgroup that does not run has no more once two readings
+    /// agree; v2 also counts what the kernel writes back on its behalf, so it is always asked.
     pub(super) fn read_diskio(&mut self, files: &mut CgroupFiles, pass: Pass, out: &mut Vec<DeviceIo>) {
+        let version = self.source.version(Place::Io);
+        if pass.idle() && files.memo.devices_calm && version == Some(Version::V1) {
+            out.extend_from_slice(&files.memo.devices);
+            return;
+        }
         let mut counts = std::mem::take(&mut self.counts);
         counts.clear();
-        match self.source.version(Place::Io) {
+        match version {
             Some(Version::V2) => self.io_stat(files, &mut counts),
             Some(Version::V1) => self.blkio(files, pass, &mut counts),
             None => {}
@@ -32,6 +39,10 @@ impl HostReader {
             });
         }
         self.counts = counts;
+        if version == Some(Version::V1) {
+            files.memo.devices_calm = pass.unchanged && *out == files.memo.devices;
+            files.memo.devices.clone_from(out);
+        }
     }
 
     fn io_stat(&mut self, files: &mut CgroupFiles, counts: &mut Vec<DeviceCounts>) {

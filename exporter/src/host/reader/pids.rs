@@ -14,6 +14,9 @@ use crate::host::{Collector, PidStats};
 impl HostReader {
     /// `cgroup.procs` lists a cgroup's own processes alone. The directory's link count tells at no cost
     /// whether there are cgroups below; only then, and only for a container, are they walked.
+    ///
+    /// To fork, to exit, to open a descriptor is to run, so all of it is left alone while the cgroup did not.
+    /// (A process that somebody moves here asleep, and that sleeps on, is seen at the next refresh.)
     pub(super) fn read_processes(
         &mut self,
         files: &mut CgroupFiles,
@@ -21,6 +24,12 @@ impl HostReader {
         pass: Pass,
         pids: &mut PidStats,
     ) {
+        if pass.idle()
+            && let Some(known) = files.memo.processes
+        {
+            *pids = known;
+            return;
+        }
         self.pids.clear();
         let mut whole = true;
         match self.source.read(files, File::Procs, true, Collector::Pids) {
@@ -40,8 +49,10 @@ impl HostReader {
         if want.descriptors && whole {
             let mut hasher = DefaultHasher::new();
             self.pids.hash(&mut hasher);
-            self.read_descriptors(files, pass, hasher.finish(), pids);
+            self.read_descriptors(files, hasher.finish(), pass, pids);
         }
+        let complete = whole && (!want.descriptors || pids.sockets.is_some());
+        files.memo.processes = complete.then_some(*pids);
     }
 
     /// Adds the processes of all cgroups below; false if there were too many or one could not be read.

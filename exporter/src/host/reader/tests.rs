@@ -1,8 +1,12 @@
 //! Golden readings of fixture trees, and what is left out, kept and noticed.
 
+mod live;
+
 use super::*;
 use crate::host::fixture::Fixture;
-use crate::host::{Candidate, CpuStats, DeviceIo, InterfaceStats, PidStats, Pressure, WalkBounds, owners};
+use crate::host::{
+    Candidate, CpuStats, DeviceIo, FdBudget, InterfaceStats, PidStats, Pressure, WalkBounds, owners,
+};
 
 fn options() -> ReaderOptions {
     ReaderOptions { budget: FdBudget::new(1000), ..ReaderOptions::default() }
@@ -354,9 +358,33 @@ fn an_idle_cgroup_is_read_again_when_it_ran() {
     fixture.file("cgroup/a/cpu.stat", "usage_usec 1501\n");
     reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
     assert_eq!((stats.memory.rss, stats.limits.memory), (Some(7), Some(0)), "CPU time moved");
-    reader.now += Duration::from_secs(61);
+    reader.unix += 300.0;
     reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
     assert_eq!((stats.limits.memory, stats.created), (Some(5), 1.0), "the time is up");
+}
+
+#[test]
+fn processes_are_looked_at_again_when_the_cgroup_ran() {
+    let fixture = Fixture::v2("idle-processes");
+    v2_cgroup(&fixture, "cgroup/a");
+    process(&fixture, 11, 5);
+    process(&fixture, 12, 5);
+    let mut reader = reader(&fixture, options());
+    let mut files = reader.open("/a", Scope::Own);
+    files.set_created(1.0);
+    let mut stats = HostStats::default();
+    reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
+    fixture.link("proc/11/fd/13", "socket:[73]");
+    fixture.file("cgroup/a/pids.current", "6\n");
+    reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
+    assert_eq!((stats.pids.threads, stats.pids.sockets), (Some(5), Some(4)), "it did not run");
+    fixture.file("cgroup/a/cpu.stat", "usage_usec 1501\n");
+    reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
+    let want = PidStats { processes: Some(2), threads: Some(6), descriptors: Some(7), sockets: Some(5) };
+    assert_eq!(stats.pids, want);
+    let wanted = Wanted { descriptors: false, ..Wanted::ALL };
+    reader.read(&mut files, wanted, &mut stats).expect("there");
+    assert_eq!((stats.pids.threads, stats.pids.sockets), (Some(6), None), "another want starts anew");
 }
 
 #[test]
