@@ -164,19 +164,20 @@ async fn serve(
         // The stream keeps the time, see `patience`.
         .header_read_timeout(None)
         .max_header_size(shared.limits.header_bytes)
-        .max_buf_size(shared.limits.header_bytes.max(8 << 10))
+        // Twice that: what is over the limit is read as well, or the close would take the refusal with it.
+        .max_buf_size(shared.limits.header_bytes.max(8 << 10) * 2)
         .serve_connection(io, service);
-    if let Err(error) = watcher.watch(connection).await {
-        let reason = match progress.phase() {
-            Phase::LateHead => "slow_request",
-            Phase::LateWrite => "slow_reader",
-            _ if error.is_parse() => "malformed",
-            // The client went away in the middle.
-            _ => "disconnected",
-        };
-        shared.metrics.rejected(reason);
-        tracing::debug!(%error, %peer, reason, "connection ended");
-    }
+    let ended = watcher.watch(connection).await;
+    let reason = match (progress.phase(), &ended) {
+        (Phase::LateHead, _) => "slow_request",
+        (Phase::LateWrite, _) => "slow_reader",
+        (_, Ok(())) => return,
+        (_, Err(error)) if error.is_parse() => "malformed",
+        // The client went away in the middle.
+        (_, Err(_)) => "disconnected",
+    };
+    shared.metrics.rejected(reason);
+    tracing::debug!(error = ended.err().map(tracing::field::display), %peer, reason, "connection ended");
 }
 
 #[cfg(test)]
