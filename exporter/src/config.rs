@@ -149,10 +149,12 @@ impl From<LogLevel> for tracing::Level {
 impl Config {
     /// The command line as clap sees it, with two flags for each of `collectors`.
     pub fn command(collectors: &[Collector]) -> Command {
-        let command = Command::new("plimsoll")
-            .about("Kernel events as labelled per-container counters for Prometheus")
-            .version(format!("{VERSION} (revision {REVISION}, rust {RUST_VERSION})"));
-        Self::augment_args(command).args(switches::args(collectors))
+        let about = "Kernel events as labelled per-container counters for Prometheus";
+        Self::augment_args(Command::new("plimsoll"))
+            // After the arguments, which would put the comment of the struct in its place.
+            .about(about)
+            .version(format!("{VERSION} (revision {REVISION}, rust {RUST_VERSION})"))
+            .args(switches::args(collectors))
     }
 
     /// Reads a command line, the program's name first. `Err` is also what `--help` and `--version` answer.

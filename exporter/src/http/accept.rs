@@ -166,5 +166,4 @@ fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item
 }
 
 #[cfg(test)]
-#[path = "accept_tests.rs"]
 mod tests;

@@ -38,7 +38,7 @@ pub enum ListenAddressError {
 
 /// An address that could not be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {address}")]
 pub struct BindError {
     /// The address.
     pub address: ListenAddress,
@@ -187,10 +187,8 @@ mod tests {
         let first = "127.0.0.1:0".parse::<ListenAddress>().expect("valid").bind().expect("a free port");
         let taken = first.local_addr().expect("bound").to_string();
         let error = taken.parse::<ListenAddress>().expect("valid").bind().expect_err("in use");
-        assert_eq!(
-            error.to_string(),
-            format!("cannot listen on {taken}: Address already in use (os error 98)")
-        );
+        assert_eq!(error.to_string(), format!("cannot listen on {taken}"));
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[tokio::test]

@@ -74,7 +74,8 @@ impl<S> Patient<S> {
         Self { stream, limits, progress, timer: Box::pin(sleep(limits.header_timeout)) }
     }
 
-    fn enter(&mut self, phase: Phase) {
+    /// Begins a phase. The timer is asked at once, as hyper may wait for the socket alone from here on.
+    fn enter(&mut self, phase: Phase, cx: &mut Context<'_>) {
         let patience = match phase {
             Phase::Idle => self.limits.idle_timeout,
             Phase::Head => self.limits.header_timeout,
@@ -82,6 +83,7 @@ impl<S> Patient<S> {
         };
         self.progress.set(phase);
         self.timer.as_mut().reset(Instant::now() + patience);
+        let _pending = self.is_late(cx);
     }
 
     /// True once the current phase has lasted too long.
@@ -105,7 +107,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let before = buf.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut me.stream).poll_read(cx, buf) {
             if buf.filled().len() > before && me.progress.phase() == Phase::Idle {
-                me.enter(Phase::Head);
+                me.enter(Phase::Head, cx);
             }
             return Poll::Ready(read);
         }
@@ -133,7 +135,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     ) -> Poll<io::Result<usize>> {
         let me = self.get_mut();
         if me.progress.phase() != Phase::Writing {
-            me.enter(Phase::Writing);
+            me.enter(Phase::Writing, cx);
         }
         match Pin::new(&mut me.stream).poll_write_vectored(cx, bufs) {
             Poll::Pending => me.pending_write(cx),
@@ -152,7 +154,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
             Poll::Pending => me.pending_write(cx),
             ready => {
                 if me.progress.phase() == Phase::Writing {
-                    me.enter(Phase::Idle);
+                    me.enter(Phase::Idle, cx);
                 }
                 ready
             }

@@ -77,7 +77,7 @@ impl Router {
         let handler = self.find(request.uri().path());
         let answer = match handler.refuses(request.method()) {
             Some(allow) => {
-                let refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("Only {allow} is allowed here."));
+                let refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("Allowed here: {allow}"));
                 with(refused, ALLOW, HeaderValue::from_static(allow))
             }
             None => self.respond(handler, peer, request).await,

@@ -118,8 +118,9 @@ impl Scrapes {
         let (source, room) = (Arc::clone(&self.source), Arc::clone(&self.room));
         let metrics = self.metrics.clone();
         let scrape = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            // Dropped in reverse: the place is free before the scrape is seen as ended.
             let _running = metrics.running();
+            let _permit = permit;
             // The unwinding is stopped here, so that a fault in one signal is an answer and not a lost thread.
             let done = catch_unwind(AssertUnwindSafe(|| room.fill(source.as_ref(), &request, agreed.gzip)));
             done.unwrap_or_else(|_| Err("a panic, which the log shows".to_owned()))
@@ -127,9 +128,10 @@ impl Scrapes {
         // A scrape that has not got a thread by its deadline is not begun any more.
         let _cancel = AbortOnDrop(scrape.abort_handle());
         match tokio::time::timeout_at(deadline.into(), scrape).await {
-            Ok(Ok(done)) => done.map_err(Refusal::Failed),
+            // The source may have seen the deadline pass, so what comes after it by a hair is late as well.
+            Ok(Ok(done)) if Instant::now() < deadline => done.map_err(Refusal::Failed),
             Ok(Err(gone)) => Err(Refusal::Failed(gone.to_string())),
-            Err(_) => Err(Refusal::Deadline(patience)),
+            Ok(Ok(_)) | Err(_) => Err(Refusal::Deadline(patience)),
         }
     }
 }

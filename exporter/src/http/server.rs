@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::listen::BindError;
 use super::patience::{Patient, Phase, Progress};
@@ -79,20 +79,23 @@ impl Server {
 async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut pause = Duration::ZERO;
+    let mut backoff = Backoff::default();
     loop {
         tokio::select! {
             _ = stopped.changed() => break,
             Some(_) = connections.join_next() => {}
-            accepted = accept(&listener, pause) => match accepted {
+            accepted = accept(&listener, backoff.pause) => match accepted {
                 Ok((stream, peer)) => {
-                    pause = Duration::ZERO;
+                    backoff.pause = Duration::ZERO;
                     if let Some(permit) = shared.admit() {
                         let serve = serve(stream, peer.ip(), Arc::clone(&shared), graceful.watcher(), permit);
                         connections.spawn(serve);
                     }
                 }
-                Err(error) => pause = shared.accept_failed(&error, pause),
+                Err(error) => {
+                    shared.metrics.rejected("accept");
+                    backoff.failed(&error);
+                }
             }
         }
     }
@@ -116,10 +119,19 @@ impl Shared {
         }
         permit
     }
+}
 
-    /// How long to wait before the next try. What concerns one connection alone passes with it; what concerns
-    /// the process (no descriptors, no memory) would fail again at once and burn the CPU.
-    fn accept_failed(&self, error: &io::Error, pause: Duration) -> Duration {
+/// The wait between one failed accept and the next try.
+#[derive(Default)]
+struct Backoff {
+    pause: Duration,
+    logged: Option<Instant>,
+}
+
+impl Backoff {
+    /// What concerns one connection alone passes with it; what concerns the process (no descriptors, no
+    /// memory) would fail again at once and burn the CPU.
+    fn failed(&mut self, error: &io::Error) {
         const OF_THE_PEER: [Errno; 8] = [
             Errno::CONNABORTED,
             Errno::CONNRESET,
@@ -130,16 +142,19 @@ impl Shared {
             Errno::NETDOWN,
             Errno::NETUNREACH,
         ];
-        self.metrics.rejected("accept");
         if Errno::from_io_error(error).is_some_and(|errno| OF_THE_PEER.contains(&errno)) {
-            return Duration::ZERO;
+            return;
         }
-        if pause.is_zero() {
+        self.pause = (self.pause * 2).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            self.logged = Some(Instant::now());
             tracing::warn!(%error, "cannot accept connections");
         }
-        (pause * 2).clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 }
+
+/// A lack that lasts is said again, and not once a connection.
+const LOG_EVERY: Duration = Duration::from_secs(60);
 
 async fn serve(
     stream: TcpStream,
@@ -164,59 +179,34 @@ async fn serve(
         // The stream keeps the time, see `patience`.
         .header_read_timeout(None)
         .max_header_size(shared.limits.header_bytes)
-        .max_buf_size(shared.limits.header_bytes.max(8 << 10))
+        // Twice that: what is over the limit is read as well, or the close would take the refusal with it.
+        .max_buf_size(shared.limits.header_bytes.max(8 << 10) * 2)
         .serve_connection(io, service);
-    if let Err(error) = watcher.watch(connection).await {
-        let reason = match progress.phase() {
-            Phase::LateHead => "slow_request",
-            Phase::LateWrite => "slow_reader",
-            _ if error.is_parse() => "malformed",
-            // The client went away in the middle.
-            _ => "disconnected",
-        };
-        shared.metrics.rejected(reason);
-        tracing::debug!(%error, %peer, reason, "connection ended");
-    }
+    let ended = watcher.watch(connection).await;
+    let reason = match (progress.phase(), &ended) {
+        (Phase::LateHead, _) => "slow_request",
+        (Phase::LateWrite, _) => "slow_reader",
+        (_, Ok(())) => return,
+        (_, Err(error)) if error.is_parse() => "malformed",
+        // The client went away in the middle.
+        (_, Err(_)) => "disconnected",
+    };
+    shared.metrics.rejected(reason);
+    tracing::debug!(error = ended.err().map(tracing::field::display), %peer, reason, "connection ended");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{CollectorStatus, Readiness, ScrapeError, ScrapeRequest};
-    use crate::telemetry::Telemetry;
-
-    struct Nothing;
-
-    impl Source for Nothing {
-        fn scrape(&self, _: &ScrapeRequest, _: &mut Vec<u8>) -> Result<(), ScrapeError> {
-            Ok(())
-        }
-
-        fn ready(&self) -> Readiness {
-            Readiness::Ready
-        }
-
-        fn collectors(&self) -> Vec<CollectorStatus> {
-            Vec::new()
-        }
-    }
 
     #[test]
     fn only_errors_of_the_process_pause_accepting() {
-        let settings = Settings {
-            listen: Vec::new(),
-            telemetry_path: "/metrics".to_owned(),
-            max_requests: 1,
-            scrape_timeout: Duration::from_secs(1),
-            collectors: Vec::new(),
-            limits: Limits::default(),
+        let mut backoff = Backoff::default();
+        let mut pause_after = |errno: Errno| {
+            backoff.failed(&errno.into());
+            backoff.pause.as_millis()
         };
-        let metrics = Telemetry::new().expect("valid metrics").http;
-        let server = Server::bind(&settings, Arc::new(Nothing), metrics).expect("no address");
-        let pause_after = |errno: Errno, pause| server.shared.accept_failed(&errno.into(), pause);
-        assert_eq!(pause_after(Errno::CONNABORTED, Duration::ZERO), Duration::ZERO);
-        assert_eq!(pause_after(Errno::MFILE, Duration::ZERO), Duration::from_millis(10));
-        assert_eq!(pause_after(Errno::MFILE, Duration::from_millis(10)), Duration::from_millis(20));
-        assert_eq!(pause_after(Errno::NFILE, Duration::from_millis(900)), Duration::from_secs(1));
+        assert_eq!(pause_after(Errno::CONNABORTED), 0);
+        assert_eq!([Errno::MFILE; 9].map(&mut pause_after), [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
     }
 }

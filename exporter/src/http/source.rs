@@ -46,8 +46,8 @@ impl ScrapeRequest {
         Self { format, view, filter, scraper, deadline, abandoned: Arc::default() }
     }
 
-    /// True once nobody waits for the answer: the deadline is over or the client is gone. What a scrape
-    /// would remember as "seen by this scraper" was then not seen.
+    /// True once nobody waits for the answer: the deadline is over or the client is gone. From then on the
+    /// answer is not sent, so a scrape must not remember its series as seen by this scraper.
     pub fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Relaxed) || Instant::now() >= self.deadline
     }
