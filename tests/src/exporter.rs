@@ -1,7 +1,7 @@
 //! A running exporter on a port of its own, and what it serves, as numbers.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,27 +12,48 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::tools;
 
-/// The path of the exporter, built by the first who asks, as the tests are.
-pub fn path() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| build().map_err(|error| format!("{error:#}")))
-        .clone()
-        .map_err(|error| anyhow!(error))
+/// How the exporter is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// As the tests are.
+    Debug,
+    /// As it is shipped.
+    Release,
 }
 
-fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(tools::workspace())
-        .args(["build", "--quiet", "--locked", "--package", "plimsoll", "--bin", "plimsoll"])
-        .stdin(Stdio::null())
-        .output()
-        .context("cargo")?;
-    ensure!(output.status.success(), "build the exporter: {}", String::from_utf8_lossy(&output.stderr));
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tools::workspace().join("target"), PathBuf::from);
-    Ok(target.join("debug/plimsoll"))
+/// The path of the exporter, built by the first who asks, as the tests are.
+pub fn path() -> Result<PathBuf> {
+    Build::Debug.path()
+}
+
+impl Build {
+    /// The path of the exporter built so, by the first who asks.
+    pub fn path(self) -> Result<PathBuf> {
+        static BUILT: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
+        BUILT[self as usize]
+            .get_or_init(|| self.build().map_err(|error| format!("{error:#}")))
+            .clone()
+            .map_err(|error| anyhow!(error))
+    }
+
+    fn build(self) -> Result<PathBuf> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let (flags, directory): (&[&str], _) = match self {
+            Self::Debug => (&[], "debug/plimsoll"),
+            Self::Release => (&["--release"], "release/plimsoll"),
+        };
+        let output = Command::new(cargo)
+            .current_dir(tools::workspace())
+            .args(["build", "--quiet", "--locked", "--package", "plimsoll", "--bin", "plimsoll"])
+            .args(flags)
+            .stdin(Stdio::null())
+            .output()
+            .context("cargo")?;
+        ensure!(output.status.success(), "build the exporter: {}", String::from_utf8_lossy(&output.stderr));
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| tools::workspace().join("target"), PathBuf::from);
+        Ok(target.join(directory))
+    }
 }
 
 /// A running exporter; killed when dropped.
@@ -45,7 +66,12 @@ pub struct Exporter {
 impl Exporter {
     /// Starts it with these flags on a free port of the loopback address, and waits until it answers.
     pub fn start(args: &[&str]) -> Result<Self> {
-        let mut child = Command::new(path()?)
+        Self::start_build(Build::Debug, args)
+    }
+
+    /// As `start`, of another build.
+    pub fn start_build(build: Build, args: &[&str]) -> Result<Self> {
+        let mut child = Command::new(build.path()?)
             .args(["--web.listen-address=127.0.0.1:0", "--log.format=json"])
             .args(args)
             .stdin(Stdio::null())
@@ -57,7 +83,7 @@ impl Exporter {
             let _ = child.kill();
         })?;
         // Its log goes where the test's own output goes, so that a failure shows it.
-        std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::stderr()));
         Ok(Self { child, address })
     }
 
@@ -93,16 +119,23 @@ impl Exporter {
 
     /// The body at a path, asked for with these headers; an error unless the answer is 200.
     pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<String> {
+        Ok(String::from_utf8(self.get_bytes(path, headers)?)?)
+    }
+
+    /// The same, as it came.
+    pub fn get_bytes(&self, path: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
-        ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}\n{body}");
-        Ok(body.to_owned())
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").context("no head")?;
+        let body = answer.split_off(end + 4);
+        let head = String::from_utf8_lossy(&answer);
+        ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}{}", String::from_utf8_lossy(&body));
+        Ok(body)
     }
 
     /// Asks it to stop, and waits until it has.
