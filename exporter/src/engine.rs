@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+pub use self::own::own_families;
+
 use self::own::Own;
 use self::scrape::Scratch;
 use self::worker::Worker;
