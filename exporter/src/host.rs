@@ -1,8 +1,32 @@
 //! What cgroupfs, procfs and sysfs say of a cgroup: pure parsers, and a thin reader that keeps files open.
+//!
+//! [`Hierarchies`] says which mount serves each controller (v1, v2, or both on one host); [`HostReader`] reads
+//! a cgroup through them into [`HostStats`]; [`owners`] says which row speaks for a network namespace.
+//! Everything under [`parse`] takes bytes and never panics. Nothing here knows containers or metrics.
 
-/// Everything read for one cgroup. `None` is "not available here": the series is then absent, never 0.
-#[derive(Clone, Debug, Default)]
-pub struct HostStats {
-    /// Unix time in seconds at which the cgroup was made.
-    pub created: f64,
-}
+mod devices;
+mod error;
+mod files;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod hierarchies;
+mod machine;
+mod network;
+pub mod parse;
+mod reader;
+mod stats;
+mod tally;
+mod walk;
+
+pub use error::HostError;
+pub use files::{CgroupFiles, FdBudget, Scope, raise_nofile_limit};
+pub use hierarchies::{Controller, Hierarchies, Hierarchy, HostPaths, Version};
+pub use machine::read_machine;
+pub use network::{Candidate, owners};
+pub use reader::{HostReader, ReaderOptions, Wanted};
+pub use stats::{
+    CpuStats, DeviceIo, HostStats, InterfaceStats, LimitStats, Machine, MemoryStats, PidStats, Pressure,
+    PressureStats,
+};
+pub use tally::{Collector, Tally};
+pub use walk::{Found, Walk, WalkBounds};

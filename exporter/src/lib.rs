@@ -3,8 +3,14 @@
 //! Data flows one way: `kernel` and `host` read, `identity` says whose it is, `signals` turn it into families,
 //! `exposition` encodes, `http` serves. A module names the next one's types, never the other way round.
 
+pub mod config;
+pub mod engine;
 pub mod exposition;
 pub mod host;
+pub mod http;
+pub mod identity;
 pub mod kernel;
+pub mod ledger;
 pub mod names;
 pub mod signals;
+pub mod telemetry;

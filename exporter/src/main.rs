@@ -1,3 +1,123 @@
 //! Command line → configuration → build → serve → drain.
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use plimsoll::config::{Collector, Config, one_line};
+use plimsoll::engine::{Engine, Options};
+use plimsoll::host::{HostPaths, raise_nofile_limit};
+use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
+use plimsoll::ledger::Keep;
+use plimsoll::signals;
+use plimsoll::telemetry::{REVISION, Telemetry, VERSION, log};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let collectors: Vec<Collector> = signals::ALL
+        .iter()
+        .map(|signal| Collector { name: signal.name, summary: signal.summary, default: true })
+        .collect();
+    let config = match Config::from_args(std::env::args_os(), &collectors) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    log::init(config.log.level.into(), config.log.format);
+    match run(&config, &collectors) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("plimsoll: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers `--help` and `--version`; says in one line what is wrong with the flags.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        say(&format!("plimsoll: {}", one_line(error)));
+    } else if error.print().is_err() {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::from(error.exit_code() as u8)
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a process that ends")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+fn run(config: &Config, collectors: &[Collector]) -> anyhow::Result<()> {
+    let telemetry = Telemetry::new().context("cannot set up the own metrics")?;
+    let settings = settings(config, collectors);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(settings.blocking_threads())
+        .build()
+        .context("cannot start the runtime")?;
+    raise_nofile_limit();
+    let source = Engine::start(options(config), telemetry.clone()).context("cannot start")?;
+    let served = runtime.block_on(serve(&settings, source, &telemetry));
+    // A scrape that hangs in the kernel must not keep the process.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(settings: &Settings, source: Arc<dyn Source>, telemetry: &Telemetry) -> anyhow::Result<()> {
+    // Before the sockets, so that a stop is never missed once the exporter can be seen.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot handle SIGHUP")?;
+    let server = Server::bind(settings, source, telemetry.http.clone())?;
+    tracing::info!(version = VERSION, revision = REVISION, "plimsoll starts");
+    for address in server.addresses() {
+        tracing::info!(%address, "listening");
+    }
+    let stop = async {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break tracing::info!("SIGTERM: stopping"),
+                _ = interrupt.recv() => break tracing::info!("SIGINT: stopping"),
+                _ = hangup.recv() => tracing::info!("SIGHUP: ignored, there is nothing to reload"),
+            }
+        }
+    };
+    if !server.run(stop).await {
+        tracing::warn!("stopped with requests still under way");
+    }
+    Ok(())
+}
+
+fn settings(config: &Config, collectors: &[Collector]) -> Settings {
+    let name = |c: &Collector| CollectorName { name: c.name, enabled: config.collectors.contains(&c.name) };
+    Settings {
+        listen: config.web.listen_addresses.clone(),
+        telemetry_path: config.web.telemetry_path.clone(),
+        max_requests: config.web.max_requests as usize,
+        scrape_timeout: config.web.scrape_timeout,
+        collectors: collectors.iter().map(name).collect(),
+        limits: Limits::default(),
+    }
+}
+
+fn options(config: &Config) -> Options {
+    let host = &config.host;
+    Options {
+        paths: HostPaths {
+            procfs: host.procfs.clone(),
+            sysfs: host.sysfs.clone(),
+            rootfs: host.rootfs.clone(),
+        },
+        signals: config.collectors.clone(),
+        slots: config.kernel.slots,
+        memory_limit: config.kernel.memory_limit,
+        max_depth: host.cgroup_max_depth as usize,
+        keep: Keep {
+            scrapes: config.tombstone.scrapes as usize,
+            min_age: config.tombstone.min_age.as_secs_f64(),
+            max: config.tombstone.max as usize,
+        },
+        zero_first: config.web.zero_first,
+        created: config.web.openmetrics_created,
+    }
+}

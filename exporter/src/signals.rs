@@ -4,9 +4,20 @@
 //! `host` have read everything before it is called. Flags, `collect[]`, `docs/metrics.md` and the completeness
 //! test derive from [`ALL`].
 
+mod cpu;
+mod descriptors;
+mod diskio;
+mod life;
+mod machine;
+mod memory;
+mod network;
 mod oom;
+mod per_row;
+mod pids;
+mod pressure;
 mod process;
 mod sched;
+mod spec;
 mod syscalls;
 
 use crate::exposition::{Encoder, Family, Series};
@@ -39,7 +50,22 @@ pub struct Signal {
 }
 
 /// All signals, in the order they are served.
-pub static ALL: &[&Signal] = &[&syscalls::SIGNAL, &process::SIGNAL, &sched::SIGNAL, &oom::SIGNAL];
+pub static ALL: &[&Signal] = &[
+    &syscalls::SIGNAL,
+    &process::SIGNAL,
+    &sched::SIGNAL,
+    &oom::SIGNAL,
+    &cpu::SIGNAL,
+    &memory::SIGNAL,
+    &spec::SIGNAL,
+    &diskio::SIGNAL,
+    &network::SIGNAL,
+    &pids::SIGNAL,
+    &descriptors::SIGNAL,
+    &pressure::SIGNAL,
+    &life::SIGNAL,
+    &machine::SIGNAL,
+];
 
 /// One container, cgroup or tombstone in a scrape.
 #[derive(Clone, Copy, Debug)]

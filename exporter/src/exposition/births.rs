@@ -25,7 +25,7 @@ impl Births {
     /// Starts scrape number `scrape` (they only grow) and forgets what has not been served for long.
     pub fn begin(&mut self, scrape: u64) {
         self.scrape = scrape;
-        if scrape % FORGET_AFTER == 0 {
+        if scrape.is_multiple_of(FORGET_AFTER) {
             self.first.retain(|_, seen| seen.last + FORGET_AFTER > scrape);
         }
     }

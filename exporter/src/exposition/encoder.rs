@@ -54,6 +54,7 @@ pub struct Encoder<'a> {
     format: Format,
     created: bool,
     zero_first: Option<(&'a mut Births, u64)>,
+    only: Option<fn(&Family) -> bool>,
     family: Option<&'static Family>,
     headed: bool,
     samples: u64,
@@ -62,7 +63,16 @@ pub struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
     pub fn new(out: &'a mut Vec<u8>, format: Format) -> Self {
-        Self { out, format, created: true, zero_first: None, family: None, headed: false, samples: 0 }
+        Self {
+            out,
+            format,
+            created: true,
+            zero_first: None,
+            only: None,
+            family: None,
+            headed: false,
+            samples: 0,
+        }
     }
 
     /// Whether OpenMetrics carries `_created` (it does unless told otherwise).
@@ -74,6 +84,12 @@ impl<'a> Encoder<'a> {
     /// Serves a counter series at 0 if it was born after scrape `previous`.
     pub fn with_zero_first(mut self, births: &'a mut Births, previous: u64) -> Self {
         self.zero_first = Some((births, previous));
+        self
+    }
+
+    /// Leaves out families that `only` does not admit.
+    pub fn with_only(mut self, only: fn(&Family) -> bool) -> Self {
+        self.only = Some(only);
         self
     }
 
@@ -89,7 +105,7 @@ impl<'a> Encoder<'a> {
 
     /// Starts a family. Its head is written with its first sample: a family without samples is absent.
     pub fn family(&mut self, family: &'static Family) {
-        self.family = Some(family);
+        self.family = self.only.is_none_or(|only| only(family)).then_some(family);
         self.headed = false;
     }
 

@@ -14,8 +14,8 @@ pub enum Event {
         slot: u32,
         /// `CLOCK_BOOTTIME`.
         boot_ns: u64,
-        /// Its path from the hierarchy's root.
-        path: String,
+        /// Its path from the hierarchy's root, as the kernel gives it: any bytes.
+        path: Vec<u8>,
     },
     /// Its last task, and the last below it, left.
     Emptied {
@@ -41,8 +41,7 @@ impl Event {
         match kind {
             MADE => {
                 let path = rest.split(|b| *b == 0).next().unwrap_or_default();
-                let path = String::from_utf8_lossy(path).into_owned();
-                Some(Self::Made { cgroup_id, slot, boot_ns, path })
+                Some(Self::Made { cgroup_id, slot, boot_ns, path: path.to_vec() })
             }
             EMPTIED => Some(Self::Emptied { cgroup_id }),
             REMOVED => Some(Self::Removed { cgroup_id, slot, boot_ns }),
@@ -62,7 +61,7 @@ mod tests {
         let header = Header { kind: MADE, slot: 7, cgroup_id: 42, boot_ns: 9 };
         let mut bytes = header.as_bytes().to_vec();
         bytes.extend_from_slice(b"/a/b");
-        let made = Event::Made { cgroup_id: 42, slot: 7, boot_ns: 9, path: "/a/b".to_owned() };
+        let made = Event::Made { cgroup_id: 42, slot: 7, boot_ns: 9, path: b"/a/b".to_vec() };
         assert_eq!(Event::decode(&bytes), Some(made.clone()));
         bytes.extend_from_slice(b"\0junk");
         assert_eq!(Event::decode(&bytes), Some(made));

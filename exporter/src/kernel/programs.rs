@@ -16,9 +16,12 @@ pub struct Program {
     pub tracepoint: &'static str,
     /// Whether it is the right one of its kind for this kernel, which has the tracepoint.
     pub fits: fn(&Types, &[Argument]) -> bool,
-    /// Members whose offsets it reads, by name.
-    pub reads: &'static [(&'static str, fn(&Offsets) -> u32)],
+    /// Members whose offsets it reads.
+    pub reads: &'static [Read],
 }
+
+/// A member's name and its offset.
+pub(super) type Read = (&'static str, fn(&Offsets) -> u32);
 
 /// The programs that keep the slots, without which no signal can say whose its numbers are.
 pub const CGROUPS: &str = "cgroups";

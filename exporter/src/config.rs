@@ -1,0 +1,226 @@
+//! The command line: flags as Prometheus users know them, checked whole before anything starts.
+//!
+//! Every flag is one long name with dots, takes `--flag=value` or `--flag value`, and a boolean `--x` has its
+//! `--no-x`. Nothing here touches the host.
+
+mod switches;
+mod units;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
+
+pub use switches::Collector;
+pub use units::{UnitError, parse_duration, parse_size};
+
+use crate::http::ListenAddress;
+use crate::telemetry::log::LogFormat;
+use crate::telemetry::{REVISION, RUST_VERSION, VERSION};
+
+/// What the command line says, complete and valid.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+pub struct Config {
+    /// The HTTP side.
+    #[command(flatten)]
+    pub web: Web,
+    /// Where to look at the host.
+    #[command(flatten)]
+    pub host: Host,
+    /// The programs in the kernel.
+    #[command(flatten)]
+    pub kernel: Kernel,
+    /// How long a dead container is still served.
+    #[command(flatten)]
+    pub tombstone: Tombstone,
+    /// The log.
+    #[command(flatten)]
+    pub log: Log,
+
+    /// Names of the collectors that are on, in the order of the table.
+    #[arg(skip)]
+    pub collectors: Vec<&'static str>,
+}
+
+/// The HTTP side.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Web")]
+pub struct Web {
+    /// Address to listen on: :PORT (all addresses), HOST:PORT or [IPV6]:PORT; may be given more than once
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":18760")]
+    pub listen_addresses: Vec<ListenAddress>,
+    /// Path of the metrics; those under cAdvisor's names alone are at "cadvisor" below it
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
+    pub telemetry_path: String,
+    /// Scrapes that may run at the same time; 0 is no limit
+    #[arg(long = "web.max-requests", value_name = "N", default_value_t = 40, value_parser = value_parser!(u32).range(0..=10_000))]
+    pub max_requests: u32,
+    /// The longest a scrape may take; a scraper that waits less gets its answer earlier
+    #[arg(long = "web.scrape-timeout", value_name = "DURATION", default_value = "10s", value_parser = scrape_timeout)]
+    pub scrape_timeout: Duration,
+    /// Serve each new counter series once at 0, to every scraper.
+    #[arg(skip)]
+    pub zero_first: bool,
+    /// Write `_created` in OpenMetrics.
+    #[arg(skip)]
+    pub openmetrics_created: bool,
+}
+
+/// Where to look at the host.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Host")]
+pub struct Host {
+    /// Where procfs is mounted
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc", value_parser = directory)]
+    pub procfs: PathBuf,
+    /// Where sysfs is mounted
+    #[arg(long = "path.sysfs", value_name = "DIR", default_value = "/sys", value_parser = directory)]
+    pub sysfs: PathBuf,
+    /// Where the host's root directory is mounted
+    #[arg(long = "path.rootfs", value_name = "DIR", default_value = "/", value_parser = directory)]
+    pub rootfs: PathBuf,
+    /// Cgroups that are no containers and lie deeper than this count into their ancestor at this depth
+    #[arg(long = "cgroup.max-depth", value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=32))]
+    pub cgroup_max_depth: u32,
+}
+
+/// The programs in the kernel.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Kernel")]
+pub struct Kernel {
+    /// Cgroups that can be counted for at the same time; those beyond count as unattributed
+    #[arg(long = "kernel.slots", value_name = "N", default_value_t = 1024, value_parser = value_parser!(u32).range(64..=65_536))]
+    pub slots: u32,
+    /// The most memory the maps of the programs may take, such as 64MiB
+    #[arg(long = "kernel.memory-limit", value_name = "SIZE", default_value = "64MiB", value_parser = memory_limit)]
+    pub memory_limit: u64,
+}
+
+/// How long a dead container is still served.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Tombstones")]
+pub struct Tombstone {
+    /// Scrapes a dead container is still served in
+    #[arg(long = "tombstone.scrapes", value_name = "N", default_value_t = 2, value_parser = value_parser!(u32).range(0..=1000))]
+    pub scrapes: u32,
+    /// The least time a dead container is still served
+    #[arg(long = "tombstone.min-age", value_name = "DURATION", default_value = "2m", value_parser = min_age)]
+    pub min_age: Duration,
+    /// Dead containers kept at most; beyond it the oldest go first, and are counted
+    #[arg(long = "tombstone.max", value_name = "N", default_value_t = 4096, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub max: u32,
+}
+
+/// The log.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Log")]
+pub struct Log {
+    /// The least grave messages to log
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    pub level: LogLevel,
+    /// The form of the log's lines
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
+    pub format: LogFormat,
+}
+
+/// How grave a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it, and a comment would become a line of --help")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl From<LogLevel> for tracing::Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Error => Self::ERROR,
+        }
+    }
+}
+
+impl Config {
+    /// The command line as clap sees it, with two flags for each of `collectors`.
+    pub fn command(collectors: &[Collector]) -> Command {
+        let about = "Kernel events as labelled per-container counters for Prometheus";
+        Self::augment_args(Command::new("plimsoll"))
+            // After the arguments, which would put the comment of the struct in its place.
+            .about(about)
+            .version(format!("{VERSION} (revision {REVISION}, rust {RUST_VERSION})"))
+            .args(switches::args(collectors))
+    }
+
+    /// Reads a command line, the program's name first. `Err` is also what `--help` and `--version` answer.
+    pub fn from_args<I>(args: I, collectors: &[Collector]) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item: Into<OsString> + Clone>,
+    {
+        let mut command = Self::command(collectors);
+        let matches = command.try_get_matches_from_mut(args)?;
+        let mut config = Self::from_arg_matches(&matches)?;
+        config.web.zero_first = switches::is_on(&matches, switches::ZERO_FIRST, false);
+        config.web.openmetrics_created = switches::is_on(&matches, switches::CREATED, true);
+        config.collectors = switches::collectors(&matches, collectors);
+        let mut seen = Vec::new();
+        for address in &config.web.listen_addresses {
+            if seen.contains(&address) {
+                let text = format!("'--web.listen-address' is given twice with '{address}'");
+                return Err(command.error(ErrorKind::ValueValidation, text));
+            }
+            seen.push(address);
+        }
+        Ok(config)
+    }
+}
+
+/// What clap has to say of a wrong command line, in one line and without its usage.
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim);
+    let lines = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn directory(text: &str) -> Result<PathBuf, &'static str> {
+    if text.starts_with('/') && !text.contains('\0') {
+        return Ok(PathBuf::from(text));
+    }
+    Err("expected an absolute path")
+}
+
+fn telemetry_path(text: &str) -> Result<String, &'static str> {
+    if !text.starts_with('/') {
+        return Err("expected a path that begins with /");
+    }
+    if text.starts_with("/-/") {
+        return Err("paths under /-/ are taken");
+    }
+    // As it stands in a request line: anything else would never be asked for.
+    let plain = |b: u8| b.is_ascii_graphic() && !b"?#%\"<>\\^`{|}".contains(&b);
+    if !text.bytes().all(plain) || (text.len() > 1 && text.ends_with('/')) {
+        return Err("expected plain characters and no / at the end");
+    }
+    Ok(text.to_owned())
+}
+
+fn scrape_timeout(text: &str) -> Result<Duration, UnitError> {
+    units::within(parse_duration(text)?, Duration::from_millis(10), Duration::from_secs(600), "10ms to 10m")
+}
+
+fn min_age(text: &str) -> Result<Duration, UnitError> {
+    units::within(parse_duration(text)?, Duration::ZERO, Duration::from_secs(86_400), "0 to 1d")
+}
+
+fn memory_limit(text: &str) -> Result<u64, UnitError> {
+    units::within(parse_size(text)?, 1 << 20, 64 << 30, "1MiB to 64GiB")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The flags that are on or off, each with its `--no-` twin: kingpin has them, clap has to be shown.
+
+use clap::{Arg, ArgAction, ArgMatches};
+
+/// A collector that flags can turn on and off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// Its name, as in `--collector.NAME`.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub summary: &'static str,
+    /// Whether it is on when no flag says anything.
+    pub default: bool,
+}
+
+pub(super) const ZERO_FIRST: &str = "web.zero-first";
+pub(super) const CREATED: &str = "web.openmetrics-created";
+const DISABLE_DEFAULTS: &str = "collector.disable-defaults";
+const WEB: &str = "Web";
+const COLLECTORS: &str = "Collectors";
+
+/// All flags that are on or off.
+pub(super) fn args(collectors: &[Collector]) -> Vec<Arg> {
+    let mut args = Vec::new();
+    let zero =
+        "Serve each new counter series once at 0 to every scraper, so that increase() sees its first value";
+    switch(&mut args, WEB, ZERO_FIRST, zero, false);
+    let created = "Write the creation time of every counter (_created) in OpenMetrics";
+    switch(&mut args, WEB, CREATED, created, true);
+    let none = "Turn all collectors off that no flag turns on";
+    switch(&mut args, COLLECTORS, DISABLE_DEFAULTS, none, false);
+    for collector in collectors {
+        let id = format!("collector.{}", collector.name);
+        switch(&mut args, COLLECTORS, &id, collector.summary, collector.default);
+    }
+    args
+}
+
+/// Whether a flag or its twin, the last given, turns it on.
+pub(super) fn is_on(matches: &ArgMatches, id: &str, default: bool) -> bool {
+    if matches.get_flag(id) {
+        return true;
+    }
+    default && !matches.get_flag(&twin(id))
+}
+
+/// The names of the collectors that are on.
+pub(super) fn collectors(matches: &ArgMatches, collectors: &[Collector]) -> Vec<&'static str> {
+    let defaults = !is_on(matches, DISABLE_DEFAULTS, false);
+    let on = collectors.iter().filter(|collector| {
+        is_on(matches, &format!("collector.{}", collector.name), collector.default && defaults)
+    });
+    on.map(|collector| collector.name).collect()
+}
+
+/// Appends a flag and its hidden twin; each overrides the other and itself.
+fn switch(args: &mut Vec<Arg>, heading: &'static str, id: &str, help: &str, default: bool) {
+    let (no, state) = (twin(id), if default { "on" } else { "off" });
+    let flag = |id: &str| Arg::new(id.to_owned()).long(id.to_owned()).action(ArgAction::SetTrue);
+    args.push(
+        flag(id)
+            .help(format!("{help} [default: {state}; off with --{no}]"))
+            .help_heading(heading)
+            .overrides_with_all([id.to_owned(), no.clone()]),
+    );
+    args.push(flag(&no).hide(true).help_heading(heading).overrides_with_all([id.to_owned(), no.clone()]));
+}
+
+fn twin(id: &str) -> String {
+    format!("no-{id}")
+}

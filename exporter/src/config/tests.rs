@@ -1,0 +1,200 @@
+use std::path::Path;
+
+use super::*;
+
+const COLLECTORS: [Collector; 3] = [
+    Collector { name: "syscalls", summary: "System calls", default: true },
+    Collector { name: "oom", summary: "OOM kills", default: true },
+    Collector { name: "perf", summary: "Hardware counters", default: false },
+];
+
+fn parse(args: &[&str]) -> Result<Config, clap::Error> {
+    Config::from_args([&["plimsoll"], args].concat(), &COLLECTORS)
+}
+
+fn good(args: &[&str]) -> Config {
+    parse(args).expect("good flags")
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Config::command(&COLLECTORS).debug_assert();
+}
+
+#[test]
+fn defaults() {
+    let expected = Config {
+        web: Web {
+            listen_addresses: vec![":18760".parse().expect("valid")],
+            telemetry_path: "/metrics".to_owned(),
+            max_requests: 40,
+            scrape_timeout: Duration::from_secs(10),
+            zero_first: false,
+            openmetrics_created: true,
+        },
+        host: Host { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into(), cgroup_max_depth: 4 },
+        kernel: Kernel { slots: 1024, memory_limit: 64 << 20 },
+        tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
+        log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
+        collectors: vec!["syscalls", "oom"],
+    };
+    assert_eq!(good(&[]), expected);
+}
+
+/// Every flag that takes a value: a good one in both spellings and what it does, and bad ones.
+#[test]
+fn every_flag_with_a_value() {
+    type Check = fn(&Config) -> bool;
+    let table: &[(&str, &str, Check, &[&str])] = &[
+        (
+            "web.listen-address",
+            "[::1]:9000",
+            |c| c.web.listen_addresses == ["[::1]:9000".parse().expect("valid")],
+            &["", "9000", "::1:80", ":99999", "a b:1"],
+        ),
+        (
+            "web.telemetry-path",
+            "/prom/metrics",
+            |c| c.web.telemetry_path == "/prom/metrics",
+            &["", "metrics", "/-/healthy", "/a b", "/a?b", "/metrics/", "/é"],
+        ),
+        ("web.max-requests", "0", |c| c.web.max_requests == 0, &["", "-1", "many", "1.5", "10001"]),
+        (
+            "web.scrape-timeout",
+            "1s500ms",
+            |c| c.web.scrape_timeout == Duration::from_millis(1500),
+            &["", "0", "5", "-1s", "9ms", "11m", "soon"],
+        ),
+        ("path.procfs", "/host/proc", |c| c.host.procfs == Path::new("/host/proc"), &["", "proc", "./proc"]),
+        ("path.sysfs", "/host/sys", |c| c.host.sysfs == Path::new("/host/sys"), &["", "sys"]),
+        ("path.rootfs", "/host", |c| c.host.rootfs == Path::new("/host"), &["", "host"]),
+        ("cgroup.max-depth", "32", |c| c.host.cgroup_max_depth == 32, &["", "0", "33", "-1", "deep"]),
+        ("kernel.slots", "64", |c| c.kernel.slots == 64, &["", "63", "65537", "-64", "1e3"]),
+        (
+            "kernel.memory-limit",
+            "1GiB",
+            |c| c.kernel.memory_limit == 1 << 30,
+            &["", "0", "1023KiB", "65GiB", "64MB", "64M", "-1MiB"],
+        ),
+        ("tombstone.scrapes", "0", |c| c.tombstone.scrapes == 0, &["", "-1", "1001", "two"]),
+        (
+            "tombstone.min-age",
+            "1h30m",
+            |c| c.tombstone.min_age == Duration::from_secs(5400),
+            &["", "2", "-2m", "2min", "25h", "1m1h"],
+        ),
+        ("tombstone.max", "1", |c| c.tombstone.max == 1, &["", "0", "1000001", "-5", "x"]),
+        ("log.level", "debug", |c| c.log.level == LogLevel::Debug, &["", "loud", "INFO", "trace"]),
+        ("log.format", "json", |c| c.log.format == LogFormat::Json, &["", "xml", "JSON"]),
+    ];
+    let takes_value = |arg: &&clap::Arg| arg.get_action().takes_values();
+    let declared = Config::command(&COLLECTORS).get_arguments().filter(takes_value).count();
+    assert_eq!(table.len(), declared, "every flag has its row");
+    for (flag, value, holds, bad) in table {
+        assert!(holds(&good(&[&format!("--{flag}={value}")])), "--{flag}={value}");
+        assert!(holds(&good(&[&format!("--{flag}"), value])), "--{flag} {value}");
+        for value in *bad {
+            let error = parse(&[&format!("--{flag}={value}")]).expect_err(&format!("--{flag}={value}"));
+            let line = one_line(&error);
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(line.contains(&format!("--{flag}")) && line.contains(value), "names both: {line}");
+            assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");
+        }
+        assert_eq!(parse(&[&format!("--{flag}")]).expect_err("no value").exit_code(), 2);
+    }
+}
+
+#[test]
+fn switches_and_their_twins() {
+    type Check = fn(&Config) -> bool;
+    let table: &[(&[&str], Check)] = &[
+        (&["--web.zero-first"], |c| c.web.zero_first),
+        (&["--no-web.zero-first"], |c| !c.web.zero_first),
+        (&["--no-web.openmetrics-created"], |c| !c.web.openmetrics_created),
+        (&["--no-web.openmetrics-created", "--web.openmetrics-created"], |c| c.web.openmetrics_created),
+        (&["--web.zero-first", "--no-web.zero-first"], |c| !c.web.zero_first),
+        (&["--no-collector.oom"], |c| c.collectors == ["syscalls"]),
+        (&["--no-collector.oom", "--collector.oom"], |c| c.collectors == ["syscalls", "oom"]),
+        (&["--collector.oom", "--no-collector.oom"], |c| c.collectors == ["syscalls"]),
+        (&["--collector.perf", "--collector.perf"], |c| c.collectors == ["syscalls", "oom", "perf"]),
+        (&["--collector.disable-defaults"], |c| c.collectors.is_empty()),
+        (&["--collector.oom", "--collector.disable-defaults"], |c| c.collectors == ["oom"]),
+        (&["--collector.disable-defaults", "--no-collector.disable-defaults"], |c| c.collectors.len() == 2),
+    ];
+    for (args, holds) in table {
+        assert!(holds(&good(args)), "{args:?}");
+    }
+}
+
+#[test]
+fn listen_addresses_add_up() {
+    let config = good(&["--web.listen-address=:1", "--web.listen-address", "127.0.0.1:2"]);
+    let texts: Vec<String> = config.web.listen_addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, [":1", "127.0.0.1:2"]);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line() {
+    for (args, expected) in [
+        (
+            &["--kernel.slots=7"] as &[&str],
+            "error: invalid value '7' for '--kernel.slots <N>': 7 is not in 64..=65536",
+        ),
+        (
+            &["--tombstone.min-age=2min"],
+            "error: invalid value '2min' for '--tombstone.min-age <DURATION>': \
+             expected a duration such as 500ms, 2m or 1h30m",
+        ),
+        (
+            &["--log.level=loud"],
+            "error: invalid value 'loud' for '--log.level <LEVEL>'; \
+             [possible values: debug, info, warn, error]",
+        ),
+        (
+            &["--web.listen-address=:1", "--web.listen-address=:1"],
+            "error: '--web.listen-address' is given twice with ':1'",
+        ),
+        (
+            &["--collector.oomm"],
+            "error: unexpected argument '--collector.oomm' found; \
+             tip: a similar argument exists: '--collector.oom'",
+        ),
+        (&["metrics"], "error: unexpected argument 'metrics' found"),
+        (
+            &["--web.zero-first=yes"],
+            "error: unexpected value 'yes' for '--web.zero-first' found; no more were expected",
+        ),
+        (
+            &["--kernel.slots=64", "--kernel.slots=65"],
+            "error: the argument '--kernel.slots <N>' cannot be used multiple times",
+        ),
+    ] {
+        let error = parse(args).expect_err("nonsense");
+        assert_eq!((one_line(&error).as_str(), error.exit_code()), (expected, 2));
+    }
+}
+
+#[test]
+fn help_and_version() {
+    let help = parse(&["--help"]).expect_err("help").to_string();
+    for part in [
+        "Kernel events as",
+        "Web:",
+        "Host:",
+        "Kernel:",
+        "Tombstones:",
+        "Collectors:",
+        "Log:",
+        "--collector.perf",
+    ] {
+        assert!(help.contains(part), "{part} in {help}");
+    }
+    for arg in Config::command(&COLLECTORS).get_arguments() {
+        assert!(arg.is_hide_set() || arg.get_help().is_some(), "{} has no help", arg.get_id());
+    }
+    let version = parse(&["--version"]).expect_err("version");
+    assert_eq!(
+        (version.to_string(), version.exit_code()),
+        (format!("plimsoll {VERSION} (revision {REVISION}, rust {RUST_VERSION})\n"), 0)
+    );
+}

@@ -1,0 +1,308 @@
+//! Joins kernel, host, identity and ledger, and answers scrapes.
+//!
+//! Two threads work here beside those of HTTP: one waits for cgroups to come and go and keeps the ledger, one asks
+//! the host ([`worker`]). A scrape takes what the ledger says, lets the host be read within its deadline, reads
+//! the kernel's cells, and encodes.
+
+mod lifecycle;
+mod own;
+mod scrape;
+mod worker;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use self::own::Own;
+use self::scrape::Scratch;
+use self::worker::Worker;
+use crate::exposition::Births;
+use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
+use crate::identity::state::StateDirs;
+use crate::identity::{Identity, Labels};
+use crate::kernel::{CGROUPS, Counted, Facts, Kernel, Plan, PlanError, ProgramStatus, Settings};
+use crate::ledger::{Keep, Ledger, Scrapers};
+use crate::signals::{self, Signal, Source};
+use crate::telemetry::Telemetry;
+
+/// What the command line says, as far as it concerns the engine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the host is seen.
+    pub paths: HostPaths,
+    /// Names of the signals that are on.
+    pub signals: Vec<&'static str>,
+    /// Slots in the kernel.
+    pub slots: u32,
+    /// Most bytes of maps in the kernel.
+    pub memory_limit: u64,
+    /// Depth below which plain cgroups fold into their ancestor.
+    pub max_depth: usize,
+    /// When tombstones go.
+    pub keep: Keep,
+    /// Serve new counter series at 0 once.
+    pub zero_first: bool,
+    /// Carry `_created` in OpenMetrics.
+    pub created: bool,
+}
+
+/// Why the engine cannot start. Whatever the kernel refuses is no reason: it is in a metric.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The settings do not fit the host.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// A metric of our own has a wrong name.
+    #[error("own metrics: {0}")]
+    Own(#[from] prometheus::Error),
+}
+
+/// The running exporter without its HTTP side.
+#[derive(Debug)]
+pub struct Engine {
+    options: Options,
+    worker: Worker,
+    telemetry: Telemetry,
+    own: Own,
+    programs: Vec<ProgramStatus>,
+    hierarchies: Hierarchies,
+    state: Mutex<State>,
+}
+
+/// What the threads share.
+struct State {
+    kernel: Option<Kernel>,
+    ledger: Ledger,
+    known: HashMap<String, Known>,
+    /// Paths that are containers though they do not look it.
+    claimed: HashSet<String>,
+    scrapers: Scrapers,
+    births: Births,
+    dying: VecDeque<Dying>,
+    settling: VecDeque<Dying>,
+    counted: Vec<Counted>,
+    scratch: Scratch,
+    /// Unix time at which counting began.
+    started: f64,
+}
+
+/// What is known of an owner beside its counts.
+#[derive(Debug)]
+struct Known {
+    identity: Identity<'static>,
+    labels: String,
+    /// Its names are known, or will not be asked for again.
+    looks_left: u32,
+    /// Its last numbers from the host, once it is gone.
+    last: Option<Box<HostStats>>,
+}
+
+/// A removed cgroup on its way out.
+#[derive(Clone, Copy, Debug)]
+struct Dying {
+    cgroup_id: u64,
+    slot: u32,
+    due: Instant,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// How often the state directories are asked about one cgroup.
+const LOOKS: u32 = 12;
+/// How long a removed cgroup's id stays in the kernel: sockets and block requests may outlive it a little.
+const GRACE: Duration = Duration::from_secs(1);
+/// From taking the id out to reading the slot for the last time: additions already under way end in it.
+const SETTLE: Duration = Duration::from_millis(100);
+
+impl Engine {
+    /// Loads the kernel side, finds the cgroups there are, and starts the threads.
+    pub fn start(options: Options, telemetry: Telemetry) -> Result<Arc<Self>, EngineError> {
+        let paths = &options.paths;
+        let facts = Facts::collect(&paths.procfs, &paths.sysfs);
+        let kernel_signals = enabled(&options, Source::Kernel).map(|signal| signal.name).collect();
+        let settings =
+            Settings { slots: options.slots, memory_limit: options.memory_limit, signals: kernel_signals };
+        let plan = Plan::new(&facts, &settings)?;
+        let (mut kernel, refused) = load(plan.clone(), &paths.sysfs);
+        let hierarchies = hierarchies(paths);
+        let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
+        let mut state = State::new(&options);
+        state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
+        let programs = match &mut kernel {
+            Some(kernel) => {
+                kernel.attach_signals();
+                kernel.programs().to_vec()
+            }
+            None => refuse_all(&plan, refused.as_deref().unwrap_or_default()),
+        };
+        report(&programs);
+        let own = Own::new(&telemetry.registry, &programs, kernel.as_ref())?;
+        let events = kernel.as_ref().map(Kernel::events_fd).transpose()?;
+        state.kernel = kernel;
+        let state = Mutex::new(state);
+        let engine = Arc::new(Self { options, worker, telemetry, own, programs, hierarchies, state });
+        if let Some(events) = events {
+            let engine = Arc::downgrade(&engine);
+            let follow = move || {
+                while let Some(engine) = engine.upgrade() {
+                    let wait = engine.lock().next_due();
+                    drop(engine.turn());
+                    drop(engine);
+                    // An error is a signal's interruption: look again.
+                    let timeout =
+                        Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: wait.subsec_nanos().into() };
+                    let _ = poll(&mut [PollFd::new(&events, PollFlags::IN)], Some(&timeout));
+                }
+            };
+            std::thread::Builder::new().name("cgroups".to_owned()).spawn(follow)?;
+        }
+        Ok(engine)
+    }
+
+    /// Takes in what happened, and does what is due.
+    fn turn(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.drain_events(&self.options, &self.worker);
+        state.take_findings(&self.worker);
+        state.release_due(Instant::now());
+        if self.own.events_were_lost(state.kernel.as_ref()) {
+            state.reconcile(&self.hierarchies, &self.options, &self.worker);
+        }
+        state
+    }
+
+    /// Whether cgroups announce themselves; otherwise the hierarchy is walked for every scrape.
+    fn follows_events(&self) -> bool {
+        let mut programs = self.programs.iter().filter(|program| program.signal == CGROUPS);
+        programs.all(|program| program.refused.is_none())
+    }
+
+    /// Whether all programs of a signal run. A signal without one of them would show zeros that are not true.
+    fn runs(&self, signal: &Signal) -> bool {
+        let mut programs = self.programs.iter().filter(|program| program.signal == signal.name);
+        programs.all(|program| program.refused.is_none())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held is a bug, but the counts are still the truth.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(options: &Options) -> Self {
+        Self {
+            kernel: None,
+            ledger: Ledger::default(),
+            known: HashMap::new(),
+            claimed: HashSet::new(),
+            scrapers: Scrapers::new(options.keep.scrapes),
+            births: Births::default(),
+            dying: VecDeque::new(),
+            settling: VecDeque::new(),
+            counted: Vec::new(),
+            scratch: Scratch::default(),
+            started: unix_now(),
+        }
+    }
+}
+
+impl Known {
+    fn new(identity: Identity<'static>) -> Self {
+        let labels = Labels::new(&identity, None).render();
+        Self { identity, labels, looks_left: LOOKS, last: None }
+    }
+}
+
+/// The signals of a source that the command line leaves on.
+fn enabled(options: &Options, source: Source) -> impl Iterator<Item = &'static Signal> {
+    let on = move |signal: &&Signal| signal.source == source && options.signals.contains(&signal.name);
+    signals::ALL.iter().copied().filter(on)
+}
+
+fn load(plan: Plan, sysfs: &Path) -> (Option<Kernel>, Option<String>) {
+    match Kernel::load(plan, sysfs) {
+        Ok(kernel) => (Some(kernel), None),
+        Err(error) => (None, Some(error.to_string())),
+    }
+}
+
+fn refuse_all(plan: &Plan, reason: &str) -> Vec<ProgramStatus> {
+    let status = |(program, decision): &(&'static crate::kernel::Program, crate::kernel::Decision)| {
+        let refused = match decision {
+            crate::kernel::Decision::Refuse(own) => own.clone(),
+            crate::kernel::Decision::Load => reason.to_owned(),
+        };
+        ProgramStatus { program: program.name, signal: program.signal, refused: Some(refused) }
+    };
+    plan.programs.iter().map(status).collect()
+}
+
+fn report(programs: &[ProgramStatus]) {
+    for program in programs {
+        match &program.refused {
+            None => tracing::debug!(program = program.program, "program runs"),
+            Some(reason) => {
+                tracing::warn!(program = program.program, signal = program.signal, reason, "program refused");
+            }
+        }
+    }
+}
+
+fn hierarchies(paths: &HostPaths) -> Hierarchies {
+    Hierarchies::detect(paths).unwrap_or_else(|error| {
+        tracing::warn!(%error, "no cgroup hierarchy known");
+        Hierarchies::default()
+    })
+}
+
+fn reader(hierarchies: &Hierarchies, paths: &HostPaths) -> Option<HostReader> {
+    match HostReader::new(hierarchies, paths, ReaderOptions::default()) {
+        Ok(reader) => Some(reader),
+        Err(error) => {
+            tracing::warn!(%error, "no cgroup families");
+            None
+        }
+    }
+}
+
+fn state_dirs(rootfs: &Path) -> Option<StateDirs> {
+    match StateDirs::open(rootfs) {
+        Ok(state) => Some(state),
+        Err(error) => {
+            tracing::warn!(%error, "no names from runtimes' state directories");
+            None
+        }
+    }
+}
+
+/// Unix time now, in seconds.
+fn unix_now() -> f64 {
+    seconds(ClockId::Realtime)
+}
+
+/// Unix time of a moment of `CLOCK_BOOTTIME`.
+fn unix_of_boot(boot_ns: u64) -> f64 {
+    unix_now() - seconds(ClockId::Boottime) + boot_ns as f64 / 1e9
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let now = clock_gettime(clock);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
+}
+
+/// How far a walk of the hierarchy goes.
+fn walk_bounds(slots: u32) -> WalkBounds {
+    WalkBounds { cgroups: (slots as usize).max(WalkBounds::default().cgroups), ..WalkBounds::default() }
+}

@@ -1,0 +1,260 @@
+//! Cgroups come and go: events, what is due, and catching up when events were lost or never come.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::{Duration, Instant};
+
+use super::worker::{Finding, Worker};
+use super::{Dying, GRACE, Known, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds};
+use crate::host::{Found, Hierarchies, Scope};
+use crate::identity::state::Details;
+use crate::identity::{Identity, Kind, Labels, classify_under, path_from_bytes};
+use crate::kernel::layout::WORDS;
+use crate::kernel::{Counted, Event, Kernel, UNATTRIBUTED};
+use crate::signals::Keyed;
+
+impl State {
+    /// Takes in everything the kernel has to tell.
+    pub(super) fn drain_events(&mut self, options: &Options, worker: &Worker) {
+        while let Some(event) = self.kernel.as_mut().and_then(Kernel::next_event) {
+            match event {
+                Event::Made { cgroup_id, slot, boot_ns, path } => {
+                    let created = unix_of_boot(boot_ns);
+                    self.made(cgroup_id, slot, &path_from_bytes(&path), Some(created), options, worker);
+                }
+                Event::Emptied { cgroup_id } => self.emptied(cgroup_id, worker),
+                Event::Removed { cgroup_id, .. } => self.removed(cgroup_id, worker),
+            }
+        }
+    }
+
+    /// Gives every cgroup that exists a place, and a slot if there is a kernel side.
+    pub(super) fn adopt_all(
+        &mut self,
+        hierarchies: &Hierarchies,
+        mut kernel: Option<&mut Kernel>,
+        options: &Options,
+        worker: &Worker,
+    ) {
+        for found in hierarchies.walk(walk_bounds(options.slots)) {
+            let id = id_of(&found);
+            let slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
+            self.made(id, slot, &found.path, None, options, worker);
+        }
+    }
+
+    /// Compares the ledger with the hierarchy: for hosts without events, and when some were lost.
+    pub(super) fn reconcile(&mut self, hierarchies: &Hierarchies, options: &Options, worker: &Worker) {
+        let mut kernel = self.kernel.take();
+        let found: Vec<Found> = hierarchies.walk(walk_bounds(options.slots)).collect();
+        let there: HashSet<u64> = found.iter().map(id_of).collect();
+        let dying: HashSet<u64> = self.dying.iter().chain(&self.settling).map(|d| d.cgroup_id).collect();
+        let gone = |id: &u64| !there.contains(id) && !dying.contains(id);
+        let gone: Vec<u64> = self.ledger.cgroup_ids().filter(gone).collect();
+        for id in gone {
+            self.removed(id, worker);
+        }
+        for found in &found {
+            let id = id_of(found);
+            if self.ledger.member(id).is_none_or(|member| member.slot == UNATTRIBUTED) {
+                let slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
+                self.made(id, slot, &found.path, None, options, worker);
+            }
+        }
+        self.kernel = kernel;
+    }
+
+    /// Unmaps and reads for the last time what is due, and gives its slots back.
+    pub(super) fn release_due(&mut self, now: Instant) {
+        while let Some(dying) = self.dying.pop_front_if(|dying| dying.due <= now) {
+            if let Some(kernel) = &mut self.kernel {
+                kernel.unmap(dying.cgroup_id, dying.slot);
+            }
+            self.settling.push_back(Dying { due: now + SETTLE, ..dying });
+        }
+        let mut settled = Vec::new();
+        while let Some(dying) = self.settling.pop_front_if(|dying| dying.due <= now) {
+            settled.push(dying);
+        }
+        if !settled.is_empty() {
+            self.retire(&settled);
+        }
+    }
+
+    /// When [`Self::release_due`] has something to do next.
+    pub(super) fn next_due(&self) -> Duration {
+        const IDLE: Duration = Duration::from_secs(60);
+        let next = [self.dying.front(), self.settling.front()].into_iter().flatten().map(|d| d.due).min();
+        next.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Takes in what the worker has found out.
+    pub(super) fn take_findings(&mut self, worker: &Worker) {
+        for finding in worker.findings() {
+            match finding {
+                Finding::Details { path, details } => self.named(&path, &details, worker),
+                Finding::Gone { path, stats } => {
+                    if let Some(known) = self.known.get_mut(&path) {
+                        known.last = Some(Box::new(stats.into_last()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for names that are still missing.
+    pub(super) fn look_again(&mut self, worker: &Worker) {
+        for (path, known) in &mut self.known {
+            if known.looks_left > 0 && matches!(known.identity.kind, Kind::Container | Kind::Plain) {
+                known.looks_left -= 1;
+                worker.look(path, known.identity.clone());
+            }
+        }
+    }
+
+    fn made(
+        &mut self,
+        cgroup_id: u64,
+        slot: u32,
+        path: &str,
+        created: Option<f64>,
+        options: &Options,
+        worker: &Worker,
+    ) {
+        let claimed = &self.claimed;
+        let identity = classify_under(path, options.max_depth, |path| claimed.contains(path));
+        let owner = identity.owner.as_ref();
+        let made = self.ledger.made(cgroup_id, slot, owner, created.unwrap_or_else(unix_now));
+        if !made || owner != path {
+            return;
+        }
+        let scope = if identity.kind == Kind::Container { Scope::Subtree } else { Scope::Own };
+        worker.open(path, scope, created);
+        let known = Known::new(identity.clone().into_owned());
+        if matches!(identity.kind, Kind::Container | Kind::Plain) {
+            worker.look(path, known.identity.clone());
+        }
+        self.known.insert(path.to_owned(), known);
+    }
+
+    /// The last moment its files can be read and its runtime may still know it.
+    fn emptied(&mut self, cgroup_id: u64, worker: &Worker) {
+        let Some(owner) = self.ledger.member(cgroup_id).map(|member| member.owner.as_str()) else { return };
+        let Some(known) = self.known.get(owner) else { return };
+        worker.last(owner);
+        if known.looks_left > 0 && matches!(known.identity.kind, Kind::Container | Kind::Plain) {
+            worker.look(owner, known.identity.clone());
+        }
+    }
+
+    fn removed(&mut self, cgroup_id: u64, worker: &Worker) {
+        let Some(member) = self.ledger.member(cgroup_id) else { return };
+        let due = Instant::now() + GRACE;
+        self.dying.push_back(Dying { cgroup_id, slot: member.slot, due });
+        let mut others = self.ledger.owner(&member.owner).into_iter().flat_map(|owner| &owner.members);
+        let dying = &self.dying;
+        if others.all(|id| dying.iter().any(|dying| dying.cgroup_id == *id)) {
+            worker.close(&member.owner, true);
+        }
+    }
+
+    fn retire(&mut self, settled: &[Dying]) {
+        let slots: Vec<u32> = settled.iter().map(|d| d.slot).filter(|slot| *slot != UNATTRIBUTED).collect();
+        if let Some(kernel) = &mut self.kernel
+            && let Err(error) = kernel.keyed(&mut self.counted)
+        {
+            tracing::warn!(%error, "cannot read the keyed maps");
+        }
+        let scrape = self.scrapers.last();
+        let mut row = vec![0; WORDS];
+        let mut recycled = Vec::new();
+        for dying in settled {
+            row.fill(0);
+            let counted =
+                if dying.slot == UNATTRIBUTED { &[][..] } else { of_slot(&self.counted, dying.slot) };
+            if let Some(kernel) = self.kernel.as_ref().filter(|_| dying.slot != UNATTRIBUTED) {
+                kernel.add_cells(dying.slot, &mut row);
+            }
+            self.ledger.removed(dying.cgroup_id, unix_now(), scrape, |retired| {
+                retired.add_cells(&row);
+                retired.add_keyed(counted.iter().map(keyed));
+            });
+            recycled.extend_from_slice(counted);
+        }
+        if let Some(kernel) = &mut self.kernel {
+            kernel.recycle(&slots, &recycled);
+        }
+    }
+
+    /// A cgroup's runtime is known: its labels change, this once.
+    fn named(&mut self, path: &str, details: &Details, worker: &Worker) {
+        let Some(known) = self.known.get_mut(path) else { return };
+        if known.looks_left == 0 {
+            return;
+        }
+        known.looks_left = 0;
+        let plain = known.identity.kind == Kind::Plain;
+        if plain {
+            known.identity = Identity::claimed(path, details).into_owned();
+        }
+        known.labels = Labels::new(&known.identity, Some(details)).render();
+        if details.sandbox {
+            worker.sandbox(path);
+        }
+        if plain {
+            self.claim(path, worker);
+        } else if details.kubernetes.is_some() {
+            self.name_pod(path, details);
+        }
+    }
+
+    /// What lies below a cgroup that turned out to be a container has no rows of its own any more.
+    fn claim(&mut self, path: &str, worker: &Worker) {
+        self.claimed.insert(path.to_owned());
+        self.ledger.claim(path);
+        let ledger = &self.ledger;
+        self.known.retain(|path, _| {
+            let stays = ledger.owner(path).is_some();
+            if !stays {
+                worker.close(path, false);
+            }
+            stays
+        });
+    }
+
+    /// A pod's own cgroup is named by the first of its containers that is.
+    fn name_pod(&mut self, container: &str, details: &Details) {
+        let mut path = container;
+        while let Some((parent, _)) = path.rsplit_once('/') {
+            if let Some(pod) = self.known.get_mut(parent).filter(|known| known.identity.kind == Kind::Pod) {
+                if pod.looks_left > 0 {
+                    pod.looks_left = 0;
+                    pod.labels = Labels::new(&pod.identity, Some(details)).render();
+                }
+                return;
+            }
+            path = parent;
+        }
+    }
+}
+
+/// The counters of a slot among those of all, which are sorted by slot.
+pub(super) fn of_slot(counted: &[Counted], slot: u32) -> &[Counted] {
+    let first = counted.partition_point(|counter| counter.slot < slot);
+    let rest = &counted[first..];
+    &rest[..rest.partition_point(|counter| counter.slot == slot)]
+}
+
+/// A counter without its slot.
+pub(super) fn keyed(counter: &Counted) -> Keyed {
+    Keyed { map: counter.map, key: counter.key, count: counter.count }
+}
+
+/// The cgroup's id. v1 has none: then its path stands for it.
+fn id_of(found: &Found) -> u64 {
+    found.id.unwrap_or_else(|| {
+        let mut hasher = DefaultHasher::new();
+        found.path.hash(&mut hasher);
+        hasher.finish()
+    })
+}

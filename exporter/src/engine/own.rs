@@ -1,0 +1,156 @@
+//! What the engine says of itself: programs, slots, losses, memory, what is tracked.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use plimsoll_abi::loss;
+use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use super::State;
+use super::worker::Reading;
+use crate::host::Collector;
+use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
+use crate::telemetry::registered;
+
+/// The metrics, set at every scrape.
+#[derive(Debug)]
+pub(super) struct Own {
+    slots: IntGaugeVec,
+    cgroups: IntGaugeVec,
+    losses: IntCounterVec,
+    host_errors: IntCounterVec,
+    host_bounds: IntCounterVec,
+    kernel_seconds: Gauge,
+    host_seconds: Gauge,
+    host_up: Gauge,
+    /// Events lost when the hierarchy was last walked.
+    events_lost: Mutex<u64>,
+}
+
+/// Tombstones that had to go before they were scraped enough.
+const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
+
+impl Own {
+    /// Registers everything; what never changes is set here.
+    pub(super) fn new(
+        registry: &Registry,
+        programs: &[ProgramStatus],
+        kernel: Option<&Kernel>,
+    ) -> Result<Self, prometheus::Error> {
+        let gauges = |name, help, labels: &[&str]| {
+            registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+        };
+        let counters = |name, help, labels: &[&str]| {
+            registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let up =
+            gauges("plimsoll_program_up", "Whether a program runs in the kernel.", &["program", "signal"])?;
+        let info = gauges(
+            "plimsoll_program_info",
+            "Why a program was refused; the reason is empty if it runs. Always 1.",
+            &["program", "signal", "reason"],
+        )?;
+        for program in programs {
+            up.with_label_values(&[program.program, program.signal]).set(program.refused.is_none().into());
+            let reason = program.refused.as_deref().unwrap_or_default();
+            info.with_label_values(&[program.program, program.signal, reason]).set(1);
+        }
+        let memory: GaugeVec = registered(
+            registry,
+            GaugeVec::new(
+                Opts::new("plimsoll_kernel_map_bytes", "Estimated kernel memory of a BPF map."),
+                &["map"],
+            )?,
+        )?;
+        for (map, bytes) in kernel.map(Kernel::memory).unwrap_or_default() {
+            memory.with_label_values(&[map]).set(*bytes as f64);
+        }
+        let gauge = |name, help| registered(registry, Gauge::new(name, help)?);
+        let own = Self {
+            slots: gauges("plimsoll_slots", "Slots for cgroups in the kernel, by state.", &["state"])?,
+            cgroups: gauges(
+                "plimsoll_rows",
+                "Rows served: containers and cgroups that live, and tombstones of those that are gone.",
+                &["state"],
+            )?,
+            losses: counters(
+                "plimsoll_losses_total",
+                "What could not be kept, by reason; docs/metrics.md explains each.",
+                &["reason"],
+            )?,
+            host_errors: counters(
+                "plimsoll_host_read_errors_total",
+                "Files of cgroups and processes that exist and could not be read, by collector.",
+                &["collector"],
+            )?,
+            host_bounds: counters(
+                "plimsoll_host_bound_exceeded_total",
+                "Devices, interfaces, processes or descriptors left out because a bound was reached.",
+                &["collector"],
+            )?,
+            kernel_seconds: gauge(
+                "plimsoll_scrape_kernel_read_seconds",
+                "How long reading the kernel's cells took in this scrape.",
+            )?,
+            host_seconds: gauge(
+                "plimsoll_scrape_host_read_seconds",
+                "How long reading cgroup files and procfs took in the last scrape that read them.",
+            )?,
+            host_up: gauge(
+                "plimsoll_scrape_host_read_success",
+                "Whether cgroup files and procfs were read in time for this scrape.",
+            )?,
+            events_lost: Mutex::new(0),
+        };
+        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED]) {
+            own.losses.with_label_values(&[reason]);
+        }
+        for collector in Collector::ALL {
+            own.host_errors.with_label_values(&[collector.name()]);
+            own.host_bounds.with_label_values(&[collector.name()]);
+        }
+        Ok(own)
+    }
+
+    /// Sets what a scrape has found.
+    pub(super) fn update(&self, state: &State, reading: Option<&Reading>, kernel_took: Duration) {
+        let (live, tombstones) = state.ledger.counts();
+        self.cgroups.with_label_values(&["live"]).set(live as i64);
+        self.cgroups.with_label_values(&["tombstone"]).set(tombstones as i64);
+        self.kernel_seconds.set(kernel_took.as_secs_f64());
+        if let Some(kernel) = &state.kernel {
+            let (used, all) = (state.ledger.slots_used() as i64, i64::from(kernel.slot_count()));
+            self.slots.with_label_values(&["used"]).set(used);
+            self.slots.with_label_values(&["free"]).set(all - used);
+            for (reason, count) in LOSS_REASONS.iter().zip(kernel.losses()) {
+                let counter = self.losses.with_label_values(&[reason]);
+                counter.inc_by(count.saturating_sub(counter.get()));
+            }
+        }
+        self.host_up.set(if reading.is_some() { 1.0 } else { 0.0 });
+        let Some(reading) = reading else { return };
+        self.host_seconds.set(reading.took.as_secs_f64());
+        for collector in Collector::ALL {
+            let raise = |family: &IntCounterVec, count: u64| {
+                let counter = family.with_label_values(&[collector.name()]);
+                counter.inc_by(count.saturating_sub(counter.get()));
+            };
+            raise(&self.host_errors, reading.tally.errors(collector));
+            raise(&self.host_bounds, reading.tally.exceeded(collector));
+        }
+    }
+
+    /// Counts tombstones that went too early.
+    pub(super) fn evicted(&self, count: u64) {
+        self.losses.with_label_values(&[TOMBSTONE_EVICTED]).inc_by(count);
+    }
+
+    /// Whether events were lost since the last time this was asked.
+    pub(super) fn events_were_lost(&self, kernel: Option<&Kernel>) -> bool {
+        let Some(kernel) = kernel else { return false };
+        let now = kernel.losses().get(loss::EVENT_DROPPED as usize).copied().unwrap_or_default();
+        let mut before = self.events_lost.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *before, now) != now
+    }
+}

@@ -1,0 +1,216 @@
+//! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::lifecycle::{keyed, of_slot};
+use super::{Engine, State, unix_now};
+use crate::exposition::{Births, Encoder, Family, encode_own};
+use crate::host::{HostStats, Wanted};
+use crate::http::{
+    CollectorState, CollectorStatus, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource, View,
+};
+use crate::kernel::UNATTRIBUTED;
+use crate::kernel::layout::WORDS;
+use crate::ledger::{Owner, sum_keyed};
+use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source};
+
+/// Buffers kept from scrape to scrape.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    cells: Vec<u64>,
+    keyed: Vec<Keyed>,
+    rows: Vec<Prepared>,
+}
+
+/// A row whose numbers are in the buffers.
+#[derive(Debug)]
+struct Prepared {
+    path: String,
+    created: f64,
+    keyed: std::ops::Range<usize>,
+    /// Something was counted: a cgroup no task ever was in has no kernel families, rather than many zeros.
+    counted: bool,
+}
+
+/// The part of the time allowed that the host may take; the rest is for encoding and sending.
+const HOST_SHARE: f64 = 0.7;
+
+impl HttpSource for Engine {
+    fn scrape(&self, request: &ScrapeRequest, out: &mut Vec<u8>) -> Result<(), ScrapeError> {
+        let wanted = |signal: &Signal| {
+            self.options.signals.contains(&signal.name) && request.filter.admits(signal.name)
+        };
+        self.before_scrape();
+        let host = signals::ALL.iter().any(|signal| wanted(signal) && signal.source != Source::Kernel);
+        let reading = if host {
+            let names = Wanted::by_name(|name| signals::ALL.iter().any(|s| s.name == name && wanted(s)));
+            let allowed = request.deadline.saturating_duration_since(Instant::now());
+            self.worker.scrape(names, Instant::now() + allowed.mul_f64(HOST_SHARE))
+        } else {
+            None
+        };
+        let mut state = self.turn();
+        let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
+        let visit = state.scrapers.visit(&key, unix_now());
+        let kernel_took = state.prepare();
+        self.own.update(&state, reading.as_ref(), kernel_took);
+        let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
+        let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
+        if self.options.zero_first {
+            births.begin(visit.scrape);
+            encoder = encoder.with_zero_first(births, visit.previous);
+        }
+        if request.view == View::Cadvisor {
+            encoder = encoder.with_only(is_cadvisors);
+        }
+        for signal in signals::ALL.iter().copied().filter(|signal| wanted(signal)) {
+            let start = Instant::now();
+            let available = match signal.source {
+                Source::Kernel => self.runs(signal),
+                Source::Cgroup | Source::Process => reading.is_some(),
+            };
+            if available {
+                (signal.encode)(&mut encoder, &rows);
+            }
+            self.telemetry.collector(signal.name, start.elapsed(), available);
+        }
+        if request.view == View::All {
+            encode_own(&mut encoder, &self.telemetry.gather());
+        }
+        encoder.finish();
+        drop(rows);
+        if request.is_abandoned() {
+            state.scrapers.forget(&key);
+        }
+        let State { ledger, scrapers, .. } = &mut *state;
+        let evicted = ledger.expire(self.options.keep, unix_now(), |scrape| scrapers.all_saw(scrape));
+        self.own.evicted(evicted);
+        state.forget_expired();
+        Ok(())
+    }
+
+    fn ready(&self) -> Readiness {
+        Readiness::Ready
+    }
+
+    fn collectors(&self) -> Vec<CollectorStatus> {
+        let status = |signal: &&Signal| {
+            let refused = |p: &crate::kernel::ProgramStatus| {
+                (p.signal == signal.name).then(|| p.refused.clone()).flatten()
+            };
+            let state = if !self.options.signals.contains(&signal.name) {
+                CollectorState::Disabled
+            } else if let Some(reason) = self.programs.iter().find_map(refused) {
+                CollectorState::Refused(reason)
+            } else {
+                CollectorState::Enabled
+            };
+            CollectorStatus { name: signal.name.to_owned(), summary: signal.summary.to_owned(), state }
+        };
+        signals::ALL.iter().map(status).collect()
+    }
+}
+
+impl Engine {
+    /// Catches up with the host: names still missing, cgroups that found no slot, hosts without events.
+    fn before_scrape(&self) {
+        let mut state = self.turn();
+        if !self.follows_events() || state.ledger.has_slotless() {
+            state.reconcile(&self.hierarchies, &self.options, &self.worker);
+        }
+        state.look_again(&self.worker);
+    }
+}
+
+impl State {
+    /// Reads the kernel into the buffers, one row an owner.
+    fn prepare(&mut self) -> Duration {
+        let start = Instant::now();
+        let scratch = &mut self.scratch;
+        scratch.rows.clear();
+        scratch.cells.clear();
+        scratch.keyed.clear();
+        self.counted.clear();
+        if let Some(kernel) = &mut self.kernel
+            && let Err(error) = kernel.keyed(&mut self.counted)
+        {
+            tracing::warn!(%error, "cannot read the keyed maps");
+        }
+        let unattributed = Owner { created: self.started, ..Owner::default() };
+        let unattributed = self.kernel.as_ref().map(|_| (UNATTRIBUTED_PATH, &unattributed));
+        for (path, owner) in self.ledger.owners().chain(unattributed) {
+            let first = scratch.cells.len();
+            let first_keyed = scratch.keyed.len();
+            scratch.cells.resize(first + WORDS, 0);
+            let row = &mut scratch.cells[first..];
+            owner.retired.fill(row);
+            scratch.keyed.extend_from_slice(owner.retired.keyed());
+            let members = owner.members.iter().filter_map(|id| self.ledger.member(*id)).map(|m| m.slot);
+            let slots = members.filter(|slot| *slot != UNATTRIBUTED);
+            let own = (path == UNATTRIBUTED_PATH).then_some(UNATTRIBUTED);
+            for slot in slots.chain(own) {
+                if let Some(kernel) = &self.kernel {
+                    kernel.add_cells(slot, row);
+                }
+                scratch.keyed.extend(of_slot(&self.counted, slot).iter().map(keyed));
+            }
+            let counted = row.iter().any(|word| *word > 0);
+            if own.is_some() && !counted {
+                scratch.cells.truncate(first);
+                continue;
+            }
+            if owner.members.len() > 1 || !owner.retired.keyed().is_empty() {
+                let mut mine = scratch.keyed.split_off(first_keyed);
+                sum_keyed(&mut mine);
+                scratch.keyed.append(&mut mine);
+            }
+            let keyed = first_keyed..scratch.keyed.len();
+            scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed, counted });
+        }
+        start.elapsed()
+    }
+
+    /// Forgets what is beside the ledger of owners that are no more.
+    fn forget_expired(&mut self) {
+        let ledger = &self.ledger;
+        self.known.retain(|path, _| ledger.owner(path).is_some());
+        self.claimed.retain(|path| ledger.owner(path).is_some());
+    }
+
+    /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
+    fn rows<'a>(
+        &'a mut self,
+        stats: Option<&'a HashMap<String, HostStats>>,
+    ) -> (Vec<Row<'a>>, &'a mut Births) {
+        let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
+        let row = |(at, prepared): (usize, &'a Prepared)| {
+            let path = prepared.path.as_str();
+            let who = known.get(path);
+            let live = stats.and_then(|stats| stats.get(path));
+            let kernel = KernelRow {
+                created: prepared.created,
+                cells: &scratch.cells[at * WORDS..(at + 1) * WORDS],
+                keyed: &scratch.keyed[prepared.keyed.clone()],
+            };
+            Row {
+                labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
+                kernel: (has_kernel && prepared.counted).then_some(kernel),
+                host: live.or_else(|| who?.last.as_deref()),
+            }
+        };
+        (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births)
+    }
+}
+
+/// What has no slot is shown under this in place of a path.
+const UNATTRIBUTED_PATH: &str = "unattributed";
+const UNATTRIBUTED_LABELS: &str = r#"container="",id="unattributed",image="",name="",namespace="",pod="""#;
+
+/// The families of `/metrics/cadvisor`.
+fn is_cadvisors(family: &Family) -> bool {
+    family.name == "container_oom_events_total"
+        || signals::ALL.iter().any(|signal| {
+            signal.source != Source::Kernel && signal.families.iter().any(|f| std::ptr::eq(f, family))
+        })
+}

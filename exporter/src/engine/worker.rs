@@ -1,0 +1,246 @@
+//! The thread that asks the host: cgroup files, procfs, state directories. Whatever hangs there hangs this thread
+//! alone; a scrape then goes without its numbers and says so.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::host::{Candidate, CgroupFiles, HostReader, HostStats, Scope, Tally, Wanted, owners};
+use crate::identity::Identity;
+use crate::identity::state::{Details, StateDirs};
+
+/// What the worker is asked to do, in order.
+enum Job {
+    Open { path: String, scope: Scope, created: Option<f64> },
+    Sandbox { path: String },
+    Last { path: String },
+    Close { path: String, keep: bool },
+    Look { path: String, identity: Box<Identity<'static>> },
+    Scrape { wanted: Wanted, reply: SyncSender<Reading> },
+}
+
+/// What it found out between scrapes.
+#[derive(Debug)]
+pub(super) enum Finding {
+    /// The state directories know this cgroup.
+    Details {
+        /// Its path.
+        path: String,
+        /// What they know.
+        details: Box<Details>,
+    },
+    /// The cgroup is closed; its last numbers.
+    Gone {
+        /// Its path.
+        path: String,
+        /// Of the last reading that succeeded.
+        stats: Box<HostStats>,
+    },
+}
+
+/// What a scrape is given.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// By path.
+    pub(super) stats: HashMap<String, HostStats>,
+    /// Errors and bounds reached so far.
+    pub(super) tally: Tally,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+/// The other end of the thread.
+#[derive(Debug)]
+pub(super) struct Worker {
+    jobs: Sender<Job>,
+    findings: Arc<Mutex<Vec<Finding>>>,
+    /// A scrape gave up on it and it has not come back yet.
+    stuck: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(super) fn start(reader: Option<HostReader>, state: Option<StateDirs>) -> std::io::Result<Self> {
+        let (jobs, inbox) = channel();
+        let findings = Arc::new(Mutex::new(Vec::new()));
+        let stuck = Arc::new(AtomicBool::new(false));
+        let host = Host {
+            reader,
+            state,
+            cgroups: BTreeMap::new(),
+            findings: findings.clone(),
+            stuck: stuck.clone(),
+        };
+        std::thread::Builder::new().name("host".to_owned()).spawn(move || host.run(&inbox))?;
+        Ok(Self { jobs, findings, stuck })
+    }
+
+    /// Reads this cgroup from now on. `created` is its true time of creation, if that is known.
+    pub(super) fn open(&self, path: &str, scope: Scope, created: Option<f64>) {
+        self.send(Job::Open { path: path.to_owned(), scope, created });
+    }
+
+    /// This cgroup is a pod's sandbox: it speaks for the pod's network namespace.
+    pub(super) fn sandbox(&self, path: &str) {
+        self.send(Job::Sandbox { path: path.to_owned() });
+    }
+
+    /// Reads a cgroup that has just lost its last task, before it is removed.
+    pub(super) fn last(&self, path: &str) {
+        self.send(Job::Last { path: path.to_owned() });
+    }
+
+    /// Closes a cgroup's files; its last numbers come as a [`Finding::Gone`] if `keep`.
+    pub(super) fn close(&self, path: &str, keep: bool) {
+        self.send(Job::Close { path: path.to_owned(), keep });
+    }
+
+    /// Asks the state directories about a cgroup; an answer comes as a [`Finding::Details`].
+    pub(super) fn look(&self, path: &str, identity: Identity<'static>) {
+        self.send(Job::Look { path: path.to_owned(), identity: Box::new(identity) });
+    }
+
+    /// Reads all cgroups. `None` if that is not done by `deadline`.
+    pub(super) fn scrape(&self, wanted: Wanted, deadline: Instant) -> Option<Reading> {
+        if self.stuck.load(Ordering::Acquire) {
+            return None;
+        }
+        let (reply, answer) = sync_channel(1);
+        self.send(Job::Scrape { wanted, reply });
+        match answer.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(reading) => Some(reading),
+            Err(RecvTimeoutError::Timeout) => {
+                self.stuck.store(true, Ordering::Release);
+                None
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// What was found out since the last call.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        std::mem::take(&mut *self.findings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn send(&self, job: Job) {
+        // The thread ends only with the process.
+        let _ = self.jobs.send(job);
+    }
+}
+
+struct Host {
+    reader: Option<HostReader>,
+    state: Option<StateDirs>,
+    cgroups: BTreeMap<String, Cgroup>,
+    findings: Arc<Mutex<Vec<Finding>>>,
+    stuck: Arc<AtomicBool>,
+}
+
+struct Cgroup {
+    files: CgroupFiles,
+    stats: HostStats,
+    read: bool,
+    sandbox: bool,
+}
+
+impl Host {
+    fn run(mut self, inbox: &Receiver<Job>) {
+        while let Ok(job) = inbox.recv() {
+            match job {
+                Job::Open { path, scope, created } => self.open(path, scope, created),
+                Job::Sandbox { path } => {
+                    if let Some(cgroup) = self.cgroups.get_mut(&path) {
+                        cgroup.sandbox = true;
+                    }
+                }
+                Job::Last { path } => self.last(&path),
+                Job::Close { path, keep } => self.close(path, keep),
+                Job::Look { path, identity } => self.look(path, &identity),
+                Job::Scrape { wanted, reply } => {
+                    let reading = self.scrape(wanted);
+                    // Whoever asked may have given up.
+                    let _ = reply.send(reading);
+                    self.stuck.store(false, Ordering::Release);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, path: String, scope: Scope, created: Option<f64>) {
+        let Some(reader) = &self.reader else { return };
+        let mut files = reader.open(&path, scope);
+        if let Some(created) = created {
+            files.set_created(created);
+        }
+        let cgroup = Cgroup { files, stats: HostStats::default(), read: false, sandbox: false };
+        self.cgroups.insert(path, cgroup);
+    }
+
+    fn last(&mut self, path: &str) {
+        if let (Some(reader), Some(cgroup)) = (&mut self.reader, self.cgroups.get_mut(path)) {
+            reader.begin_scrape();
+            cgroup.read |= reader.read(&mut cgroup.files, Wanted::ALL, &mut cgroup.stats).is_ok();
+        }
+    }
+
+    fn close(&mut self, path: String, keep: bool) {
+        let Some(cgroup) = self.cgroups.remove(&path) else { return };
+        if keep && cgroup.read {
+            self.found(Finding::Gone { path, stats: Box::new(cgroup.stats) });
+        }
+    }
+
+    fn look(&mut self, path: String, identity: &Identity<'_>) {
+        let Some(state) = &self.state else { return };
+        match state.lookup(&path, identity) {
+            Ok(Some(details)) => self.found(Finding::Details { path, details: Box::new(details) }),
+            Ok(None) => {}
+            Err(error) => tracing::debug!(cgroup = path, %error, "state directory not readable"),
+        }
+    }
+
+    fn found(&self, finding: Finding) {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+    }
+
+    fn scrape(&mut self, wanted: Wanted) -> Reading {
+        let start = Instant::now();
+        let mut stats = HashMap::with_capacity(self.cgroups.len());
+        let mut tally = Tally::default();
+        if let Some(reader) = &mut self.reader {
+            reader.begin_scrape();
+            for cgroup in self.cgroups.values_mut() {
+                cgroup.stats.interfaces.clear();
+                cgroup.read |= reader.read(&mut cgroup.files, wanted, &mut cgroup.stats).is_ok();
+            }
+            if wanted.network {
+                network(reader, &mut self.cgroups);
+            }
+            for (path, cgroup) in self.cgroups.iter().filter(|(_, cgroup)| cgroup.read) {
+                stats.insert(path.clone(), cgroup.stats.clone());
+            }
+            tally = *reader.tally();
+        }
+        Reading { stats, tally, took: start.elapsed() }
+    }
+}
+
+/// Reads each network namespace once, on the row that speaks for it.
+fn network(reader: &mut HostReader, cgroups: &mut BTreeMap<String, Cgroup>) {
+    let mut paths = Vec::new();
+    let mut candidates = Vec::new();
+    for (path, cgroup) in cgroups.iter() {
+        if let Some(netns) = cgroup.files.netns() {
+            let (host, created) = (path == "/", cgroup.stats.created);
+            candidates.push(Candidate { netns, host, sandbox: cgroup.sandbox, created });
+            paths.push(path.clone());
+        }
+    }
+    for at in owners(reader.host_netns(), &candidates) {
+        if let Some(cgroup) = cgroups.get_mut(&paths[at]) {
+            reader.read_network(&cgroup.files, &mut cgroup.stats);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Listing the cgroups that exist: parents before children, bounded in depth and number.
+
+use std::fs::ReadDir;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
+use std::path::PathBuf;
+
+use super::{Hierarchies, Hierarchy, Version};
+
+/// How far a walk goes.
+#[derive(Clone, Copy, Debug)]
+pub struct WalkBounds {
+    /// Levels below the root that are listed.
+    pub depth: usize,
+    /// Cgroups that are listed.
+    pub cgroups: usize,
+}
+
+/// A cgroup that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its path from the root of the hierarchy, `/` for the root.
+    pub path: String,
+    /// Its cgroup id: the inode number on cgroup2. v1 has no such id.
+    pub id: Option<u64>,
+}
+
+/// An iterator over the cgroups of the primary hierarchy.
+#[derive(Debug)]
+pub struct Walk {
+    bounds: WalkBounds,
+    version: Option<Version>,
+    root: Option<Found>,
+    stack: Vec<Level>,
+    listed: usize,
+    skipped: u64,
+    unreadable: u64,
+    mount: PathBuf,
+}
+
+#[derive(Debug)]
+struct Level {
+    path: String,
+    entries: ReadDir,
+}
+
+impl Default for WalkBounds {
+    fn default() -> Self {
+        Self { depth: 32, cgroups: 16_384 }
+    }
+}
+
+impl Hierarchies {
+    /// Lists the cgroups there are, the root first. Without a hierarchy the list is empty.
+    pub fn walk(&self, bounds: WalkBounds) -> Walk {
+        let mut walk = Walk {
+            bounds,
+            version: None,
+            root: None,
+            stack: Vec::new(),
+            listed: 0,
+            skipped: 0,
+            unreadable: 0,
+            mount: PathBuf::new(),
+        };
+        if let Some(primary) = self.primary() {
+            walk.start(primary);
+        }
+        walk
+    }
+}
+
+impl Walk {
+    /// Cgroups seen beyond the bounds or with a name that is not UTF-8. What is below them is not counted.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Directories that exist and could not be read.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    fn start(&mut self, primary: &Hierarchy) {
+        self.mount = primary.mount.clone();
+        self.version = Some(primary.version);
+        let Ok(meta) = std::fs::metadata(&self.mount) else {
+            self.unreadable += 1;
+            return;
+        };
+        self.root = Some(Found { path: primary.root.clone(), id: self.id(meta.ino()) });
+        self.descend(primary.root.trim_end_matches('/').to_owned(), "");
+    }
+
+    fn id(&self, inode: u64) -> Option<u64> {
+        (self.version == Some(Version::V2)).then_some(inode)
+    }
+
+    /// Opens a directory; `relative` is its path below the mount point.
+    fn descend(&mut self, path: String, relative: &str) {
+        match std::fs::read_dir(self.mount.join(relative)) {
+            Ok(entries) => self.stack.push(Level { path, entries }),
+            // Removed since its name was read.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(_) => self.unreadable += 1,
+        }
+    }
+
+    fn child(&mut self, entry: &std::fs::DirEntry) -> Option<Found> {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return None;
+        }
+        let depth = self.stack.len();
+        let level = self.stack.last()?;
+        let Ok(name) = entry.file_name().into_string() else {
+            self.skipped += 1;
+            return None;
+        };
+        if depth > self.bounds.depth || self.listed >= self.bounds.cgroups {
+            self.skipped += 1;
+            return None;
+        }
+        let path = format!("{}/{name}", level.path);
+        let from = self.stack.first().map_or(0, |top| top.path.len()) + 1;
+        let relative = path[from..].to_owned();
+        self.descend(path.clone(), &relative);
+        Some(Found { path, id: self.id(entry.ino()) })
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        if let Some(root) = self.root.take() {
+            self.listed += 1;
+            return Some(root);
+        }
+        loop {
+            let level = self.stack.last_mut()?;
+            match level.entries.next() {
+                None => {
+                    self.stack.pop();
+                }
+                Some(Err(_)) => {
+                    self.unreadable += 1;
+                    self.stack.pop();
+                }
+                Some(Ok(entry)) => {
+                    if let Some(found) = self.child(&entry) {
+                        self.listed += 1;
+                        return Some(found);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::fixture::Fixture;
+
+    fn paths(walk: &mut Walk) -> Vec<String> {
+        let mut paths: Vec<_> = walk.map(|found| found.path).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn lists_parents_before_children_with_ids() {
+        let fixture = Fixture::v2("walk");
+        let hierarchies = fixture.hierarchies();
+        fixture.dir("cgroup/a/b");
+        fixture.file("cgroup/a/cgroup.procs", "");
+        let all: Vec<_> = hierarchies.walk(WalkBounds::default()).collect();
+        let names: Vec<_> = all.iter().map(|found| found.path.as_str()).collect();
+        assert_eq!(names, ["/", "/a", "/a/b"]);
+        let inode = std::fs::metadata(fixture.path("cgroup/a/b")).expect("exists").ino();
+        assert_eq!(all[2].id, Some(inode));
+    }
+
+    #[test]
+    fn bounds_are_kept_and_counted() {
+        let fixture = Fixture::v2("walk-bounds");
+        let hierarchies = fixture.hierarchies();
+        fixture.dir("cgroup/a/b/c/d");
+        fixture.dir("cgroup/e");
+        let mut walk = hierarchies.walk(WalkBounds { depth: 2, cgroups: 100 });
+        assert_eq!(paths(&mut walk), ["/", "/a", "/a/b", "/e"]);
+        assert_eq!(walk.skipped(), 1, "c; what is below it is not looked at");
+        let mut walk = hierarchies.walk(WalkBounds { depth: 32, cgroups: 2 });
+        assert_eq!(paths(&mut walk).len(), 2);
+        assert!(walk.skipped() >= 1);
+    }
+
+    #[test]
+    fn nothing_to_list() {
+        let mut walk = Hierarchies::default().walk(WalkBounds::default());
+        assert_eq!(walk.next(), None);
+        let fixture = Fixture::v2("walk-gone");
+        let hierarchies = fixture.hierarchies();
+        std::fs::remove_dir_all(fixture.path("cgroup")).expect("removed");
+        let mut walk = hierarchies.walk(WalkBounds::default());
+        assert_eq!((walk.next(), walk.unreadable()), (None, 1));
+    }
+
+    #[test]
+    fn v1_has_no_ids() {
+        let fixture = Fixture::v1("walk-v1");
+        fixture.dir("pids/a");
+        let all: Vec<_> = fixture.hierarchies().walk(WalkBounds::default()).collect();
+        assert!(all.contains(&Found { path: "/a".to_owned(), id: None }));
+    }
+}

@@ -1,0 +1,85 @@
+//! The HTTP server: `/metrics` and what stands around it.
+//!
+//! Nothing here knows containers or the kernel: a [`Source`] fills a buffer on a blocking thread, and this module
+//! decides who may ask, in which format, for how long, and what a client that misbehaves costs. Everything has a
+//! bound ([`Limits`]), and what exceeds one is counted in `plimsoll_http_requests_rejected_total`.
+
+mod accept;
+mod body;
+mod landing;
+mod listen;
+mod patience;
+mod query;
+mod router;
+mod scrape;
+mod server;
+mod source;
+
+use std::time::Duration;
+
+pub use listen::{BindError, ListenAddress, ListenAddressError};
+pub use server::Server;
+pub use source::{
+    CollectorName, CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Scraper,
+    Source, View,
+};
+
+/// Where and how to serve.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to listen on.
+    pub listen: Vec<ListenAddress>,
+    /// Path of the metrics; the cAdvisor view is at `cadvisor` below it.
+    pub telemetry_path: String,
+    /// Scrapes that may run at the same time; 0 is no limit but that of [`Limits::connections`].
+    pub max_requests: usize,
+    /// The longest a scrape may take, whatever the scraper allows.
+    pub scrape_timeout: Duration,
+    /// What `collect[]` and `exclude[]` may name.
+    pub collectors: Vec<CollectorName>,
+    /// Bounds on what clients can hold.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// Threads a runtime needs so that no scrape that was admitted waits for one.
+    pub fn blocking_threads(&self) -> usize {
+        match self.max_requests {
+            0 => self.limits.connections,
+            n => n,
+        }
+    }
+}
+
+/// Bounds on what clients can hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections open at a time; one more is closed at once.
+    pub connections: usize,
+    /// Size of a request's head.
+    pub header_bytes: usize,
+    /// Time for a request's head to arrive in full.
+    pub header_timeout: Duration,
+    /// Time a connection may rest between requests.
+    pub idle_timeout: Duration,
+    /// Time for a client to take a whole answer.
+    pub write_timeout: Duration,
+    /// Time for what is under way to end after the stop.
+    pub drain_timeout: Duration,
+    /// Bytes of answers made and not yet taken by their clients; no scrape begins beyond it.
+    pub unsent_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            header_bytes: 16 << 10,
+            header_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(90),
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+            unsent_bytes: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What each path answers.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+
+use super::scrape::Scrapes;
+use super::source::{CollectorName, Filter, Readiness, Scraper, Source, View};
+use super::{Settings, accept, landing, query};
+use crate::telemetry::HttpMetrics;
+
+/// The paths, and what they share.
+pub(super) struct Router {
+    source: std::sync::Arc<dyn Source>,
+    scrapes: Scrapes,
+    telemetry_path: String,
+    cadvisor_path: String,
+    collectors: Vec<CollectorName>,
+    metrics: HttpMetrics,
+}
+
+/// An answer.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handler {
+    Metrics(View),
+    Healthy,
+    Ready,
+    Reload,
+    Landing,
+    NotFound,
+}
+
+impl Handler {
+    /// The `handler` label.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Metrics(View::All) => "metrics",
+            Self::Metrics(View::Cadvisor) => "cadvisor",
+            Self::Healthy => "healthy",
+            Self::Ready => "ready",
+            Self::Reload => "reload",
+            Self::Landing => "landing",
+            Self::NotFound => "other",
+        }
+    }
+
+    /// The `Allow` header, if the method is not among it.
+    fn refuses(self, method: &Method) -> Option<&'static str> {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match self {
+            Self::NotFound => None,
+            Self::Reload => (!matches!(*method, Method::POST | Method::PUT)).then_some("POST, PUT"),
+            _ => (!reads).then_some("GET, HEAD"),
+        }
+    }
+}
+
+impl Router {
+    pub(super) fn new(source: std::sync::Arc<dyn Source>, settings: &Settings, metrics: HttpMetrics) -> Self {
+        Self {
+            scrapes: Scrapes::new(std::sync::Arc::clone(&source), settings, metrics.clone()),
+            source,
+            cadvisor_path: format!("{}/cadvisor", settings.telemetry_path.trim_end_matches('/')),
+            telemetry_path: settings.telemetry_path.clone(),
+            collectors: settings.collectors.clone(),
+            metrics,
+        }
+    }
+
+    /// Answers one request. Its body, if it has one, is not read.
+    pub(super) async fn answer<B>(&self, peer: IpAddr, request: &Request<B>) -> Answer {
+        let handler = self.find(request.uri().path());
+        let answer = match handler.refuses(request.method()) {
+            Some(allow) => {
+                let refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("Allowed here: {allow}"));
+                with(refused, ALLOW, HeaderValue::from_static(allow))
+            }
+            None => self.respond(handler, peer, request).await,
+        };
+        self.metrics.requests.with_label_values(&[answer.status().as_str(), handler.label()]).inc();
+        answer
+    }
+
+    fn find(&self, path: &str) -> Handler {
+        match path {
+            path if path == self.telemetry_path => Handler::Metrics(View::All),
+            path if path == self.cadvisor_path => Handler::Metrics(View::Cadvisor),
+            "/-/healthy" => Handler::Healthy,
+            "/-/ready" => Handler::Ready,
+            "/-/reload" => Handler::Reload,
+            "/" => Handler::Landing,
+            _ => Handler::NotFound,
+        }
+    }
+
+    async fn respond<B>(&self, handler: Handler, peer: IpAddr, request: &Request<B>) -> Answer {
+        match handler {
+            Handler::Metrics(view) => self.metrics(view, peer, request).await,
+            Handler::Healthy => text(StatusCode::OK, "Plimsoll is healthy."),
+            Handler::Ready => match self.source.ready() {
+                Readiness::Ready => text(StatusCode::OK, "Plimsoll is ready."),
+                Readiness::NotReady(why) => {
+                    text(StatusCode::SERVICE_UNAVAILABLE, format!("Plimsoll is not ready: {why}"))
+                }
+            },
+            Handler::Reload => text(StatusCode::FORBIDDEN, "Reloading over HTTP is not enabled."),
+            Handler::Landing => {
+                let page =
+                    landing::page(&self.telemetry_path, &self.cadvisor_path, &self.source.collectors());
+                let answer = body(StatusCode::OK, "text/html; charset=utf-8", page.into());
+                with(answer, CONTENT_SECURITY_POLICY, HeaderValue::from_static(landing::POLICY))
+            }
+            Handler::NotFound => text(StatusCode::NOT_FOUND, "404 page not found"),
+        }
+    }
+
+    async fn metrics<B>(&self, view: View, peer: IpAddr, request: &Request<B>) -> Answer {
+        let filter = match query::filter(request.uri().query(), &self.collectors) {
+            Ok(filter) => filter,
+            Err(error) => return text(StatusCode::BAD_REQUEST, error.to_string()),
+        };
+        let agreed = accept::negotiate(request.headers());
+        // A HEAD has nothing to read, so it must not count as a scrape that has seen the tombstones.
+        let exposition = if request.method() == Method::HEAD {
+            Ok(Bytes::new())
+        } else {
+            self.scrape(agreed, view, filter, peer, request).await
+        };
+        match exposition {
+            Ok(bytes) => {
+                let answer = body(StatusCode::OK, agreed.content_type, bytes);
+                let answer = with(answer, VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+                if agreed.gzip {
+                    return with(answer, CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                }
+                answer
+            }
+            Err(refusal) => {
+                self.metrics.rejected(refusal.reason());
+                refusal.log(peer);
+                text(refusal.status(), refusal.to_string())
+            }
+        }
+    }
+
+    async fn scrape<B>(
+        &self,
+        agreed: accept::Agreed,
+        view: View,
+        filter: Filter,
+        peer: IpAddr,
+        request: &Request<B>,
+    ) -> Result<Bytes, super::scrape::Refusal> {
+        let agent = request.headers().get(USER_AGENT);
+        let scraper = Scraper {
+            peer: peer.to_canonical(),
+            agent: agent.map_or_else(String::new, |a| String::from_utf8_lossy(a.as_bytes()).into_owned()),
+            target: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
+        };
+        self.scrapes.run(agreed, view, filter, scraper, request.headers()).await
+    }
+}
+
+const CONTENT_SECURITY_POLICY: HeaderName = http::header::CONTENT_SECURITY_POLICY;
+
+fn body(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(bytes));
+    *answer.status_mut() = status;
+    let answer = with(answer, CONTENT_TYPE, HeaderValue::from_static(content_type));
+    with(answer, X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+}
+
+fn text(status: StatusCode, line: impl Into<String>) -> Answer {
+    let mut line = line.into();
+    line.push('\n');
+    body(status, "text/plain; charset=utf-8", line.into())
+}
+
+fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
+    answer.headers_mut().insert(name, value);
+    answer
+}

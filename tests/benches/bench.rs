@@ -1,0 +1,33 @@
+//! What Plimsoll costs: each figure beside its goal, both sides of a ratio in this one run. `make bench`.
+//!
+//! Nothing here passes or fails: a busy machine shows in the figures, not in a verdict.
+
+#[path = "bench/encode.rs"]
+mod encode;
+#[path = "bench/kernel.rs"]
+mod kernel;
+#[path = "bench/scrapes.rs"]
+mod scrapes;
+
+use anyhow::Result;
+
+fn main() -> Result<()> {
+    // `cargo bench NAME` runs that part alone; cargo's own flags begin with dashes.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+    if runs("encode") {
+        encode::run();
+    }
+    if runs("kernel") {
+        kernel::run()?;
+    }
+    if runs("scrapes") {
+        scrapes::run()?;
+    }
+    Ok(())
+}
+
+/// One line of the report.
+fn report(what: &str, result: &str, goal: &str) {
+    println!("{what:<58} {result:>24}   goal: {goal}");
+}

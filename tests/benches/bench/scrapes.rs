@@ -1,0 +1,72 @@
+//! A scrape with 10, 100 and 300 real containers: CPU, wall, bytes, series, memory; and a minute of nothing.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use plimsoll_tests::exporter::{Build, Exporter};
+use plimsoll_tests::runc::{Config, Container, Running};
+
+const SCRAPES: u32 = 20;
+
+pub(crate) fn run() -> Result<()> {
+    let exporter = Exporter::start_build(Build::Release, &[])?;
+    let mut containers: Vec<Running> = Vec::new();
+    for count in [10, 100, 300] {
+        while containers.len() < count {
+            containers.push(Container::new(&Config::default().own_network())?.start()?);
+        }
+        scrapes(&exporter, count, &[], "")?;
+    }
+    scrapes(&exporter, 300, &[("Accept-Encoding", "gzip")], ", gzip")?;
+    let openmetrics = ("Accept", "application/openmetrics-text;version=1.0.0");
+    scrapes(&exporter, 300, &[openmetrics], ", OpenMetrics")?;
+    let idle = Duration::from_secs(20);
+    let before = cpu_seconds(exporter.pid())?;
+    // A measurement's length, not a wait for something.
+    std::thread::sleep(idle);
+    let minute = (cpu_seconds(exporter.pid())? - before) * 60.0 / idle.as_secs_f64();
+    crate::report("idle with 300 containers", &format!("{minute:.4} CPU s a minute"), "at most 0.05");
+    for container in containers {
+        container.finish()?;
+    }
+    Ok(())
+}
+
+fn scrapes(exporter: &Exporter, count: usize, headers: &[(&str, &str)], how: &str) -> Result<()> {
+    // Files are opened, buffers grow: once.
+    exporter.get_bytes("/metrics", headers)?;
+    let (cpu, start) = (cpu_seconds(exporter.pid())?, Instant::now());
+    let mut body = Vec::new();
+    for _ in 0..SCRAPES {
+        body = exporter.get_bytes("/metrics", headers)?;
+    }
+    let wall = start.elapsed().as_secs_f64() / f64::from(SCRAPES) * 1e3;
+    let cpu = (cpu_seconds(exporter.pid())? - cpu) / f64::from(SCRAPES) * 1e3;
+    let series = body.split(|b| *b == b'\n').filter(|line| !line.is_empty() && line[0] != b'#').count();
+    let rss = rss_mib(exporter.pid())?;
+    let what = format!("scrape, {count} containers{how}");
+    let goal = if count == 300 && how.is_empty() { "at most 8 ms of CPU, 25 MiB" } else { "" };
+    crate::report(&what, &format!("{cpu:.2} ms of CPU, {rss:.1} MiB"), goal);
+    println!("{:<58} {wall:>10.2} ms wall, {} KiB, {series} lines", "", body.len() / 1024);
+    Ok(())
+}
+
+/// CPU time of the process, threads that have ended included, by the kernel's clock for it.
+fn cpu_seconds(pid: u32) -> Result<f64> {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: both calls write one value of the type they are given.
+    let failed = unsafe {
+        libc::clock_getcpuclockid(pid as libc::pid_t, &raw mut clock) != 0
+            || libc::clock_gettime(clock, &raw mut time) != 0
+    };
+    ensure!(!failed, "no CPU clock of process {pid}");
+    Ok(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+fn rss_mib(pid: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
+    let kib: f64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
+    Ok(kib / 1024.0)
+}

@@ -1,0 +1,275 @@
+//! A running exporter on a port of its own, and what it serves, as numbers.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+
+use crate::tools;
+
+/// How the exporter is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// As the tests are.
+    Debug,
+    /// As it is shipped.
+    Release,
+}
+
+/// The path of the exporter, built by the first who asks, as the tests are.
+pub fn path() -> Result<PathBuf> {
+    Build::Debug.path()
+}
+
+impl Build {
+    /// The path of the exporter built so, by the first who asks.
+    pub fn path(self) -> Result<PathBuf> {
+        static BUILT: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
+        BUILT[self as usize]
+            .get_or_init(|| self.build().map_err(|error| format!("{error:#}")))
+            .clone()
+            .map_err(|error| anyhow!(error))
+    }
+
+    fn build(self) -> Result<PathBuf> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let (flags, directory): (&[&str], _) = match self {
+            Self::Debug => (&[], "debug/plimsoll"),
+            Self::Release => (&["--release"], "release/plimsoll"),
+        };
+        let output = Command::new(cargo)
+            .current_dir(tools::workspace())
+            .args(["build", "--quiet", "--locked", "--package", "plimsoll", "--bin", "plimsoll"])
+            .args(flags)
+            .stdin(Stdio::null())
+            .output()
+            .context("cargo")?;
+        ensure!(output.status.success(), "build the exporter: {}", String::from_utf8_lossy(&output.stderr));
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| tools::workspace().join("target"), PathBuf::from);
+        Ok(target.join(directory))
+    }
+}
+
+/// A running exporter; killed when dropped.
+#[derive(Debug)]
+pub struct Exporter {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Exporter {
+    /// Starts it with these flags on a free port of the loopback address, and waits until it answers.
+    pub fn start(args: &[&str]) -> Result<Self> {
+        Self::start_build(Build::Debug, args)
+    }
+
+    /// As `start`, of another build.
+    pub fn start_build(build: Build, args: &[&str]) -> Result<Self> {
+        let mut child = Command::new(build.path()?)
+            .args(["--web.listen-address=127.0.0.1:0", "--log.format=json"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("the exporter")?;
+        let mut log = BufReader::new(child.stderr.take().context("standard error is no pipe")?);
+        let address = listening(&mut log).inspect_err(|_| {
+            let _ = child.kill();
+        })?;
+        // Its log goes where the test's own output goes, so that a failure shows it.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::stderr()));
+        Ok(Self { child, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What `/metrics` says now.
+    pub fn scrape(&self) -> Result<Scrape> {
+        self.get("/metrics", &[]).map(|text| Scrape::parse(&text))
+    }
+
+    /// Scrapes until `done` holds; an error with the last scrape's own rows after a minute.
+    pub fn scrape_until(&self, what: &str, mut done: impl FnMut(&Scrape) -> bool) -> Result<Scrape> {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let scrape = self.scrape()?;
+            if done(&scrape) {
+                return Ok(scrape);
+            }
+            if Instant::now() > end {
+                bail!("not within a minute: {what}");
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// The body at a path, asked for with these headers; an error unless the answer is 200.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<String> {
+        Ok(String::from_utf8(self.get_bytes(path, headers)?)?)
+    }
+
+    /// The same, as it came.
+    pub fn get_bytes(&self, path: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").context("no head")?;
+        let body = answer.split_off(end + 4);
+        let head = String::from_utf8_lossy(&answer);
+        ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}{}", String::from_utf8_lossy(&body));
+        Ok(body)
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.context("the pid")?, rustix::process::Signal::TERM)?;
+        Ok(self.child.wait()?)
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log up to the line that names the address.
+fn listening(log: &mut impl std::io::BufRead) -> Result<SocketAddr> {
+    let mut seen = String::new();
+    loop {
+        let mut line = String::new();
+        ensure!(log.read_line(&mut line)? > 0, "the exporter ended: {seen}");
+        seen.push_str(&line);
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let fields = entry.get("fields").unwrap_or(&entry);
+        if let Some(address) = fields.get("address").and_then(|a| a.as_str()) {
+            return address.parse().with_context(|| line.clone());
+        }
+    }
+}
+
+/// A scrape's samples: by family or sample name, each with its labels.
+#[derive(Debug, Clone, Default)]
+pub struct Scrape {
+    samples: BTreeMap<String, Vec<Sample>>,
+}
+
+/// One sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Label names and values.
+    pub labels: BTreeMap<String, String>,
+    /// Its value.
+    pub value: f64,
+}
+
+impl Scrape {
+    /// Parses the text format (also OpenMetrics, whose extra lines are comments).
+    pub fn parse(text: &str) -> Self {
+        let mut samples: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            let Some((name, sample)) = parse_sample(line) else { continue };
+            samples.entry(name).or_default().push(sample);
+        }
+        Self { samples }
+    }
+
+    /// All samples of a name whose labels have these values.
+    pub fn all<'a>(
+        &'a self,
+        name: &str,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> impl Iterator<Item = &'a Sample> {
+        let matches = |sample: &&Sample| {
+            labels.iter().all(|(name, value)| sample.labels.get(*name).is_some_and(|v| v == value))
+        };
+        self.samples.get(name).into_iter().flatten().filter(matches)
+    }
+
+    /// Their sum; 0 if there is none.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.all(name, labels).map(|sample| sample.value).sum()
+    }
+
+    /// The one sample with these labels; `None` if there is none or more than one.
+    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let mut all = self.all(name, labels);
+        let first = all.next()?.value;
+        all.next().is_none().then_some(first)
+    }
+
+    /// All sample names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.samples.keys().map(String::as_str)
+    }
+}
+
+fn parse_sample(line: &str) -> Option<(String, Sample)> {
+    let (name, mut rest) = line.split_at(line.find(['{', ' '])?);
+    let mut labels = BTreeMap::new();
+    if let Some(inner) = rest.strip_prefix('{') {
+        rest = inner;
+        while !rest.starts_with('}') {
+            let (label, after) = rest.split_once("=\"")?;
+            let (value, after) = parse_value(after)?;
+            labels.insert(label.to_owned(), value);
+            rest = after.strip_prefix(',').unwrap_or(after);
+        }
+        rest = &rest[1..];
+    }
+    let value = rest.split_whitespace().next()?.parse().ok()?;
+    Some((name.to_owned(), Sample { labels, value }))
+}
+
+/// A label's value up to its closing quote, and what follows it.
+fn parse_value(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => match chars.next()?.1 {
+                'n' => value.push('\n'),
+                c => value.push(c),
+            },
+            c => value.push(c),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_found_by_name_and_labels() {
+        let text = "# HELP a_total A.\na_total{id=\"/x\",s=\"q\\\"\\\\\\n\"} 3\na_total{id=\"/y\",s=\"\"} 4\nb 0.5\n";
+        let scrape = Scrape::parse(text);
+        assert_eq!(scrape.value("a_total", &[("s", "q\"\\\n")]), Some(3.0));
+        assert_eq!(scrape.value("a_total", &[]), None, "two");
+        assert_eq!(scrape.sum("a_total", &[]), 7.0);
+        assert_eq!(scrape.value("b", &[]), Some(0.5));
+        assert_eq!(scrape.names().collect::<Vec<_>>(), ["a_total", "b"]);
+    }
+}
