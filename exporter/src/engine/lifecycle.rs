@@ -159,21 +159,24 @@ impl State {
     }
 
     fn retire(&mut self, settled: &[Dying]) {
-        let slots: Vec<u32> = settled.iter().map(|d| d.slot).filter(|slot| *slot != UNATTRIBUTED).collect();
         if let Some(kernel) = &mut self.kernel
             && let Err(error) = kernel.keyed(&mut self.counted)
         {
-            tracing::warn!(%error, "cannot read the keyed maps");
+            return self.retire_later(settled, &error);
         }
         let scrape = self.scrapers.last();
         let mut row = vec![0; WORDS];
-        let mut recycled = Vec::new();
+        let (mut slots, mut recycled) = (Vec::new(), Vec::new());
         for dying in settled {
             row.fill(0);
-            let counted =
-                if dying.slot == UNATTRIBUTED { &[][..] } else { of_slot(&self.counted, dying.slot) };
+            let mut counted = &[][..];
             if let Some(kernel) = self.kernel.as_ref().filter(|_| dying.slot != UNATTRIBUTED) {
-                kernel.add_cells(dying.slot, &mut row);
+                if let Err(error) = kernel.add_cells(dying.slot, &mut row) {
+                    self.retire_later(std::slice::from_ref(dying), &error);
+                    continue;
+                }
+                counted = of_slot(&self.counted, dying.slot);
+                slots.push(dying.slot);
             }
             self.ledger.removed(dying.cgroup_id, unix_now(), scrape, |retired| {
                 retired.add_cells(&row);
@@ -184,6 +187,13 @@ impl State {
         if let Some(kernel) = &mut self.kernel {
             kernel.recycle(&slots, &recycled);
         }
+    }
+
+    /// A slot that cannot be read is kept until it can.
+    fn retire_later(&mut self, settled: &[Dying], error: &std::io::Error) {
+        tracing::warn!(%error, slots = settled.len(), "cannot read the slots of removed cgroups yet");
+        let due = Instant::now() + GRACE;
+        self.settling.extend(settled.iter().map(|dying| Dying { due, ..*dying }));
     }
 
     /// A cgroup's runtime is known: its labels change, this once.

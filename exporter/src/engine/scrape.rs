@@ -53,7 +53,7 @@ impl HttpSource for Engine {
         let mut state = self.turn();
         let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
         let visit = state.scrapers.visit(&key, unix_now());
-        let kernel_took = state.prepare();
+        let kernel_took = state.prepare()?;
         self.own.update(&state, reading.as_ref(), kernel_took);
         let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
@@ -125,17 +125,15 @@ impl Engine {
 
 impl State {
     /// Reads the kernel into the buffers, one row an owner.
-    fn prepare(&mut self) -> Duration {
+    fn prepare(&mut self) -> std::io::Result<Duration> {
         let start = Instant::now();
         let scratch = &mut self.scratch;
         scratch.rows.clear();
         scratch.cells.clear();
         scratch.keyed.clear();
         self.counted.clear();
-        if let Some(kernel) = &mut self.kernel
-            && let Err(error) = kernel.keyed(&mut self.counted)
-        {
-            tracing::warn!(%error, "cannot read the keyed maps");
+        if let Some(kernel) = &mut self.kernel {
+            kernel.keyed(&mut self.counted)?;
         }
         let unattributed = Owner { created: self.started, ..Owner::default() };
         let unattributed = self.kernel.as_ref().map(|_| (UNATTRIBUTED_PATH, &unattributed));
@@ -151,7 +149,7 @@ impl State {
             let own = (path == UNATTRIBUTED_PATH).then_some(UNATTRIBUTED);
             for slot in slots.chain(own) {
                 if let Some(kernel) = &self.kernel {
-                    kernel.add_cells(slot, row);
+                    kernel.add_cells(slot, row)?;
                 }
                 scratch.keyed.extend(of_slot(&self.counted, slot).iter().map(keyed));
             }
@@ -168,7 +166,7 @@ impl State {
             let keyed = first_keyed..scratch.keyed.len();
             scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed, counted });
         }
-        start.elapsed()
+        Ok(start.elapsed())
     }
 
     /// Forgets what is beside the ledger of owners that are no more.
