@@ -19,7 +19,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 pub use self::own::own_families;
 
-use self::own::Own;
+use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
 use self::worker::Worker;
 use crate::exposition::Births;
@@ -89,6 +89,7 @@ struct State {
     births: Births,
     dying: VecDeque<Dying>,
     settling: VecDeque<Dying>,
+    last_reads_missed: u64,
     counted: Vec<Counted>,
     scratch: Scratch,
     /// Unix time at which counting began.
@@ -104,6 +105,8 @@ struct Known {
     looks_left: u32,
     /// Its last numbers from the host, once it is gone.
     last: Option<Box<HostStats>>,
+    /// They are not its final ones, and that was not counted yet.
+    missed: bool,
 }
 
 /// A removed cgroup on its way out.
@@ -179,6 +182,13 @@ impl Engine {
         state.drain_events(&self.options, &self.worker);
         state.take_findings(&self.worker);
         state.release_due(Instant::now());
+        self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
+        // Also while nobody scrapes: then nothing else would let them go.
+        let evicted = state.ledger.evict(self.options.keep.max);
+        if evicted > 0 {
+            self.own.lost(TOMBSTONE_EVICTED, evicted);
+            state.forget_expired();
+        }
         if self.own.events_were_lost(state.kernel.as_ref()) {
             state.reconcile(&self.hierarchies, &self.options, &self.worker);
         }
@@ -214,6 +224,7 @@ impl State {
             births: Births::default(),
             dying: VecDeque::new(),
             settling: VecDeque::new(),
+            last_reads_missed: 0,
             counted: Vec::new(),
             scratch: Scratch::default(),
             started: unix_now(),
@@ -224,7 +235,7 @@ impl State {
 impl Known {
     fn new(identity: Identity<'static>) -> Self {
         let labels = Labels::new(&identity, None).render();
-        Self { identity, labels, looks_left: LOOKS, last: None }
+        Self { identity, labels, looks_left: LOOKS, last: None, missed: false }
     }
 }
 

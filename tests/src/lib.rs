@@ -1,7 +1,9 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
 pub mod exporter;
+pub mod prometheus;
 pub mod runc;
+pub mod structure;
 pub mod tools;
 pub mod vm;
 pub mod worker;

@@ -5,12 +5,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use super::worker::{Finding, Worker};
-use super::{Dying, GRACE, Known, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds};
+use super::{Dying, GRACE, Known, LOOKS, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds};
 use crate::host::{Found, Hierarchies, Scope};
 use crate::identity::state::Details;
 use crate::identity::{Identity, Kind, Labels, classify_under, path_from_bytes};
 use crate::kernel::layout::WORDS;
 use crate::kernel::{Counted, Event, Kernel, UNATTRIBUTED};
+use crate::ledger::Owner;
 use crate::signals::Keyed;
 
 impl State {
@@ -93,9 +94,11 @@ impl State {
         for finding in worker.findings() {
             match finding {
                 Finding::Details { path, details } => self.named(&path, &details, worker),
-                Finding::Gone { path, stats } => {
+                Finding::Gone { path, stats, missed } => {
                     if let Some(known) = self.known.get_mut(&path) {
-                        known.last = Some(Box::new(stats.into_last()));
+                        known.last = stats.map(|stats| Box::new(stats.into_last()));
+                        known.missed = missed;
+                        self.note_miss(&path);
                     }
                 }
             }
@@ -130,11 +133,13 @@ impl State {
         }
         let scope = if identity.kind == Kind::Container { Scope::Subtree } else { Scope::Own };
         worker.open(path, scope, created);
-        let known = Known::new(identity.clone().into_owned());
-        if matches!(identity.kind, Kind::Container | Kind::Plain) {
+        let known = self.known.entry(path.to_owned());
+        // One that comes back keeps its names, so that its series go on; whether they still hold is asked again.
+        let known = known.or_insert_with(|| Known::new(identity.clone().into_owned()));
+        (known.last, known.missed, known.looks_left) = (None, false, LOOKS);
+        if matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(path, known.identity.clone());
         }
-        self.known.insert(path.to_owned(), known);
     }
 
     /// The last moment its files can be read and its runtime may still know it.
@@ -152,8 +157,8 @@ impl State {
         let due = Instant::now() + GRACE;
         self.dying.push_back(Dying { cgroup_id, slot: member.slot, due });
         let mut others = self.ledger.owner(&member.owner).into_iter().flat_map(|owner| &owner.members);
-        let dying = &self.dying;
-        if others.all(|id| dying.iter().any(|dying| dying.cgroup_id == *id)) {
+        let leaving = |id| self.dying.iter().chain(&self.settling).any(|dying| dying.cgroup_id == id);
+        if others.all(|id| leaving(*id)) {
             worker.close(&member.owner, true);
         }
     }
@@ -166,7 +171,7 @@ impl State {
         }
         let scrape = self.scrapers.last();
         let mut row = vec![0; WORDS];
-        let (mut slots, mut recycled) = (Vec::new(), Vec::new());
+        let (mut slots, mut recycled, mut dead) = (Vec::new(), Vec::new(), Vec::new());
         for dying in settled {
             row.fill(0);
             let mut counted = &[][..];
@@ -178,14 +183,28 @@ impl State {
                 counted = of_slot(&self.counted, dying.slot);
                 slots.push(dying.slot);
             }
-            self.ledger.removed(dying.cgroup_id, unix_now(), scrape, |retired| {
+            let died = self.ledger.removed(dying.cgroup_id, unix_now(), scrape, |retired| {
                 retired.add_cells(&row);
                 retired.add_keyed(counted.iter().map(keyed));
             });
+            dead.extend(died);
             recycled.extend_from_slice(counted);
+        }
+        for path in dead {
+            self.note_miss(&path);
         }
         if let Some(kernel) = &mut self.kernel {
             kernel.recycle(&slots, &recycled);
+        }
+    }
+
+    /// Counts a tombstone in which something ran and whose files nobody could read after that, once.
+    fn note_miss(&mut self, path: &str) {
+        let ran = |owner: &Owner| owner.death.is_some() && !owner.retired.is_empty();
+        if self.ledger.owner(path).is_some_and(ran)
+            && let Some(known) = self.known.get_mut(path)
+        {
+            self.last_reads_missed += u64::from(std::mem::take(&mut known.missed));
         }
     }
 

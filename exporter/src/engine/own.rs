@@ -30,7 +30,10 @@ pub(super) struct Own {
 }
 
 /// Tombstones that had to go before they were scraped enough.
-const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
+pub(super) const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
+/// Containers removed before their files could be read a last time: theirs are the numbers of the scrape before, or
+/// missing. What the kernel counted is whole.
+pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
 
 /// Name, type and help of everything Plimsoll says of itself, for the reference.
 pub fn own_families() -> Vec<(String, &'static str, String)> {
@@ -121,7 +124,7 @@ impl Own {
             )?,
             events_lost: Mutex::new(0),
         };
-        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED]) {
+        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED]) {
             own.losses.with_label_values(&[reason]);
         }
         for collector in Collector::ALL {
@@ -166,9 +169,9 @@ impl Own {
         }
     }
 
-    /// Counts tombstones that went too early.
-    pub(super) fn evicted(&self, count: u64) {
-        self.losses.with_label_values(&[TOMBSTONE_EVICTED]).inc_by(count);
+    /// Counts what was lost on this side of the kernel.
+    pub(super) fn lost(&self, reason: &str, count: u64) {
+        self.losses.with_label_values(&[reason]).inc_by(count);
     }
 
     /// Whether events were lost since the last time this was asked.

@@ -194,11 +194,12 @@ impl<'a> Encoder<'a> {
         debug_assert_eq!(family.kind, kind, "{}: declared as another kind", family.name);
         if !self.headed {
             self.headed = true;
-            let name = match self.format {
-                Format::Text => family.name,
-                Format::OpenMetrics => family.base_name(),
+            let (name, kind) = match self.format {
+                Format::Text => (family.name, family.kind.as_str()),
+                Format::OpenMetrics if family.is_old_counter() => (family.name, "unknown"),
+                Format::OpenMetrics => (family.base_name(), family.kind.as_str()),
             };
-            self.raw_head(name, family.kind.as_str(), family.help);
+            self.raw_head(name, kind, family.help);
         }
         Some(family)
     }
@@ -256,7 +257,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn created(&mut self, family: &Family, series: Series<'_>, extra: &[(&str, &str)]) {
-        if self.created && self.format == Format::OpenMetrics {
+        if self.created && self.format == Format::OpenMetrics && !family.is_old_counter() {
             self.name_and_labels(family.base_name(), "_created", series.labels, extra, None);
             self.value(Value::Float(series.created));
         }
@@ -352,6 +353,22 @@ mod tests {
             "# HELP x_calls Calls.\n# TYPE x_calls counter\n\
              x_calls_total{id=\"/a\",call=\"re\\\"ad\"} 3\n\
              x_calls_created{id=\"/a\",call=\"re\\\"ad\"} 12.5\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn an_old_counter_keeps_its_name_in_both_formats() {
+        static FAILCNT: Family = Family { name: "x_failcnt", ..CALLS };
+        let write = |e: &mut Encoder<'_>| {
+            e.family(&FAILCNT);
+            e.counter(A, &[], Value::Int(3));
+        };
+        let text = encode(Format::Text, write);
+        assert_eq!(text, "# HELP x_failcnt Calls.\n# TYPE x_failcnt counter\nx_failcnt{id=\"/a\"} 3\n");
+        let text = encode(Format::OpenMetrics, write);
+        assert_eq!(
+            text,
+            "# HELP x_failcnt Calls.\n# TYPE x_failcnt unknown\nx_failcnt{id=\"/a\"} 3\n# EOF\n"
         );
     }
 
