@@ -89,6 +89,8 @@ struct State {
     births: Births,
     dying: VecDeque<Dying>,
     settling: VecDeque<Dying>,
+    /// Young cgroups whose runtime is not known yet, and when to ask again: as many queues as [`LOOK_AFTER`].
+    looks: [VecDeque<(Instant, String)>; LOOK_AFTER.len()],
     last_reads_missed: u64,
     counted: Vec<Counted>,
     scratch: Scratch,
@@ -125,6 +127,14 @@ impl std::fmt::Debug for State {
 
 /// How often the state directories are asked about one cgroup.
 const LOOKS: u32 = 12;
+/// When a runtime is asked about a new cgroup, beside at once, at its end and at scrapes: it writes its state a
+/// little after it made the cgroup, and may take it away before the first scrape.
+const LOOK_AFTER: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(60),
+    Duration::from_millis(150),
+    Duration::from_millis(500),
+];
 /// How long a removed cgroup's id stays in the kernel: sockets and block requests may outlive it a little.
 const GRACE: Duration = Duration::from_secs(1);
 /// From taking the id out to reading the slot for the last time: additions already under way end in it.
@@ -162,8 +172,7 @@ impl Engine {
             let engine = Arc::downgrade(&engine);
             let follow = move || {
                 while let Some(engine) = engine.upgrade() {
-                    let wait = engine.lock().next_due();
-                    drop(engine.turn());
+                    let wait = engine.turn().next_due();
                     drop(engine);
                     // An error is a signal's interruption: look again.
                     let timeout =
@@ -182,6 +191,7 @@ impl Engine {
         state.drain_events(&self.options, &self.worker);
         state.take_findings(&self.worker);
         state.release_due(Instant::now());
+        state.look_due(Instant::now(), &self.worker);
         self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
         // Also while nobody scrapes: then nothing else would let them go.
         let evicted = state.ledger.evict(self.options.keep.max);
@@ -224,6 +234,7 @@ impl State {
             births: Births::default(),
             dying: VecDeque::new(),
             settling: VecDeque::new(),
+            looks: Default::default(),
             last_reads_missed: 0,
             counted: Vec::new(),
             scratch: Scratch::default(),
