@@ -37,5 +37,9 @@ deny: ## checks licences, sources and (where its database can be fetched) adviso
 fuzz: ## fuzzes every target, each for FUZZ_SECONDS (60)
 	@tools/test fuzz $(or $(FUZZ_SECONDS),60)
 
+docs: ## writes docs/metrics.md from the table of signals
+	@tools/setup toolchain bpf-linker
+	UPDATE_DOCS=1 cargo test --quiet --locked --package plimsoll-tests --test tidy the_reference
+
 clean: ## removes what was built and fetched
 	cargo clean

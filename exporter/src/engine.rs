@@ -129,10 +129,12 @@ impl std::fmt::Debug for State {
 const LOOKS: u32 = 12;
 /// When a runtime is asked about a new cgroup, beside at once, at its end and at scrapes: it writes its state a
 /// little after it made the cgroup, and may take it away before the first scrape.
-const LOOK_AFTER: [Duration; 4] = [
-    Duration::from_millis(20),
-    Duration::from_millis(60),
-    Duration::from_millis(150),
+const LOOK_AFTER: [Duration; 6] = [
+    Duration::from_millis(15),
+    Duration::from_millis(30),
+    Duration::from_millis(50),
+    Duration::from_millis(90),
+    Duration::from_millis(170),
     Duration::from_millis(500),
 ];
 /// How long a removed cgroup's id stays in the kernel: sockets and block requests may outlive it a little.
