@@ -24,7 +24,7 @@ use self::scrape::Scratch;
 use self::worker::Worker;
 use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
-use crate::identity::state::StateDirs;
+use crate::identity::state::{Details, StateDirs};
 use crate::identity::{Identity, Labels};
 use crate::kernel::{CGROUPS, Counted, Facts, Kernel, Plan, PlanError, ProgramStatus, Settings};
 use crate::ledger::{Keep, Ledger, Scrapers};
@@ -103,6 +103,10 @@ struct State {
 struct Known {
     identity: Identity<'static>,
     labels: String,
+    /// The last scrape before it came.
+    since: u64,
+    /// It was served under other labels before.
+    renamed: bool,
     /// Its names are known, or will not be asked for again.
     looks_left: u32,
     /// Its last numbers from the host, once it is gone.
@@ -246,9 +250,16 @@ impl State {
 }
 
 impl Known {
-    fn new(identity: Identity<'static>) -> Self {
+    fn new(identity: Identity<'static>, since: u64) -> Self {
         let labels = Labels::new(&identity, None).render();
-        Self { identity, labels, looks_left: LOOKS, last: None, missed: false }
+        Self { identity, labels, since, renamed: false, looks_left: LOOKS, last: None, missed: false }
+    }
+
+    /// Its labels are these from now on; `scrape` was the last.
+    fn rename(&mut self, details: &Details, scrape: u64) {
+        let labels = Labels::new(&self.identity, Some(details)).render();
+        self.renamed |= labels != self.labels && scrape > self.since;
+        self.labels = labels;
     }
 }
 

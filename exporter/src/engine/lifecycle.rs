@@ -10,7 +10,7 @@ use super::{
 };
 use crate::host::{Found, Hierarchies, Scope};
 use crate::identity::state::Details;
-use crate::identity::{Identity, Kind, Labels, classify_under, path_from_bytes};
+use crate::identity::{Identity, Kind, classify_under, path_from_bytes};
 use crate::kernel::layout::WORDS;
 use crate::kernel::{Counted, Event, Kernel, UNATTRIBUTED};
 use crate::ledger::Owner;
@@ -150,7 +150,8 @@ impl State {
         worker.open(path, scope, created);
         let known = self.known.entry(path.to_owned());
         // One that comes back keeps its names, so that its series go on; whether they still hold is asked again.
-        let known = known.or_insert_with(|| Known::new(identity.clone().into_owned()));
+        let since = self.scrapers.last();
+        let known = known.or_insert_with(|| Known::new(identity.clone().into_owned(), since));
         (known.last, known.missed, known.looks_left) = (None, false, LOOKS);
         if matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(path, known.identity.clone());
@@ -247,7 +248,7 @@ impl State {
         if plain {
             known.identity = Identity::claimed(path, details).into_owned();
         }
-        known.labels = Labels::new(&known.identity, Some(details)).render();
+        known.rename(details, self.scrapers.last());
         if details.sandbox {
             worker.sandbox(path);
         }
@@ -279,7 +280,7 @@ impl State {
             if let Some(pod) = self.known.get_mut(parent).filter(|known| known.identity.kind == Kind::Pod) {
                 if pod.looks_left > 0 {
                     pod.looks_left = 0;
-                    pod.labels = Labels::new(&pod.identity, Some(details)).render();
+                    pod.rename(details, self.scrapers.last());
                 }
                 return;
             }

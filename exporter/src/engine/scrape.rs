@@ -195,6 +195,7 @@ impl State {
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
                 kernel: (has_kernel && prepared.counted).then_some(kernel),
+                renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
             }
         };
