@@ -1,7 +1,10 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
+pub mod cgroup;
 pub mod exporter;
 pub mod runc;
+pub mod scrape;
+pub mod tasks;
 pub mod tools;
 pub mod vm;
 pub mod worker;
