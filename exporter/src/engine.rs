@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+pub use self::own::own_families;
+
 use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
 use self::worker::Worker;
@@ -87,6 +89,8 @@ struct State {
     births: Births,
     dying: VecDeque<Dying>,
     settling: VecDeque<Dying>,
+    /// Young cgroups whose runtime is not known yet, and when to ask again: as many queues as [`LOOK_AFTER`].
+    looks: [VecDeque<(Instant, String)>; LOOK_AFTER.len()],
     last_reads_missed: u64,
     counted: Vec<Counted>,
     scratch: Scratch,
@@ -127,6 +131,16 @@ impl std::fmt::Debug for State {
 
 /// How often the state directories are asked about one cgroup.
 const LOOKS: u32 = 12;
+/// When a runtime is asked about a new cgroup, beside at once, at its end and at scrapes: it writes its state a
+/// little after it made the cgroup, and may take it away before the first scrape.
+const LOOK_AFTER: [Duration; 6] = [
+    Duration::from_millis(15),
+    Duration::from_millis(30),
+    Duration::from_millis(50),
+    Duration::from_millis(90),
+    Duration::from_millis(170),
+    Duration::from_millis(500),
+];
 /// How long a removed cgroup's id stays in the kernel: sockets and block requests may outlive it a little.
 const GRACE: Duration = Duration::from_secs(1);
 /// From taking the id out to reading the slot for the last time: additions already under way end in it.
@@ -164,8 +178,7 @@ impl Engine {
             let engine = Arc::downgrade(&engine);
             let follow = move || {
                 while let Some(engine) = engine.upgrade() {
-                    let wait = engine.lock().next_due();
-                    drop(engine.turn());
+                    let wait = engine.turn().next_due();
                     drop(engine);
                     // An error is a signal's interruption: look again.
                     let timeout =
@@ -184,6 +197,7 @@ impl Engine {
         state.drain_events(&self.options, &self.worker);
         state.take_findings(&self.worker);
         state.release_due(Instant::now());
+        state.look_due(Instant::now(), &self.worker);
         self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
         // Also while nobody scrapes: then nothing else would let them go.
         let evicted = state.ledger.evict(self.options.keep.max);
@@ -226,6 +240,7 @@ impl State {
             births: Births::default(),
             dying: VecDeque::new(),
             settling: VecDeque::new(),
+            looks: Default::default(),
             last_reads_missed: 0,
             counted: Vec::new(),
             scratch: Scratch::default(),

@@ -66,6 +66,7 @@ impl Job {
 
 impl Prometheus {
     /// Starts Debian's Prometheus of this major version, which scrapes each job at this interval, and waits until it is ready.
+    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
     pub fn start(major: u32, interval: &str, jobs: &[Job], args: &[&str]) -> Result<Self> {
         let directory = Directory::new()?;
         let (count, jobs) = (jobs.len(), jobs.iter().map(Job::yaml).collect::<String>());

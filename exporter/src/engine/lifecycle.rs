@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use super::worker::{Finding, Worker};
-use super::{Dying, GRACE, Known, LOOKS, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds};
+use super::{
+    Dying, GRACE, Known, LOOK_AFTER, LOOKS, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds,
+};
 use crate::host::{Found, Hierarchies, Scope};
 use crate::identity::state::Details;
 use crate::identity::{Identity, Kind, classify_under, path_from_bytes};
@@ -82,11 +84,24 @@ impl State {
         }
     }
 
-    /// When [`Self::release_due`] has something to do next.
+    /// Asks about young cgroups whose time has come.
+    pub(super) fn look_due(&mut self, now: Instant, worker: &Worker) {
+        for queue in &mut self.looks {
+            while let Some((_, path)) = queue.pop_front_if(|(due, _)| *due <= now) {
+                let Some(known) = self.known.get(&path).filter(|known| known.looks_left > 0) else {
+                    continue;
+                };
+                worker.look(&path, known.identity.clone());
+            }
+        }
+    }
+
+    /// When something is due next.
     pub(super) fn next_due(&self) -> Duration {
         const IDLE: Duration = Duration::from_secs(60);
-        let next = [self.dying.front(), self.settling.front()].into_iter().flatten().map(|d| d.due).min();
-        next.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()))
+        let next = [self.dying.front(), self.settling.front()].into_iter().flatten().map(|d| d.due);
+        let looks = self.looks.iter().filter_map(|queue| queue.front().map(|(due, _)| *due));
+        next.chain(looks).min().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()))
     }
 
     /// Takes in what the worker has found out.
@@ -140,6 +155,12 @@ impl State {
         (known.last, known.missed, known.looks_left) = (None, false, LOOKS);
         if matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(path, known.identity.clone());
+            if created.is_some() {
+                let now = Instant::now();
+                for (queue, after) in self.looks.iter_mut().zip(LOOK_AFTER) {
+                    queue.push_back((now + after, path.to_owned()));
+                }
+            }
         }
     }
 

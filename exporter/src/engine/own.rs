@@ -11,13 +11,14 @@ use super::State;
 use super::worker::Reading;
 use crate::host::Collector;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
-use crate::telemetry::registered;
+use crate::telemetry::{Telemetry, registered};
 
 /// The metrics, set at every scrape.
 #[derive(Debug)]
 pub(super) struct Own {
     slots: IntGaugeVec,
     cgroups: IntGaugeVec,
+    memory: GaugeVec,
     losses: IntCounterVec,
     host_errors: IntCounterVec,
     host_bounds: IntCounterVec,
@@ -33,6 +34,22 @@ pub(super) const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
 /// Containers removed before their files could be read a last time: theirs are the numbers of the scrape before, or
 /// missing. What the kernel counted is whole.
 pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
+
+/// Name, type and help of everything Plimsoll says of itself, for the reference.
+pub fn own_families() -> Vec<(String, &'static str, String)> {
+    let Ok(telemetry) = Telemetry::new() else { return Vec::new() };
+    let program = ProgramStatus { program: "", signal: "", refused: None };
+    let Ok(own) = Own::new(&telemetry.registry, &[program], None) else { return Vec::new() };
+    telemetry.collector("", Duration::ZERO, true);
+    own.touch();
+    let kind = |family: &prometheus::proto::MetricFamily| match family.get_field_type() {
+        prometheus::proto::MetricType::COUNTER => "counter",
+        prometheus::proto::MetricType::HISTOGRAM => "histogram",
+        _ => "gauge",
+    };
+    let families = telemetry.gather();
+    families.iter().map(|f| (f.name().to_owned(), kind(f), f.help().to_owned())).collect()
+}
 
 impl Own {
     /// Registers everything; what never changes is set here.
@@ -71,6 +88,7 @@ impl Own {
         }
         let gauge = |name, help| registered(registry, Gauge::new(name, help)?);
         let own = Self {
+            memory,
             slots: gauges("plimsoll_slots", "Slots for cgroups in the kernel, by state.", &["state"])?,
             cgroups: gauges(
                 "plimsoll_rows",
@@ -114,6 +132,13 @@ impl Own {
             own.host_bounds.with_label_values(&[collector.name()]);
         }
         Ok(own)
+    }
+
+    /// Makes one series of every family.
+    fn touch(&self) {
+        self.slots.with_label_values(&[""]);
+        self.cgroups.with_label_values(&[""]);
+        self.memory.with_label_values(&[""]);
     }
 
     /// Sets what a scrape has found.

@@ -201,6 +201,13 @@ impl Host {
     }
 
     fn look(&mut self, path: String, identity: &Identity<'_>) {
+        if let (Some(reader), Some(cgroup)) = (&mut self.reader, self.cgroups.get_mut(&path))
+            && !cgroup.read
+        {
+            // Its files are then open, and the last reading is over before the runtime removes them.
+            reader.begin_scrape();
+            cgroup.read(reader, Wanted::ALL);
+        }
         let Some(state) = &self.state else { return };
         match state.lookup(&path, identity) {
             Ok(Some(details)) => self.found(Finding::Details { path, details: Box::new(details) }),
