@@ -94,14 +94,11 @@ fn assert_clean(server: &Prometheus) -> Result<()> {
     }
     // As many series as samples, so that none of them was there twice.
     for scraped in server.query("scrape_samples_scraped", None)? {
-        let of = format!("job=\"{}\",__name__!~\"up|scrape_.*\"", scraped.label("job"));
-        let [at] = &server
-            .query(&format!("scrape_samples_scraped{{job=\"{}\"}}[1m]", scraped.label("job")), None)?[..]
-        else {
-            panic!("{scraped:?}")
-        };
-        let (at, count) = at.samples.last().copied().context("no scrape")?;
-        assert_eq!(server.value(&format!("count({{{of}}})"), Some(at as f64 / 1000.0))?, Some(count), "{of}");
+        let job = scraped.label("job");
+        let (at, count) =
+            *samples(server, &format!("scrape_samples_scraped{{job=\"{job}\"}}"))?.last().context("none")?;
+        let stored = format!("count({{job=\"{job}\",__name__!~\"up|scrape_.*\"}})");
+        assert_eq!(server.value(&stored, Some(at as f64 / 1000.0))?, Some(count), "{stored}");
     }
     let own = Scrape::parse(&server.get("/metrics")?);
     for trouble in ["duplicate_timestamp", "out_of_order", "out_of_bounds"] {
