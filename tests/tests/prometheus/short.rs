@@ -169,6 +169,11 @@ fn creation_times_show_what_came_and_went_and_without_them_nothing_does() -> Res
         assert_eq!(increase(without.server, &without.selector(life), life.from - 1000, last)?, Some(0.0));
     }
     assert_true_sum(with, &lives)?;
+    // With the feature creation times become zeros; without it they are series of their own, as many as counters.
+    let stored =
+        |server: &Prometheus| server.query("container_syscalls_created", None).map(|series| series.len());
+    assert_eq!(stored(with.server)?, 0);
+    assert!(stored(without.server)? >= lives.len());
     servers.iter().try_for_each(assert_clean)
 }
 
