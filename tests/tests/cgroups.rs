@@ -21,8 +21,9 @@ use neighbours::{Loop, sleeper_with_socket, write_directly};
 
 /// A container that has something of everything, and is idle.
 struct Busy {
-    running: Running,
+    // Dropped first: runc cannot remove a cgroup that somebody sleeps in.
     sleeper: neighbours::Sleeper,
+    running: Running,
     _disk: Loop,
     cable: Cable,
 }
