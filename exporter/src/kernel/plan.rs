@@ -164,7 +164,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     let of = |(map, entries): &(&'static str, u32)| {
         let bytes = match *map {
             "SLOT_OF" => hash(*entries, 8, 4),
-            "SCHED_TASKS" => hash(*entries, 4, size_of::<sched::Seen>()),
+            "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {

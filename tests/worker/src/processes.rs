@@ -47,44 +47,49 @@ pub(crate) fn threads(n: u64) -> Answer {
 }
 
 pub(crate) fn execs(n: u64) -> Answer {
-    // The path this program was itself run by: /proc need not be mounted.
-    // SAFETY: the auxiliary vector's entry, where present, is a string that lives as long as the process.
-    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
-    if path.is_null() {
-        return Err("no AT_EXECFN".to_owned());
-    }
     for _ in 0..n {
-        let status = in_child(|| {
-            let argv = [path, c"noop".as_ptr(), ptr::null()];
-            // SAFETY: both arrays end in a null pointer, and their strings outlive the call.
-            unsafe { libc::execve(path, argv.as_ptr(), [ptr::null()].as_ptr()) };
-            127
-        })?;
-        expect(status, 0)?;
+        expect(in_child(|| execute(c"noop"))?, 0)?;
     }
     Ok(String::new())
 }
 
+/// Runs this program again, with one argument. Returns only if that failed, with a code to exit with.
+pub(crate) fn execute(argument: &std::ffi::CStr) -> i32 {
+    // The path this program was itself run by: /proc need not be mounted.
+    // SAFETY: the auxiliary vector's entry, where present, is a string that lives as long as the process.
+    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    if path.is_null() {
+        return 126;
+    }
+    let argv = [path, argument.as_ptr(), ptr::null()];
+    // SAFETY: both arrays end in a null pointer, and their strings outlive the call.
+    unsafe { libc::execve(path, argv.as_ptr(), [ptr::null()].as_ptr()) };
+    127
+}
+
 /// The child, not the worker, is what the kernel kills: it is the larger by far.
 pub(crate) fn oom(megabytes: usize) -> Answer {
-    const PAGE: usize = 4096;
-    let status = in_child(|| {
-        let length = megabytes << 20;
-        // SAFETY: a fresh private mapping, written to within its length only.
-        unsafe {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            let memory =
-                libc::mmap(ptr::null_mut(), length, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
-            if memory == libc::MAP_FAILED {
-                return 1;
-            }
-            for offset in (0..length).step_by(PAGE) {
-                memory.cast::<u8>().add(offset).write_volatile(1);
-            }
-        }
-        0
-    })?;
+    let status = in_child(|| i32::from(take(megabytes).is_err()))?;
     expect(status, libc::SIGKILL)
+}
+
+/// Takes up memory, and keeps it.
+pub(crate) fn take(megabytes: usize) -> Answer {
+    const PAGE: usize = 4096;
+    let length = megabytes << 20;
+    // SAFETY: a fresh private mapping, written to within its length only.
+    unsafe {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let memory =
+            libc::mmap(ptr::null_mut(), length, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        if memory == libc::MAP_FAILED {
+            return Err(last_error("mmap"));
+        }
+        for offset in (0..length).step_by(PAGE) {
+            memory.cast::<u8>().add(offset).write_volatile(1);
+        }
+    }
+    Ok(String::new())
 }
 
 /// Forks, runs `work` in the child, which exits with what it returns, and gives the status that `waitpid` gives.
