@@ -2,6 +2,7 @@
 //! everything of it when the value is dropped.
 
 mod config;
+mod sweep;
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -44,9 +45,10 @@ static PARENTS: RwLock<()> = RwLock::new(());
 impl Container {
     /// Makes the bundle; nothing runs yet.
     pub fn new(config: &Config) -> Result<Self> {
+        sweep::sweep();
         let id = config.id.clone().unwrap_or_else(unique);
         let cgroups_path = config.cgroups_path.replace("ID", &id);
-        let bundle = std::env::temp_dir().join(format!("plimsoll-bundle-{id}"));
+        let bundle = std::env::temp_dir().join(format!("{}{id}", sweep::BUNDLE));
         let container = Self { id, cgroups_path, bundle };
         let root = container.bundle.join("rootfs");
         std::fs::create_dir_all(root.join("proc")).with_context(|| root.display().to_string())?;
@@ -235,5 +237,5 @@ fn remove_empty_parents(path: &Path) {
 
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("plimsoll-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("{}{}-{}", sweep::PREFIX, std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
