@@ -4,7 +4,7 @@
 //! confirms: both hold single words, so no reader can see half of a change, and taking a slot back is one store.
 
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, Queue};
+use aya_ebpf::maps::{Array, HashMap, Stack};
 use plimsoll_abi::loss;
 use plimsoll_abi::slot::{CACHE_ENTRIES, UNATTRIBUTED};
 
@@ -23,9 +23,9 @@ static SLOT_OWNER: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static SLOT_CACHE: Array<u32> = Array::with_max_entries(CACHE_ENTRIES, 0);
 
-/// Slots nobody has.
+/// Slots nobody has. A stack keeps those in use low, so that user space need not map what was never used.
 #[map]
-static FREE_SLOTS: Queue<u32> = Queue::with_max_entries(1, 0);
+static FREE_SLOTS: Stack<u32> = Stack::with_max_entries(1, 0);
 
 /// The slot of a cgroup; [`UNATTRIBUTED`] if it has none.
 #[inline(always)]

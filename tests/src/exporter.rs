@@ -71,9 +71,15 @@ impl Exporter {
 
     /// As `start`, of another build.
     pub fn start_build(build: Build, args: &[&str]) -> Result<Self> {
-        let mut child = Command::new(build.path()?)
+        let mut command = Command::new(build.path()?);
+        command.args(args);
+        Self::start_command(command)
+    }
+
+    /// Starts a command that is the exporter or becomes it, with these flags added.
+    pub fn start_command(mut command: Command) -> Result<Self> {
+        let mut child = command
             .args(["--web.listen-address=127.0.0.1:0", "--log.format=json"])
-            .args(args)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -2,8 +2,10 @@
 
 pub mod cgroup;
 pub mod exporter;
+pub mod prometheus;
 pub mod runc;
 pub mod scrape;
+pub mod structure;
 pub mod tasks;
 pub mod tools;
 pub mod vm;

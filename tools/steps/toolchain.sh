@@ -8,7 +8,7 @@ for command in rustup cargo make git; do
 done
 command -v cc >/dev/null || missing+=("gcc (for its linker, cc)")
 [ ${#missing[@]} = 0 ] || die "not on this machine: $(printf '%s, ' "${missing[@]}" | sed 's/, $//')" \
-  "Debian: apt-get install gcc make git; rustup: Debian's package of that name, or https://rustup.rs"
+  "Debian: apt-get install gcc make git; rustup: Debian 13's package, or the Rust project's installer"
 
 rust=$(rust_version)
 if ! rustup toolchain list | grep -q "^$rust-"; then

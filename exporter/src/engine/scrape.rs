@@ -8,7 +8,8 @@ use super::{Engine, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
 use crate::host::{HostStats, Wanted};
 use crate::http::{
-    CollectorState, CollectorStatus, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource, View,
+    CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
+    View,
 };
 use crate::kernel::UNATTRIBUTED;
 use crate::kernel::layout::WORDS;
@@ -46,14 +47,15 @@ impl HttpSource for Engine {
         let reading = if host {
             let names = Wanted::by_name(|name| signals::ALL.iter().any(|s| s.name == name && wanted(s)));
             let allowed = request.deadline.saturating_duration_since(Instant::now());
-            self.worker.scrape(names, Instant::now() + allowed.mul_f64(HOST_SHARE))
+            let whole = request.filter == Filter::All;
+            self.worker.scrape(names, whole, Instant::now() + allowed.mul_f64(HOST_SHARE))
         } else {
             None
         };
         let mut state = self.turn();
         let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
+        let kernel_took = state.prepare()?;
         let visit = state.scrapers.visit(&key, unix_now());
-        let kernel_took = state.prepare();
         self.own.update(&state, reading.as_ref(), kernel_took);
         let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
@@ -83,9 +85,8 @@ impl HttpSource for Engine {
         if request.is_abandoned() {
             state.scrapers.forget(&key);
         }
-        let State { ledger, scrapers, .. } = &mut *state;
-        let evicted = ledger.expire(self.options.keep, unix_now(), |scrape| scrapers.all_saw(scrape));
-        self.own.evicted(evicted);
+        let (keep, State { ledger, scrapers, .. }) = (self.options.keep, &mut *state);
+        ledger.expire(keep, unix_now(), |scrape| keep.scrapes == 0 || scrapers.all_saw(scrape));
         state.forget_expired();
         Ok(())
     }
@@ -125,17 +126,15 @@ impl Engine {
 
 impl State {
     /// Reads the kernel into the buffers, one row an owner.
-    fn prepare(&mut self) -> Duration {
+    fn prepare(&mut self) -> std::io::Result<Duration> {
         let start = Instant::now();
         let scratch = &mut self.scratch;
         scratch.rows.clear();
         scratch.cells.clear();
         scratch.keyed.clear();
         self.counted.clear();
-        if let Some(kernel) = &mut self.kernel
-            && let Err(error) = kernel.keyed(&mut self.counted)
-        {
-            tracing::warn!(%error, "cannot read the keyed maps");
+        if let Some(kernel) = &mut self.kernel {
+            kernel.keyed(&mut self.counted)?;
         }
         let unattributed = Owner { created: self.started, ..Owner::default() };
         let unattributed = self.kernel.as_ref().map(|_| (UNATTRIBUTED_PATH, &unattributed));
@@ -151,7 +150,7 @@ impl State {
             let own = (path == UNATTRIBUTED_PATH).then_some(UNATTRIBUTED);
             for slot in slots.chain(own) {
                 if let Some(kernel) = &self.kernel {
-                    kernel.add_cells(slot, row);
+                    kernel.add_cells(slot, row)?;
                 }
                 scratch.keyed.extend(of_slot(&self.counted, slot).iter().map(keyed));
             }
@@ -168,11 +167,11 @@ impl State {
             let keyed = first_keyed..scratch.keyed.len();
             scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed, counted });
         }
-        start.elapsed()
+        Ok(start.elapsed())
     }
 
     /// Forgets what is beside the ledger of owners that are no more.
-    fn forget_expired(&mut self) {
+    pub(super) fn forget_expired(&mut self) {
         let ledger = &self.ledger;
         self.known.retain(|path, _| ledger.owner(path).is_some());
         self.claimed.retain(|path| ledger.owner(path).is_some());
@@ -196,6 +195,7 @@ impl State {
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
                 kernel: (has_kernel && prepared.counted).then_some(kernel),
+                renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
             }
         };

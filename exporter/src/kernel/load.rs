@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use aya::maps::{HashMap, Map, MapData, MapError, Queue, RingBuf};
+use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::loss;
@@ -95,7 +95,7 @@ impl Kernel {
             slots: Slots::new(
                 maps.take("SLOT_OF")?,
                 maps.words("SLOT_OWNER", slots as usize)?,
-                maps.take::<Queue<_, _>>("FREE_SLOTS")?,
+                maps.take("FREE_SLOTS")?,
                 slots,
             )
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
@@ -161,12 +161,10 @@ impl Kernel {
         self.slots.unmap(cgroup_id, slot);
     }
 
-    /// Adds a slot's cells to a row of [`WORDS`] words.
-    pub fn add_cells(&self, slot: u32, row: &mut [u64]) {
+    /// Adds a slot's cells to a row of [`WORDS`] words. Fails only if memory cannot be mapped.
+    pub fn add_cells(&self, slot: u32, row: &mut [u64]) -> io::Result<()> {
         debug_assert_eq!(row.len(), WORDS);
-        for (first, cells) in &self.cells {
-            cells.add_to(slot, &mut row[*first..]);
-        }
+        self.cells.iter().try_for_each(|(first, cells)| cells.add_to(slot, &mut row[*first..]))
     }
 
     /// All counters with a second key, by slot, map and key.
@@ -188,9 +186,11 @@ impl Kernel {
             }
         }
         for slot in slots {
-            self.cells.iter().for_each(|(_, cells)| cells.clear(*slot));
             self.keyed.iter().for_each(|(_, keyed)| keyed.clear_used(*slot));
-            self.slots.give_back(*slot);
+            // It was read, so it is mapped. Rather lose a slot than give one away that still holds counts.
+            if self.cells.iter().all(|(_, cells)| cells.clear(*slot).is_ok()) {
+                self.slots.give_back(*slot);
+            }
         }
     }
 
@@ -267,9 +267,7 @@ impl Maps<'_> {
         let mut cells = Vec::new();
         for map in CELLS.iter().filter(|map| entries(plan, map.map) > 1) {
             let (slots, shards) = (plan.sizes.slots, plan.shards);
-            let mapped = Cells::new(self.data(map.map)?, map.words, slots, shards);
-            let mapped = mapped.map_err(|source| KernelError::Memory { name: map.map, source })?;
-            cells.push((map.first, mapped));
+            cells.push((map.first, Cells::new(self.data(map.map)?, map.words, slots, shards)));
         }
         Ok(cells)
     }

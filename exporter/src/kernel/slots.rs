@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use aya::maps::{HashMap, MapData, MapError, Queue};
+use aya::maps::{HashMap, MapData, MapError, Stack};
 use plimsoll_abi::slot::UNATTRIBUTED;
 
 use super::cells::Words;
@@ -11,7 +11,7 @@ use super::cells::Words;
 pub(super) struct Slots {
     of: HashMap<MapData, u64, u32>,
     owner: Words,
-    free: Queue<MapData, u32>,
+    free: Stack<MapData, u32>,
     count: u32,
 }
 
@@ -20,10 +20,10 @@ impl Slots {
     pub(super) fn new(
         of: HashMap<MapData, u64, u32>,
         owner: Words,
-        mut free: Queue<MapData, u32>,
+        mut free: Stack<MapData, u32>,
         count: u32,
     ) -> Result<Self, MapError> {
-        for slot in UNATTRIBUTED + 1..count {
+        for slot in (UNATTRIBUTED + 1..count).rev() {
             free.push(slot, 0)?;
         }
         Ok(Self { of, owner, free, count })

@@ -33,8 +33,12 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn scrapes(exporter: &Exporter, count: usize, headers: &[(&str, &str)], how: &str) -> Result<()> {
-    // Files are opened, buffers grow: once.
-    exporter.get_bytes("/metrics", headers)?;
+    // Files are opened, buffers grow, names are asked for: once. Young cgroups are read more thoroughly.
+    let settled = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < settled {
+        exporter.get_bytes("/metrics", headers)?;
+        std::thread::sleep(Duration::from_millis(500));
+    }
     let (cpu, start) = (cpu_seconds(exporter.pid())?, Instant::now());
     let mut body = Vec::new();
     for _ in 0..SCRAPES {
