@@ -2,6 +2,8 @@
 
 pub mod cgroup;
 pub mod exporter;
+pub mod hierarchy;
+pub mod netns;
 pub mod prometheus;
 pub mod runc;
 pub mod scrape;

@@ -29,6 +29,7 @@ pub struct Job {
 pub struct Prometheus {
     child: Child,
     address: SocketAddr,
+    jobs: usize,
     _directory: Directory,
 }
 
@@ -65,9 +66,10 @@ impl Job {
 
 impl Prometheus {
     /// Starts Debian's Prometheus of this major version, which scrapes each job at this interval, and waits until it is ready.
+    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
     pub fn start(major: u32, interval: &str, jobs: &[Job], args: &[&str]) -> Result<Self> {
         let directory = Directory::new()?;
-        let jobs: String = jobs.iter().map(Job::yaml).collect();
+        let (count, jobs) = (jobs.len(), jobs.iter().map(Job::yaml).collect::<String>());
         let config = format!(
             "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n{jobs}"
         );
@@ -85,8 +87,8 @@ impl Prometheus {
             .context("prometheus")?;
         let mut log = BufReader::new(child.stderr.take().context("standard error is no pipe")?);
         // From here on dropping it ends it.
-        let mut prometheus =
-            Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), _directory: directory };
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut prometheus = Self { child, address, jobs: count, _directory: directory };
         prometheus.address = listening(&mut log).with_context(|| config.clone())?;
         // Read on, or it stops at a full pipe. What it warns of goes where the test's own output goes.
         let warns = |line: &String| {
@@ -166,15 +168,18 @@ impl Prometheus {
         }
     }
 
-    /// Waits until every job has been scraped with success after this call.
+    /// Waits until every job has been scraped with success once more.
     pub fn next_scrape(&self) -> Result<()> {
         let before = self.targets()?;
         self.until("the next scrape of every job", |this| {
             let now = this.targets()?;
-            let fresh = |(now, before): (&Target, &Target)| {
-                now.last_scrape != before.last_scrape && now.health == "up"
+            let fresh = |target: &Target| {
+                let old = before
+                    .iter()
+                    .any(|old| (&old.job, &old.last_scrape) == (&target.job, &target.last_scrape));
+                !old && target.health == "up"
             };
-            Ok(now.iter().zip(&before).all(fresh).then_some(()))
+            Ok((now.len() == self.jobs && now.iter().all(fresh)).then_some(()))
         })
     }
 

@@ -65,6 +65,11 @@ impl Container {
         &self.id
     }
 
+    /// Its bundle.
+    pub fn bundle(&self) -> &Path {
+        &self.bundle
+    }
+
     /// Its cgroup, below the root of each hierarchy.
     pub fn cgroups_path(&self) -> &str {
         &self.cgroups_path

@@ -29,6 +29,8 @@ pub fn faults(text: &str, openmetrics: bool) -> Vec<String> {
         }
     }
     check.end_family();
+    let halves = check.ids.values().filter_map(|counters| counters[0].as_ref().zip(counters[1].as_ref()));
+    check.faults.extend(halves.map(|(with, without)| format!("{without}: no creation time, as {with} has")));
     check.faults
 }
 
@@ -37,6 +39,9 @@ struct Check<'a> {
     openmetrics: bool,
     faults: Vec<String>,
     families: HashSet<&'a str>,
+    /// By `id`: a counter with a creation time, and one without. Either all of a row's have one, or none has, since it is
+    /// served under new labels.
+    ids: BTreeMap<&'a str, [Option<String>; 2]>,
     series: HashSet<&'a str>,
     family: Family<'a>,
 }
@@ -51,8 +56,8 @@ struct Family<'a> {
     before: Option<Sample<'a>>,
     /// Of a histogram's row: the last bound and count.
     bucket: Option<(f64, f64)>,
-    /// Rows by labels: whether their creation time was told.
-    rows: BTreeMap<String, bool>,
+    /// Rows by labels: their `id`, and whether their creation time was told.
+    rows: BTreeMap<String, (&'a str, bool)>,
 }
 
 impl<'a> Check<'a> {
@@ -102,14 +107,14 @@ impl<'a> Check<'a> {
         match (self.family.kind, suffix, self.openmetrics) {
             (None, ..) => Err("a sample without a type"),
             (Some("counter"), "_total", true) | (Some("counter"), "", false) => {
-                self.family.rows.insert(sample.row(), false);
+                self.family.rows.insert(sample.row(), (sample.id(), false));
                 if rises { Ok(()) } else { Err("a counter below zero or infinite") }
             }
             (Some("gauge"), "", _) | (Some("unknown"), "", true) => Ok(()),
             (Some("histogram"), "_bucket", _) => self.bucket(sample),
             (Some("histogram"), "_sum", _) => Ok(()),
             (Some("histogram"), "_count", _) => {
-                self.family.rows.insert(sample.row(), false);
+                self.family.rows.insert(sample.row(), (sample.id(), false));
                 let all = self.family.bucket.take();
                 let whole = all.is_some_and(|(bound, count)| bound == f64::INFINITY && count == sample.value);
                 if whole { Ok(()) } else { Err("a count that is not the last bucket's") }
@@ -117,7 +122,7 @@ impl<'a> Check<'a> {
             (Some("counter" | "histogram"), "_created", true) => {
                 let row = sample.row();
                 let follows = self.family.before.as_ref().is_some_and(|before| before.row() == row);
-                self.family.rows.insert(row, true);
+                self.family.rows.insert(row, (sample.id(), true));
                 if follows && sample.value > 0.0 { Ok(()) } else { Err("not after what it was created for") }
             }
             _ => Err("no sample of this type"),
@@ -138,8 +143,11 @@ impl<'a> Check<'a> {
             self.faults.push(format!("{name}: a head without samples"));
         }
         if self.openmetrics && name.starts_with("container_") {
-            let without = rows.iter().filter(|(_, created)| !**created);
-            self.faults.extend(without.map(|(row, _)| format!("{name}{{{row}}}: no creation time")));
+            for (row, (id, created)) in rows {
+                let [with, without] = self.ids.entry(id).or_default();
+                let seen = if created { with } else { without };
+                seen.get_or_insert_with(|| format!("{name}{{{row}}}"));
+            }
         }
     }
 }
@@ -194,17 +202,12 @@ mod tests {
         assert!(found[0].starts_with("not the base labels first: "), "{found:?}");
         let created = right();
         let without = created.lines().filter(|line| !line.contains("_created"));
-        let found = faults(
-            &without
-                .map(|line| {
-                    format!(
-                        "{line}
-"
-                    )
-                })
-                .collect::<String>(),
-            true,
-        );
-        assert_eq!(found, [format!("container_x{{{LABELS},k=\"a \\\"}} b\"}}: no creation time")]);
+        let without: String = without.map(|line| format!("{line}\n")).collect();
+        assert_eq!(faults(&without, true), Vec::<String>::new(), "under new labels");
+        let family = "# HELP container_y Y.\n# TYPE container_y counter\n";
+        let other = format!("{family}container_y_total{{{LABELS}}} 1\ncontainer_y_created{{{LABELS}}} 1\n");
+        let first = format!("container_x{{{LABELS},k=\"a \\\"}} b\"}}");
+        let fault = format!("{first}: no creation time, as container_y{{{LABELS}}} has");
+        assert_eq!(faults(&(other + &without), true), [fault]);
     }
 }

@@ -125,7 +125,11 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 - **Cgroup and process families** have cAdvisor's names and meaning: they include everything below.
 - A container that is gone stays as a tombstone (`--tombstone.scrapes`, `--tombstone.min-age`) with everything that only
   ever grows. A cgroup made again under the same path meanwhile goes on counting from there.
-- In OpenMetrics every counter and histogram carries `_created`.
+- In OpenMetrics every counter and histogram carries `_created`, but those of a row that was served under other labels
+  before its names were known: under the new ones it never was zero. `container_memory_failcnt`, an old name without
+  `_total`, is of type `unknown` there.
+- Scrapers are told apart by address, `User-Agent`, path and query. Two servers of one version behind one address need
+  different queries (`params: {scraper: [b]}`) for each to be shown its first zeros.
 
 ## Reasons of `plimsoll_losses_total`
 
@@ -139,6 +143,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `syscall_error_folded` | an error's system call and errno | `syscall=\"other\", errno=\"other\"` |
 | `process_exit_folded` | an exit's code or signal | `reason=\"other\"` |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
+| `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
 ";
 
 fn reference() -> String {

@@ -92,7 +92,7 @@ impl<'a> Btf<'a> {
             bits = bits.checked_add(member_bits)?;
             id = member_id;
         }
-        (bits % 8 == 0).then_some(bits / 8)
+        bits.is_multiple_of(8).then_some(bits / 8)
     }
 
     /// What a BTF program on this tracepoint is given, without the hidden first argument.

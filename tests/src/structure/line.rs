@@ -17,7 +17,12 @@ pub(super) struct Sample<'a> {
     pub(super) value: f64,
 }
 
-impl Sample<'_> {
+impl<'a> Sample<'a> {
+    /// Its label `id`; empty if it has none.
+    pub(super) fn id(&self) -> &'a str {
+        self.labels.iter().find(|(name, _)| *name == "id").map_or("", |(_, id)| id)
+    }
+
     /// Its labels but a bucket's bound: what its row's other samples have too.
     pub(super) fn row(&self) -> String {
         let labels = self.labels.iter().filter(|(name, _)| *name != "le");
