@@ -51,6 +51,8 @@ pub struct Member {
     pub owner: String,
     /// Its slot; [`UNATTRIBUTED`] if it has none.
     pub slot: u32,
+    /// It was removed, and its slot is to be read a last time.
+    pub leaving: bool,
 }
 
 /// When a tombstone may go.
@@ -74,12 +76,24 @@ impl Ledger {
             }
             return false;
         }
-        self.members.insert(cgroup_id, Member { owner: owner.to_owned(), slot });
+        self.members.insert(cgroup_id, Member { owner: owner.to_owned(), slot, leaving: false });
         let entry = self.owners.entry(owner.to_owned());
         let owner = entry.or_insert_with(|| Owner { created: now, ..Owner::default() });
         owner.members.push(cgroup_id);
         owner.death = None;
         true
+    }
+
+    /// A cgroup was removed: its slot, and its owner's path if no other of the owner's cgroups stays. `None` if that was
+    /// known: a walk and an event can both tell of it, and its slot is given back once.
+    pub fn leaves(&mut self, cgroup_id: u64) -> Option<(u32, Option<String>)> {
+        let member = self.members.get_mut(&cgroup_id).filter(|member| !member.leaving)?;
+        member.leaving = true;
+        let (slot, path) = (member.slot, member.owner.clone());
+        let owner = self.owners.get(&path)?;
+        let stays = |id| self.members.get(id).is_some_and(|member| !member.leaving);
+        let last = !owner.members.iter().any(stays);
+        Some((slot, last.then_some(path)))
     }
 
     /// A removed cgroup's slot was read for the last time: `retire` adds what it counted to its owner. Returns the
@@ -138,12 +152,12 @@ impl Ledger {
 
     /// Lets the oldest tombstones go until there are `max`, scraped or not. Returns how many went.
     pub fn evict(&mut self, max: usize) -> u64 {
-        let mut dead: Vec<_> =
-            self.owners.iter().filter_map(|(path, owner)| Some((owner.death?.at, path.clone()))).collect();
-        let excess = dead.len().saturating_sub(max);
+        let excess = self.counts().1.saturating_sub(max);
         if excess == 0 {
             return 0;
         }
+        let mut dead: Vec<_> =
+            self.owners.iter().filter_map(|(path, owner)| Some((owner.death?.at, path.clone()))).collect();
         dead.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         for (_, path) in dead.drain(..excess) {
             self.owners.remove(&path);
@@ -166,9 +180,9 @@ impl Ledger {
         self.members.get(&cgroup_id)
     }
 
-    /// The ids of all cgroups.
+    /// The ids of all cgroups that were not removed.
     pub fn cgroup_ids(&self) -> impl Iterator<Item = u64> {
-        self.members.keys().copied()
+        self.members.iter().filter(|(_, member)| !member.leaving).map(|(id, _)| *id)
     }
 
     /// Slots in use.
@@ -223,6 +237,21 @@ mod tests {
         assert_eq!(ledger.owner("/c").expect("known").death, Some(Death { at: 21.0, scrape: 4 }));
         assert_eq!(ledger.owner("/c").expect("known").created, 10.0);
         assert_eq!(ledger.counts(), (0, 1));
+    }
+
+    #[test]
+    fn a_cgroup_leaves_once_and_the_last_one_is_known() {
+        let mut ledger = Ledger::default();
+        for (id, owner) in [(1, "/c"), (2, "/c"), (3, "/d")] {
+            ledger.made(id, id as u32 + 4, owner, 1.0);
+        }
+        assert_eq!(ledger.leaves(2), Some((6, None)));
+        assert_eq!(ledger.leaves(2), None, "already said");
+        assert_eq!(ledger.leaves(1), Some((5, Some("/c".to_owned()))), "while the other is still to be read");
+        assert_eq!(ledger.leaves(9), None, "unknown");
+        assert_eq!(ledger.cgroup_ids().collect::<Vec<_>>(), [3]);
+        ledger.removed(1, 2.0, 0, |_| ());
+        assert_eq!(ledger.leaves(1), None, "gone");
     }
 
     #[test]

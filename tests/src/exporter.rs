@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 pub use crate::scrape::{Sample, Scrape};
-use crate::{scrape, tools};
+use crate::{structure, tools};
 
 /// How the exporter is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,13 +103,12 @@ impl Exporter {
         self.child.id()
     }
 
-    /// What `/metrics` says now; an error if a series is there twice.
+    /// What `/metrics` says now; an error if it is not well formed, or a series is there twice.
     pub fn scrape(&self) -> Result<Scrape> {
         let text = self.get("/metrics", &[])?;
-        match scrape::repeated(&text) {
-            None => Ok(Scrape::parse(&text)),
-            Some(series) => bail!("twice in one scrape: {series}"),
-        }
+        let faults = structure::faults(&text, false);
+        ensure!(faults.is_empty(), "{faults:#?}");
+        Ok(Scrape::parse(&text))
     }
 
     /// Scrapes until `done` holds; an error with the last scrape's own rows after a minute.

@@ -51,9 +51,7 @@ impl State {
         let mut kernel = self.kernel.take();
         let found: Vec<Found> = hierarchies.walk(walk_bounds(options.slots)).collect();
         let there: HashSet<u64> = found.iter().map(id_of).collect();
-        let dying: HashSet<u64> = self.dying.iter().chain(&self.settling).map(|d| d.cgroup_id).collect();
-        let gone = |id: &u64| !there.contains(id) && !dying.contains(id);
-        let gone: Vec<u64> = self.ledger.cgroup_ids().filter(gone).collect();
+        let gone: Vec<u64> = self.ledger.cgroup_ids().filter(|id| !there.contains(id)).collect();
         for id in gone {
             self.removed(id, worker);
         }
@@ -175,13 +173,10 @@ impl State {
     }
 
     fn removed(&mut self, cgroup_id: u64, worker: &Worker) {
-        let Some(member) = self.ledger.member(cgroup_id) else { return };
-        let due = Instant::now() + GRACE;
-        self.dying.push_back(Dying { cgroup_id, slot: member.slot, due });
-        let mut others = self.ledger.owner(&member.owner).into_iter().flat_map(|owner| &owner.members);
-        let leaving = |id| self.dying.iter().chain(&self.settling).any(|dying| dying.cgroup_id == id);
-        if others.all(|id| leaving(*id)) {
-            worker.close(&member.owner, true);
+        let Some((slot, last_of)) = self.ledger.leaves(cgroup_id) else { return };
+        self.dying.push_back(Dying { cgroup_id, slot, due: Instant::now() + GRACE });
+        if let Some(owner) = last_of {
+            worker.close(&owner, true);
         }
     }
 

@@ -154,7 +154,7 @@ impl State {
                 }
                 scratch.keyed.extend(of_slot(&self.counted, slot).iter().map(keyed));
             }
-            let counted = row.iter().any(|word| *word > 0);
+            let counted = row.iter().any(|word| *word > 0) || scratch.keyed.len() > first_keyed;
             if own.is_some() && !counted {
                 scratch.cells.truncate(first);
                 continue;

@@ -26,8 +26,9 @@ static FAMILIES: [Family; 2] = [
         labels: &["syscall"],
         unit: "calls",
         source: "tracepoint sys_exit (v5.10 to v7.x): pt_regs.orig_ax on x86-64, .syscallno on aarch64. \
-                 A call through the 32-bit ABI counts under its own ABI's name. A successful execveat is seen as \
-                 execve, rt_sigreturn by its lack of a number",
+                 A call through the 32-bit ABI counts under its own ABI's name. fork, vfork and clone return twice, \
+                 in the parent and in the child. A successful execveat is seen as execve, rt_sigreturn by its lack \
+                 of a number",
         bound: "510 numbers of the machine's ABI, unknown, and the 32-bit calls that find room among the errors",
     },
     Family {

@@ -1,10 +1,12 @@
 //! Processes and threads that start, and how they end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use plimsoll_tests::exporter::Exporter;
 use plimsoll_tests::runc::Config;
+use rustix::process::Signal;
 
 use crate::{container, counts, id, moved, together};
 
@@ -65,6 +67,20 @@ fn a_process_of_many_threads_ends_once() -> Result<()> {
         );
         assert_eq!(moved((&before, &after), EXITS, &id, &BY), waited(answer)?, "{end}: {answer}");
     }
+    Ok(())
+}
+
+/// Nothing else was counted for it, and still it has its row.
+#[test]
+fn the_end_of_a_process_older_than_the_exporter_is_counted() -> Result<()> {
+    let old = container(&Config::default())?;
+    let exporter = Exporter::start(&["--no-collector.syscalls", "--no-collector.sched"])?;
+    let id = id(&old);
+    assert_eq!(exporter.scrape()?.kernel_row(&id).len(), 0);
+    old.kill(Signal::KILL)?;
+    old.wait(Duration::from_secs(60))?;
+    let killed = [("id", &*id), ("reason", "signaled"), ("code", ""), ("signal", "SIGKILL")];
+    assert_eq!(exporter.scrape()?.value(EXITS, &killed), Some(1.0));
     Ok(())
 }
 

@@ -20,6 +20,7 @@
 //! | `exec-script SECONDS` | a second thread spins for SECONDS and then runs this program again as the script, which answers what comes next |
 //! | `crew N` | N threads of the worker's own, which stay and sleep; nothing that makes children may follow |
 //! | `crew-work N` | each of them sleeps N times for a moment and yields N times |
+//! | `visit DIR N NAME CODE` | makes the cgroup DIR, one child in it that makes N calls NAME and exits with CODE, and removes it |
 //! | `oom MB` | one child that takes up MB of memory, and must be killed for it |
 //! | `take MB` | takes up MB of memory itself, and keeps it |
 //! | `spin SECONDS [CPU]` | runs for SECONDS by the clock, pinned to CPU if given; answers with begin and end on it in ns |
@@ -105,6 +106,7 @@ fn execute(words: &[String]) -> Answer {
         ["exec-script", seconds] => threaded::exec_script(number(seconds)?),
         ["crew", n] => threaded::crew(number(n)?),
         ["crew-work", n] => threaded::crew_work(number(n)?),
+        ["visit", directory, n, name, code] => processes::visit(directory, number(n)?, name, number(code)?),
         ["oom", megabytes] => processes::oom(number(megabytes)?),
         ["take", megabytes] => processes::take(number(megabytes)?),
         ["spin", seconds] => time::spin(number(seconds)?, None),
