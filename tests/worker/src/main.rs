@@ -15,15 +15,20 @@
 //! | `children N signal NAME` | N children that kill themselves with SIGKILL, SIGTERM, SIGSEGV or SIGABRT |
 //! | `threads N` | N threads, started and joined one after the other |
 //! | `execs N` | N children that run this program again, as `noop`, which exits 0 |
+//! | `crowds N THREADS group CODE` | N children, each with THREADS more threads, that exit all at once with CODE |
+//! | `crowds N THREADS leader CODE` | likewise, but each thread leaves by itself, the first one first, all with CODE |
 //! | `oom MB` | one child that takes up MB of memory, and must be killed for it |
+//! | `hold MB` | takes up MB of memory until it exits |
 //! | `spin SECONDS [CPU]` | runs for SECONDS by the clock, pinned to CPU if given |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
 //! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
+//! | `bpf` | answers with the numbers of BPF programs, maps and links in the kernel |
 //! | `noop` | nothing |
 //!
 //! It is linked statically and needs no file beside it.
 
+mod bpf;
 mod calls;
 mod processes;
 mod time;
@@ -90,10 +95,18 @@ fn execute(words: &[String]) -> Answer {
         ["children", n, "signal", name] => processes::children_signal(number(n)?, name),
         ["threads", n] => processes::threads(number(n)?),
         ["execs", n] => processes::execs(number(n)?),
+        ["crowds", n, threads, "group", code] => {
+            processes::crowds(number(n)?, number(threads)?, true, number(code)?)
+        }
+        ["crowds", n, threads, "leader", code] => {
+            processes::crowds(number(n)?, number(threads)?, false, number(code)?)
+        }
         ["oom", megabytes] => processes::oom(number(megabytes)?),
+        ["hold", megabytes] => processes::hold(number(megabytes)?),
         ["spin", seconds] => time::spin(number(seconds)?, None),
         ["spin", seconds, cpu] => time::spin(number(seconds)?, Some(number(cpu)?)),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
+        ["bpf"] => bpf::count(),
         ["switches"] => time::switches(),
         _ => Err("no such command".to_owned()),
     }

@@ -1,6 +1,7 @@
 //! Children and threads that come and go, one after the other.
 
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Answer, last_error};
 
@@ -65,26 +66,66 @@ pub(crate) fn execs(n: u64) -> Answer {
     Ok(String::new())
 }
 
+/// Children whose threads end at the same time, on whatever CPUs they are.
+pub(crate) fn crowds(n: u64, threads: usize, group: bool, code: u8) -> Answer {
+    for _ in 0..n {
+        let status = in_child(|| {
+            let threads: Result<Vec<_>, _> = (0..threads)
+                .map(|_| std::thread::Builder::new().spawn(move || member(group, code)))
+                .collect();
+            if threads.is_err() {
+                return 255;
+            }
+            if group {
+                return i32::from(code);
+            }
+            LEADER_LEAVES.store(true, Ordering::Release);
+            leave(code)
+        })?;
+        expect(status, i32::from(code) << 8)?;
+    }
+    Ok(String::new())
+}
+
+/// Of a child of [`crowds`] alone: each has its own copy.
+static LEADER_LEAVES: AtomicBool = AtomicBool::new(false);
+
+fn member(group: bool, code: u8) {
+    while group || !LEADER_LEAVES.load(Ordering::Acquire) {
+        std::thread::yield_now();
+    }
+    leave(code)
+}
+
+/// Ends the calling thread alone, and the process if it was the last.
+fn leave(code: u8) -> ! {
+    // SAFETY: nothing that is borrowed from this thread is used by another.
+    unsafe { libc::syscall(libc::SYS_exit, libc::c_long::from(code)) };
+    unreachable!("exit does not return")
+}
+
 /// The child, not the worker, is what the kernel kills: it is the larger by far.
 pub(crate) fn oom(megabytes: usize) -> Answer {
+    expect(in_child(|| i32::from(hold(megabytes).is_err()))?, libc::SIGKILL)
+}
+
+/// Takes up memory and keeps it.
+pub(crate) fn hold(megabytes: usize) -> Answer {
     const PAGE: usize = 4096;
-    let status = in_child(|| {
-        let length = megabytes << 20;
-        // SAFETY: a fresh private mapping, written to within its length only.
-        unsafe {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            let memory =
-                libc::mmap(ptr::null_mut(), length, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
-            if memory == libc::MAP_FAILED {
-                return 1;
-            }
-            for offset in (0..length).step_by(PAGE) {
-                memory.cast::<u8>().add(offset).write_volatile(1);
-            }
+    let length = megabytes << 20;
+    // SAFETY: a fresh private mapping, written to within its length only.
+    unsafe {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let memory =
+            libc::mmap(ptr::null_mut(), length, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        if memory == libc::MAP_FAILED {
+            return Err(last_error("mmap"));
         }
-        0
-    })?;
-    expect(status, libc::SIGKILL)
+        for offset in (0..length).step_by(PAGE) {
+            memory.cast::<u8>().add(offset).write_volatile(1);
+        }
+    }
+    Ok(String::new())
 }
 
 /// Forks, runs `work` in the child, which exits with what it returns, and gives the status that `waitpid` gives.
