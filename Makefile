@@ -1,7 +1,7 @@
 # Thin: each target names what it does, tools/ does it. All of them can be run again at no cost.
 export PATH := $(or $(PLIMSOLL_TOOLS),$(CURDIR)/target/tools)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit bench fmt lint deny fuzz docs clean
+.PHONY: help run build test unit bench fmt lint deny fuzz clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -34,8 +34,12 @@ lint: ## checks the form, the lints and the scripts
 deny: ## checks licences, sources and (where its database can be fetched) advisories of every dependency
 	@tools/test deny
 
-fuzz: ## fuzzes every target for SECONDS each (60)
-	@tools/test fuzz $(or $(SECONDS),60)
+fuzz: ## fuzzes every target, each for FUZZ_SECONDS (60)
+	@tools/test fuzz $(or $(FUZZ_SECONDS),60)
+
+docs: ## writes docs/metrics.md from the table of signals
+	@tools/setup toolchain bpf-linker
+	UPDATE_DOCS=1 cargo test --quiet --locked --package plimsoll-tests --test tidy the_reference
 
 clean: ## removes what was built and fetched
 	cargo clean

@@ -3,7 +3,6 @@
 
 BPF_LINKER=0.13.0
 CARGO_DENY=0.20.2
-CARGO_FUZZ=0.13.2
 
 # Debian package | the command that shows it is there off Debian | what it is for. None starts a service when installed.
 PACKAGES='

@@ -18,9 +18,11 @@ use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
 #[map]
 static SCHED: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
 
-/// Thread id → its totals at its last switch. Removed at a task's last switch, so it holds living tasks only.
+/// A task, by the address of its `task_struct` → its totals at its last switch. Removed at a task's last switch, so it
+/// holds living tasks only. No thread id would do: a thread that executes a program takes over that of its process'
+/// first thread, and keeps its own totals.
 #[map]
-static SCHED_TASKS: HashMap<u32, Seen> = HashMap::with_max_entries(1, 0);
+static SCHED_TASKS: HashMap<u64, Seen> = HashMap::with_max_entries(1, 0);
 
 /// `TASK_DEAD` in a task's state: it will not run again (the same from v4.14 to v7.x).
 const TASK_DEAD: u32 = 0x80;
@@ -30,20 +32,19 @@ const TASK_DEAD: u32 = 0x80;
 fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     let previous: Struct = ctx.arg(1);
     // SAFETY: the tracepoint's second argument is the task_struct that leaves.
-    let (pid, now, state) = unsafe {
-        let pid = load::<u32>(previous, at(&OFFSETS.task_pid));
-        if pid == 0 {
+    let (now, state) = unsafe {
+        if load::<u32>(previous, at(&OFFSETS.task_pid)) == 0 {
             return 0; // the idle task
         }
         let now = Seen {
             run_delay_ns: load(previous, at(&OFFSETS.task_run_delay)),
             voluntary: load(previous, at(&OFFSETS.task_nvcsw)),
         };
-        (pid, now, load::<u32>(previous, at(&OFFSETS.task_state)))
+        (now, load::<u32>(previous, at(&OFFSETS.task_state)))
     };
     // SAFETY: as above.
     let Some(cell) = cell(&SCHED, slot_of(unsafe { task_cgroup_id(previous) })) else { return 0 };
-    match since_last_switch(previous, pid, now) {
+    match since_last_switch(previous, now) {
         // SAFETY: `cell` is a value of SCHED; the bucket is inside it.
         Some(last) => unsafe {
             let wait_ns = now.run_delay_ns.wrapping_sub(last.run_delay_ns);
@@ -63,19 +64,20 @@ fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         }
     }
     if state & TASK_DEAD != 0 {
-        let _ = SCHED_TASKS.remove(pid);
+        let _ = SCHED_TASKS.remove(previous as u64);
     }
     0
 }
 
 /// Remembers the task's totals and gives those of its last switch, if they are known.
 #[inline(always)]
-fn since_last_switch(task: Struct, pid: u32, now: Seen) -> Option<Seen> {
-    if let Some(seen) = SCHED_TASKS.get_ptr_mut(pid) {
+fn since_last_switch(task: Struct, now: Seen) -> Option<Seen> {
+    let key = task as u64;
+    if let Some(seen) = SCHED_TASKS.get_ptr_mut(key) {
         // SAFETY: a value of SCHED_TASKS; a task leaves one CPU at a time, so nobody else writes it.
         return Some(unsafe { core::mem::replace(&mut *seen, now) });
     }
-    if SCHED_TASKS.insert(pid, now, 0).is_err() {
+    if SCHED_TASKS.insert(key, now, 0).is_err() {
         lost(loss::TASK_TABLE_FULL);
         return None;
     }

@@ -17,12 +17,14 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use self::own::Own;
+pub use self::own::own_families;
+
+use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
 use self::worker::Worker;
 use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
-use crate::identity::state::StateDirs;
+use crate::identity::state::{Details, StateDirs};
 use crate::identity::{Identity, Labels};
 use crate::kernel::{CGROUPS, Counted, Facts, Kernel, Plan, PlanError, ProgramStatus, Settings};
 use crate::ledger::{Keep, Ledger, Scrapers};
@@ -87,6 +89,9 @@ struct State {
     births: Births,
     dying: VecDeque<Dying>,
     settling: VecDeque<Dying>,
+    /// Young cgroups whose runtime is not known yet, and when to ask again: as many queues as [`LOOK_AFTER`].
+    looks: [VecDeque<(Instant, String)>; LOOK_AFTER.len()],
+    last_reads_missed: u64,
     counted: Vec<Counted>,
     scratch: Scratch,
     /// Unix time at which counting began.
@@ -98,10 +103,16 @@ struct State {
 struct Known {
     identity: Identity<'static>,
     labels: String,
+    /// The last scrape before it came.
+    since: u64,
+    /// It was served under other labels before.
+    renamed: bool,
     /// Its names are known, or will not be asked for again.
     looks_left: u32,
     /// Its last numbers from the host, once it is gone.
     last: Option<Box<HostStats>>,
+    /// They are not its final ones, and that was not counted yet.
+    missed: bool,
 }
 
 /// A removed cgroup on its way out.
@@ -120,6 +131,16 @@ impl std::fmt::Debug for State {
 
 /// How often the state directories are asked about one cgroup.
 const LOOKS: u32 = 12;
+/// When a runtime is asked about a new cgroup, beside at once, at its end and at scrapes: it writes its state a
+/// little after it made the cgroup, and may take it away before the first scrape.
+const LOOK_AFTER: [Duration; 6] = [
+    Duration::from_millis(15),
+    Duration::from_millis(30),
+    Duration::from_millis(50),
+    Duration::from_millis(90),
+    Duration::from_millis(170),
+    Duration::from_millis(500),
+];
 /// How long a removed cgroup's id stays in the kernel: sockets and block requests may outlive it a little.
 const GRACE: Duration = Duration::from_secs(1);
 /// From taking the id out to reading the slot for the last time: additions already under way end in it.
@@ -157,8 +178,7 @@ impl Engine {
             let engine = Arc::downgrade(&engine);
             let follow = move || {
                 while let Some(engine) = engine.upgrade() {
-                    let wait = engine.lock().next_due();
-                    drop(engine.turn());
+                    let wait = engine.turn().next_due();
                     drop(engine);
                     // An error is a signal's interruption: look again.
                     let timeout =
@@ -177,6 +197,14 @@ impl Engine {
         state.drain_events(&self.options, &self.worker);
         state.take_findings(&self.worker);
         state.release_due(Instant::now());
+        state.look_due(Instant::now(), &self.worker);
+        self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
+        // Also while nobody scrapes: then nothing else would let them go.
+        let evicted = state.ledger.evict(self.options.keep.max);
+        if evicted > 0 {
+            self.own.lost(TOMBSTONE_EVICTED, evicted);
+            state.forget_expired();
+        }
         if self.own.events_were_lost(state.kernel.as_ref()) {
             state.reconcile(&self.hierarchies, &self.options, &self.worker);
         }
@@ -212,6 +240,8 @@ impl State {
             births: Births::default(),
             dying: VecDeque::new(),
             settling: VecDeque::new(),
+            looks: Default::default(),
+            last_reads_missed: 0,
             counted: Vec::new(),
             scratch: Scratch::default(),
             started: unix_now(),
@@ -220,9 +250,16 @@ impl State {
 }
 
 impl Known {
-    fn new(identity: Identity<'static>) -> Self {
+    fn new(identity: Identity<'static>, since: u64) -> Self {
         let labels = Labels::new(&identity, None).render();
-        Self { identity, labels, looks_left: LOOKS, last: None }
+        Self { identity, labels, since, renamed: false, looks_left: LOOKS, last: None, missed: false }
+    }
+
+    /// Its labels are these from now on; `scrape` was the last.
+    fn rename(&mut self, details: &Details, scrape: u64) {
+        let labels = Labels::new(&self.identity, Some(details)).render();
+        self.renamed |= labels != self.labels && scrape > self.since;
+        self.labels = labels;
     }
 }
 

@@ -82,15 +82,24 @@ impl Ledger {
         true
     }
 
-    /// A removed cgroup's slot was read for the last time: `retire` adds what it counted to its owner.
-    pub fn removed(&mut self, cgroup_id: u64, now: f64, scrape: u64, retire: impl FnOnce(&mut Retired)) {
-        let Some(member) = self.members.remove(&cgroup_id) else { return };
-        let Some(owner) = self.owners.get_mut(&member.owner) else { return };
+    /// A removed cgroup's slot was read for the last time: `retire` adds what it counted to its owner. Returns the
+    /// owner's path if that made it a tombstone.
+    pub fn removed(
+        &mut self,
+        cgroup_id: u64,
+        now: f64,
+        scrape: u64,
+        retire: impl FnOnce(&mut Retired),
+    ) -> Option<String> {
+        let member = self.members.remove(&cgroup_id)?;
+        let owner = self.owners.get_mut(&member.owner)?;
         retire(&mut owner.retired);
         owner.members.retain(|id| *id != cgroup_id);
-        if owner.members.is_empty() {
-            owner.death = Some(Death { at: now, scrape });
+        if !owner.members.is_empty() {
+            return None;
         }
+        owner.death = Some(Death { at: now, scrape });
+        Some(member.owner)
     }
 
     /// `path` turned out to be a container: what is below it is its own from now on, counts included.
@@ -121,14 +130,17 @@ impl Ledger {
     }
 
     /// Lets tombstones go that `satisfied` says were scraped enough since the given scrape, and are old enough.
-    /// Returns how many had to go too early.
-    pub fn expire(&mut self, keep: Keep, now: f64, satisfied: impl Fn(u64) -> bool) -> u64 {
+    pub fn expire(&mut self, keep: Keep, now: f64, satisfied: impl Fn(u64) -> bool) {
         self.owners.retain(|_, owner| {
             owner.death.is_none_or(|death| now - death.at < keep.min_age || !satisfied(death.scrape))
         });
+    }
+
+    /// Lets the oldest tombstones go until there are `max`, scraped or not. Returns how many went.
+    pub fn evict(&mut self, max: usize) -> u64 {
         let mut dead: Vec<_> =
             self.owners.iter().filter_map(|(path, owner)| Some((owner.death?.at, path.clone()))).collect();
-        let excess = dead.len().saturating_sub(keep.max);
+        let excess = dead.len().saturating_sub(max);
         if excess == 0 {
             return 0;
         }
@@ -244,11 +256,11 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.made(1, 1, "/a", 0.0);
         ledger.removed(1, 100.0, 7, |_| ());
-        assert_eq!(ledger.expire(KEEP, 219.0, |_| true), 0);
+        ledger.expire(KEEP, 219.0, |_| true);
         assert_eq!(ledger.counts(), (0, 1), "too young");
-        assert_eq!(ledger.expire(KEEP, 500.0, |scrape| scrape < 7), 0);
+        ledger.expire(KEEP, 500.0, |scrape| scrape < 7);
         assert_eq!(ledger.counts(), (0, 1), "not scraped enough");
-        assert_eq!(ledger.expire(KEEP, 220.0, |scrape| scrape <= 7), 0);
+        ledger.expire(KEEP, 220.0, |scrape| scrape <= 7);
         assert_eq!(ledger.counts(), (0, 0));
     }
 
@@ -261,7 +273,7 @@ mod tests {
         for (id, at) in [(2, 1.0), (4, 2.0), (1, 3.0)] {
             ledger.removed(id, at, 0, |_| ());
         }
-        assert_eq!(ledger.expire(KEEP, 3.0, |_| false), 1);
+        assert_eq!(ledger.evict(KEEP.max), 1);
         assert_eq!(ledger.owners().map(|(p, _)| p).collect::<Vec<_>>(), ["/1", "/3", "/4"]);
     }
 }

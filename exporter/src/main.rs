@@ -113,7 +113,8 @@ fn options(config: &Config) -> Options {
         memory_limit: config.kernel.memory_limit,
         max_depth: host.cgroup_max_depth as usize,
         keep: Keep {
-            scrapes: config.tombstone.scrapes as usize,
+            // The zero first, and then the value: or nothing would ever be seen of what came and went.
+            scrapes: config.tombstone.scrapes.max(if config.web.zero_first { 2 } else { 0 }) as usize,
             min_age: config.tombstone.min_age.as_secs_f64(),
             max: config.tombstone.max as usize,
         },

@@ -72,6 +72,8 @@ pub static ALL: &[&Signal] = &[
 pub struct Row<'a> {
     /// The six base labels, rendered.
     pub labels: &'a str,
+    /// It was served under other labels before: under these its counters never were zero.
+    pub renamed: bool,
     /// What the programs in the kernel counted for it.
     pub kernel: Option<KernelRow<'a>>,
     /// What its cgroup files and processes say.
@@ -103,13 +105,13 @@ pub struct Keyed {
 impl<'a> Row<'a> {
     /// The identity of this row's kernel series, whose counters began when it got its slot.
     pub fn kernel_series(&self, kernel: KernelRow<'a>) -> Series<'a> {
-        Series { labels: self.labels, created: kernel.created }
+        Series { labels: self.labels, created: (!self.renamed).then_some(kernel.created) }
     }
 
     /// The identity of this row's host series, whose counters began with the cgroup.
     pub fn host_series(&self) -> Option<(Series<'a>, &'a HostStats)> {
         let stats = self.host?;
-        Some((Series { labels: self.labels, created: stats.created }, stats))
+        Some((Series { labels: self.labels, created: (!self.renamed).then_some(stats.created) }, stats))
     }
 }
 
@@ -128,7 +130,8 @@ mod tests {
 
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
-        Row { labels: r#"id="/a""#, kernel: Some(KernelRow { created: 1.0, cells, keyed }), host: None }
+        let kernel = Some(KernelRow { created: 1.0, cells, keyed });
+        Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 
     pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {

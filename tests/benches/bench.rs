@@ -2,6 +2,8 @@
 //!
 //! Nothing here passes or fails: a busy machine shows in the figures, not in a verdict.
 
+#![expect(clippy::print_stdout, reason = "its report is what it is for")]
+
 #[path = "bench/encode.rs"]
 mod encode;
 #[path = "bench/kernel.rs"]

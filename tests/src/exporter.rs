@@ -1,6 +1,5 @@
 //! A running exporter on a port of its own, and what it serves, as numbers.
 
-use std::collections::BTreeMap;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -10,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use crate::tools;
+pub use crate::scrape::{Sample, Scrape};
+use crate::{scrape, tools};
 
 /// How the exporter is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +71,15 @@ impl Exporter {
 
     /// As `start`, of another build.
     pub fn start_build(build: Build, args: &[&str]) -> Result<Self> {
-        let mut child = Command::new(build.path()?)
+        let mut command = Command::new(build.path()?);
+        command.args(args);
+        Self::start_command(command)
+    }
+
+    /// Starts a command that is the exporter or becomes it, with these flags added.
+    pub fn start_command(mut command: Command) -> Result<Self> {
+        let mut child = command
             .args(["--web.listen-address=127.0.0.1:0", "--log.format=json"])
-            .args(args)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -97,9 +103,13 @@ impl Exporter {
         self.child.id()
     }
 
-    /// What `/metrics` says now.
+    /// What `/metrics` says now; an error if a series is there twice.
     pub fn scrape(&self) -> Result<Scrape> {
-        self.get("/metrics", &[]).map(|text| Scrape::parse(&text))
+        let text = self.get("/metrics", &[])?;
+        match scrape::repeated(&text) {
+            None => Ok(Scrape::parse(&text)),
+            Some(series) => bail!("twice in one scrape: {series}"),
+        }
     }
 
     /// Scrapes until `done` holds; an error with the last scrape's own rows after a minute.
@@ -165,111 +175,5 @@ fn listening(log: &mut impl std::io::BufRead) -> Result<SocketAddr> {
         if let Some(address) = fields.get("address").and_then(|a| a.as_str()) {
             return address.parse().with_context(|| line.clone());
         }
-    }
-}
-
-/// A scrape's samples: by family or sample name, each with its labels.
-#[derive(Debug, Clone, Default)]
-pub struct Scrape {
-    samples: BTreeMap<String, Vec<Sample>>,
-}
-
-/// One sample.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Label names and values.
-    pub labels: BTreeMap<String, String>,
-    /// Its value.
-    pub value: f64,
-}
-
-impl Scrape {
-    /// Parses the text format (also OpenMetrics, whose extra lines are comments).
-    pub fn parse(text: &str) -> Self {
-        let mut samples: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
-        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-            let Some((name, sample)) = parse_sample(line) else { continue };
-            samples.entry(name).or_default().push(sample);
-        }
-        Self { samples }
-    }
-
-    /// All samples of a name whose labels have these values.
-    pub fn all<'a>(
-        &'a self,
-        name: &str,
-        labels: &'a [(&'a str, &'a str)],
-    ) -> impl Iterator<Item = &'a Sample> {
-        let matches = |sample: &&Sample| {
-            labels.iter().all(|(name, value)| sample.labels.get(*name).is_some_and(|v| v == value))
-        };
-        self.samples.get(name).into_iter().flatten().filter(matches)
-    }
-
-    /// Their sum; 0 if there is none.
-    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.all(name, labels).map(|sample| sample.value).sum()
-    }
-
-    /// The one sample with these labels; `None` if there is none or more than one.
-    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let mut all = self.all(name, labels);
-        let first = all.next()?.value;
-        all.next().is_none().then_some(first)
-    }
-
-    /// All sample names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.samples.keys().map(String::as_str)
-    }
-}
-
-fn parse_sample(line: &str) -> Option<(String, Sample)> {
-    let (name, mut rest) = line.split_at(line.find(['{', ' '])?);
-    let mut labels = BTreeMap::new();
-    if let Some(inner) = rest.strip_prefix('{') {
-        rest = inner;
-        while !rest.starts_with('}') {
-            let (label, after) = rest.split_once("=\"")?;
-            let (value, after) = parse_value(after)?;
-            labels.insert(label.to_owned(), value);
-            rest = after.strip_prefix(',').unwrap_or(after);
-        }
-        rest = &rest[1..];
-    }
-    let value = rest.split_whitespace().next()?.parse().ok()?;
-    Some((name.to_owned(), Sample { labels, value }))
-}
-
-/// A label's value up to its closing quote, and what follows it.
-fn parse_value(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((value, &text[at + 1..])),
-            '\\' => match chars.next()?.1 {
-                'n' => value.push('\n'),
-                c => value.push(c),
-            },
-            c => value.push(c),
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_are_found_by_name_and_labels() {
-        let text = "# HELP a_total A.\na_total{id=\"/x\",s=\"q\\\"\\\\\\n\"} 3\na_total{id=\"/y\",s=\"\"} 4\nb 0.5\n";
-        let scrape = Scrape::parse(text);
-        assert_eq!(scrape.value("a_total", &[("s", "q\"\\\n")]), Some(3.0));
-        assert_eq!(scrape.value("a_total", &[]), None, "two");
-        assert_eq!(scrape.sum("a_total", &[]), 7.0);
-        assert_eq!(scrape.value("b", &[]), Some(0.5));
-        assert_eq!(scrape.names().collect::<Vec<_>>(), ["a_total", "b"]);
     }
 }

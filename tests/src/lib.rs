@@ -1,7 +1,14 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
+pub mod cgroup;
 pub mod exporter;
+pub mod hierarchy;
+pub mod netns;
+pub mod prometheus;
 pub mod runc;
+pub mod scrape;
+pub mod structure;
+pub mod tasks;
 pub mod tools;
 pub mod vm;
 pub mod worker;

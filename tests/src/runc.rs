@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 pub use config::Config;
 
+use crate::tasks;
 use crate::worker::{self, Script};
 
 /// A bundle, and the container that may run from it.
@@ -62,6 +63,11 @@ impl Container {
     /// Its id, which `runc list` shows.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Its bundle.
+    pub fn bundle(&self) -> &Path {
+        &self.bundle
     }
 
     /// Its cgroup, below the root of each hierarchy.
@@ -167,6 +173,13 @@ impl Running {
         Ok(answer)
     }
 
+    /// Waits until what was begun by its script is done and the worker sleeps again.
+    pub fn finished(&mut self) -> Result<String> {
+        let answer = self.script.finish()?;
+        self.settle()?;
+        Ok(answer)
+    }
+
     /// Sends the worker a signal.
     pub fn kill(&self, signal: Signal) -> Result<()> {
         pidfd_send_signal(&self.process, signal).context("kill")
@@ -187,15 +200,7 @@ impl Running {
 
     /// The answer is written a moment before the worker sleeps in `read`: its counters stand still only from then on.
     fn settle(&self) -> Result<()> {
-        let path = format!("/proc/{}/stat", self.pid);
-        loop {
-            let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-            match stat.rsplit_once(") ").map(|(_, rest)| rest.as_bytes()[0]) {
-                Some(b'S') => return Ok(()),
-                Some(b'R' | b'D') => std::thread::yield_now(),
-                _ => bail!("{path}: {stat}"),
-            }
-        }
+        tasks::wait_until_asleep(self.pid)
     }
 }
 

@@ -1,25 +1,66 @@
-//! What the kernel counts equals what really happened, in real containers, several at once.
+//! What the exporter says equals what really happened, in real containers, several at once.
+//!
+//! Scrapes are made while the workers sleep in `read`, so nothing moves under them; a command in a worker's script costs
+//! one `read` and one `write` beside what it does, and those are counted too.
+
+#[path = "truth/cgroups.rs"]
+mod cgroups;
+#[path = "truth/oom.rs"]
+mod oom;
+#[path = "truth/process.rs"]
+mod process;
+#[path = "truth/sched.rs"]
+mod sched;
+#[path = "truth/syscalls.rs"]
+mod syscalls;
+
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use plimsoll_tests::exporter::Exporter;
-use plimsoll_tests::runc::{Config, Container};
+use plimsoll_tests::exporter::Scrape;
+use plimsoll_tests::runc::{Config, Container, Running};
 
-#[test]
-fn a_rare_call_is_counted_exactly_and_the_neighbours_do_not_move() -> Result<()> {
-    let exporter = Exporter::start(&[])?;
-    let mut worker = Container::new(&Config::default())?.start()?;
-    let neighbour = Container::new(&Config::default())?.start()?;
-    let id = worker.container().cgroups_path().to_owned();
-    let other = neighbour.container().cgroups_path().to_owned();
-    let before = exporter.scrape()?;
-    worker.run("syscalls 100000 getppid")?;
-    let after = exporter.scrape()?;
-    let moved = |id: &str| {
-        let labels = [("id", id), ("syscall", "getppid")];
-        after.sum("container_syscalls_total", &labels) - before.sum("container_syscalls_total", &labels)
-    };
-    assert_eq!(moved(&id), 100_000.0);
-    assert_eq!(moved(&other), 0.0);
-    neighbour.finish()?;
-    worker.finish()
+/// A container whose worker sleeps in `read`.
+fn container(config: &Config) -> Result<Running> {
+    let mut running = Container::new(config)?.start()?;
+    running.run("noop")?;
+    Ok(running)
+}
+
+/// Containers that do a thing each, all at the same time: begins all, and waits until each is done and sleeps.
+fn together(containers: &mut [Running], commands: &[&str]) -> Result<Vec<String>> {
+    for (container, command) in containers.iter_mut().zip(commands) {
+        container.script().begin(command)?;
+    }
+    containers.iter_mut().map(Running::finished).collect()
+}
+
+fn id(container: &Running) -> String {
+    container.container().cgroups_path().to_owned()
+}
+
+/// What moved in one family of a row, by the values of these labels, joined by a space.
+fn moved(
+    (before, after): (&Scrape, &Scrape),
+    family: &str,
+    id: &str,
+    labels: &[&str],
+) -> BTreeMap<String, u64> {
+    let mut moved = BTreeMap::new();
+    for sample in after.all(family, &[("id", id)]) {
+        let mut same: Vec<(&str, &str)> = vec![("id", id)];
+        same.extend(labels.iter().map(|label| (*label, sample.labels[*label].as_str())));
+        let by = after.sum(family, &same) - before.sum(family, &same);
+        if by != 0.0 {
+            let values: Vec<&str> =
+                same[1..].iter().map(|(_, value)| *value).filter(|v| !v.is_empty()).collect();
+            moved.insert(values.join(" "), by as u64);
+        }
+    }
+    moved
+}
+
+/// The form in which `moved` answers.
+fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
 }

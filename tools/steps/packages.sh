@@ -33,11 +33,14 @@ while read -r package command why; do
 done <<<"$PACKAGES"
 
 if [ ${#missing[@]} -gt 0 ]; then
+  hint=""
+  case " ${missing[*]} " in *" qemu-system-x86 "*)
+    hint="qemu-system-x86 must be $QEMU_AT_LEAST or newer (Debian 12 has that in bookworm-backports)" ;;
+  esac
   on_debian || die "the tests need what Debian calls: ${missing[*]}" \
-    "this machine is not Debian: install them by hand (qemu-system-x86 $QEMU_AT_LEAST or newer)"
+    "this machine is not Debian: install them by hand" ${hint:+"$hint"}
   can_be_root || die "the tests need packages that are not installed: ${missing[*]}" \
-    "as root: apt-get install --no-install-recommends ${missing[*]}" \
-    "qemu-system-x86 must be $QEMU_AT_LEAST or newer; Debian 12 has that in bookworm-backports"
+    "as root: apt-get install --no-install-recommends ${missing[*]}" ${hint:+"$hint"}
   quietly "read the package lists" as_root apt-get update
   for package in "${missing[@]}"; do
     if [ "$package" = qemu-system-x86 ]; then install_qemu; else install_packages "$package"; fi

@@ -8,7 +8,18 @@ for command in rustup cargo make git; do
 done
 command -v cc >/dev/null || missing+=("gcc (for its linker, cc)")
 [ ${#missing[@]} = 0 ] || die "not on this machine: $(printf '%s, ' "${missing[@]}" | sed 's/, $//')" \
-  "Debian: apt-get install gcc make git; rustup: Debian's package of that name, or https://rustup.rs"
+  "Debian: apt-get install gcc make git; rustup: Debian 13's package, or the Rust project's installer"
+
+# gcc alone compiles but cannot link: on a lean Debian the C library's own objects are a package apart.
+if ! echo 'int main(void) { return 0; }' | cc -x c - -o "$TOOLS/links" 2>"$TOOLS/setup.log"; then
+  if ! on_debian || ! can_be_root; then
+    die "cc cannot link a program: $(tail -n 1 "$TOOLS/setup.log")" \
+      "install the C library's development files (Debian: as root, apt-get install libc6-dev)"
+  fi
+  say "libc6-dev: without it gcc cannot link"
+  quietly "read the package lists" as_root apt-get update
+  install_packages libc6-dev
+fi
 
 rust=$(rust_version)
 if ! rustup toolchain list | grep -q "^$rust-"; then

@@ -7,7 +7,7 @@ macro_rules! offsets {
         /// Byte offsets, one field a member the programs read. [`Offsets::ABSENT`] where the kernel has no such
         /// member: then the programs that need it are not loaded.
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, zerocopy::IntoBytes, zerocopy::Immutable)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable)]
         pub struct Offsets {
             $($(#[$doc])* pub $field: u32,)*
         }

@@ -5,12 +5,15 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use super::worker::{Finding, Worker};
-use super::{Dying, GRACE, Known, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds};
+use super::{
+    Dying, GRACE, Known, LOOK_AFTER, LOOKS, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds,
+};
 use crate::host::{Found, Hierarchies, Scope};
 use crate::identity::state::Details;
-use crate::identity::{Identity, Kind, Labels, classify_under, path_from_bytes};
+use crate::identity::{Identity, Kind, classify_under, path_from_bytes};
 use crate::kernel::layout::WORDS;
 use crate::kernel::{Counted, Event, Kernel, UNATTRIBUTED};
+use crate::ledger::Owner;
 use crate::signals::Keyed;
 
 impl State {
@@ -81,11 +84,24 @@ impl State {
         }
     }
 
-    /// When [`Self::release_due`] has something to do next.
+    /// Asks about young cgroups whose time has come.
+    pub(super) fn look_due(&mut self, now: Instant, worker: &Worker) {
+        for queue in &mut self.looks {
+            while let Some((_, path)) = queue.pop_front_if(|(due, _)| *due <= now) {
+                let Some(known) = self.known.get(&path).filter(|known| known.looks_left > 0) else {
+                    continue;
+                };
+                worker.look(&path, known.identity.clone());
+            }
+        }
+    }
+
+    /// When something is due next.
     pub(super) fn next_due(&self) -> Duration {
         const IDLE: Duration = Duration::from_secs(60);
-        let next = [self.dying.front(), self.settling.front()].into_iter().flatten().map(|d| d.due).min();
-        next.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()))
+        let next = [self.dying.front(), self.settling.front()].into_iter().flatten().map(|d| d.due);
+        let looks = self.looks.iter().filter_map(|queue| queue.front().map(|(due, _)| *due));
+        next.chain(looks).min().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()))
     }
 
     /// Takes in what the worker has found out.
@@ -93,9 +109,11 @@ impl State {
         for finding in worker.findings() {
             match finding {
                 Finding::Details { path, details } => self.named(&path, &details, worker),
-                Finding::Gone { path, stats } => {
+                Finding::Gone { path, stats, missed } => {
                     if let Some(known) = self.known.get_mut(&path) {
-                        known.last = Some(Box::new(stats.into_last()));
+                        known.last = stats.map(|stats| Box::new(stats.into_last()));
+                        known.missed = missed;
+                        self.note_miss(&path);
                     }
                 }
             }
@@ -130,11 +148,20 @@ impl State {
         }
         let scope = if identity.kind == Kind::Container { Scope::Subtree } else { Scope::Own };
         worker.open(path, scope, created);
-        let known = Known::new(identity.clone().into_owned());
-        if matches!(identity.kind, Kind::Container | Kind::Plain) {
+        let known = self.known.entry(path.to_owned());
+        // One that comes back keeps its names, so that its series go on; whether they still hold is asked again.
+        let since = self.scrapers.last();
+        let known = known.or_insert_with(|| Known::new(identity.clone().into_owned(), since));
+        (known.last, known.missed, known.looks_left) = (None, false, LOOKS);
+        if matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(path, known.identity.clone());
+            if created.is_some() {
+                let now = Instant::now();
+                for (queue, after) in self.looks.iter_mut().zip(LOOK_AFTER) {
+                    queue.push_back((now + after, path.to_owned()));
+                }
+            }
         }
-        self.known.insert(path.to_owned(), known);
     }
 
     /// The last moment its files can be read and its runtime may still know it.
@@ -152,8 +179,8 @@ impl State {
         let due = Instant::now() + GRACE;
         self.dying.push_back(Dying { cgroup_id, slot: member.slot, due });
         let mut others = self.ledger.owner(&member.owner).into_iter().flat_map(|owner| &owner.members);
-        let dying = &self.dying;
-        if others.all(|id| dying.iter().any(|dying| dying.cgroup_id == *id)) {
+        let leaving = |id| self.dying.iter().chain(&self.settling).any(|dying| dying.cgroup_id == id);
+        if others.all(|id| leaving(*id)) {
             worker.close(&member.owner, true);
         }
     }
@@ -166,7 +193,7 @@ impl State {
         }
         let scrape = self.scrapers.last();
         let mut row = vec![0; WORDS];
-        let (mut slots, mut recycled) = (Vec::new(), Vec::new());
+        let (mut slots, mut recycled, mut dead) = (Vec::new(), Vec::new(), Vec::new());
         for dying in settled {
             row.fill(0);
             let mut counted = &[][..];
@@ -178,14 +205,28 @@ impl State {
                 counted = of_slot(&self.counted, dying.slot);
                 slots.push(dying.slot);
             }
-            self.ledger.removed(dying.cgroup_id, unix_now(), scrape, |retired| {
+            let died = self.ledger.removed(dying.cgroup_id, unix_now(), scrape, |retired| {
                 retired.add_cells(&row);
                 retired.add_keyed(counted.iter().map(keyed));
             });
+            dead.extend(died);
             recycled.extend_from_slice(counted);
+        }
+        for path in dead {
+            self.note_miss(&path);
         }
         if let Some(kernel) = &mut self.kernel {
             kernel.recycle(&slots, &recycled);
+        }
+    }
+
+    /// Counts a tombstone in which something ran and whose files nobody could read after that, once.
+    fn note_miss(&mut self, path: &str) {
+        let ran = |owner: &Owner| owner.death.is_some() && !owner.retired.is_empty();
+        if self.ledger.owner(path).is_some_and(ran)
+            && let Some(known) = self.known.get_mut(path)
+        {
+            self.last_reads_missed += u64::from(std::mem::take(&mut known.missed));
         }
     }
 
@@ -207,7 +248,7 @@ impl State {
         if plain {
             known.identity = Identity::claimed(path, details).into_owned();
         }
-        known.labels = Labels::new(&known.identity, Some(details)).render();
+        known.rename(details, self.scrapers.last());
         if details.sandbox {
             worker.sandbox(path);
         }
@@ -239,7 +280,7 @@ impl State {
             if let Some(pod) = self.known.get_mut(parent).filter(|known| known.identity.kind == Kind::Pod) {
                 if pod.looks_left > 0 {
                     pod.looks_left = 0;
-                    pod.labels = Labels::new(&pod.identity, Some(details)).render();
+                    pod.rename(details, self.scrapers.last());
                 }
                 return;
             }

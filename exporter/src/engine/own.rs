@@ -11,13 +11,14 @@ use super::State;
 use super::worker::Reading;
 use crate::host::Collector;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
-use crate::telemetry::registered;
+use crate::telemetry::{Telemetry, registered};
 
 /// The metrics, set at every scrape.
 #[derive(Debug)]
 pub(super) struct Own {
     slots: IntGaugeVec,
     cgroups: IntGaugeVec,
+    memory: GaugeVec,
     losses: IntCounterVec,
     host_errors: IntCounterVec,
     host_bounds: IntCounterVec,
@@ -29,7 +30,26 @@ pub(super) struct Own {
 }
 
 /// Tombstones that had to go before they were scraped enough.
-const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
+pub(super) const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
+/// Containers removed before their files could be read a last time: theirs are the numbers of the scrape before, or
+/// missing. What the kernel counted is whole.
+pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
+
+/// Name, type and help of everything Plimsoll says of itself, for the reference.
+pub fn own_families() -> Vec<(String, &'static str, String)> {
+    let Ok(telemetry) = Telemetry::new() else { return Vec::new() };
+    let program = ProgramStatus { program: "", signal: "", refused: None };
+    let Ok(own) = Own::new(&telemetry.registry, &[program], None) else { return Vec::new() };
+    telemetry.collector("", Duration::ZERO, true);
+    own.touch();
+    let kind = |family: &prometheus::proto::MetricFamily| match family.get_field_type() {
+        prometheus::proto::MetricType::COUNTER => "counter",
+        prometheus::proto::MetricType::HISTOGRAM => "histogram",
+        _ => "gauge",
+    };
+    let families = telemetry.gather();
+    families.iter().map(|f| (f.name().to_owned(), kind(f), f.help().to_owned())).collect()
+}
 
 impl Own {
     /// Registers everything; what never changes is set here.
@@ -68,6 +88,7 @@ impl Own {
         }
         let gauge = |name, help| registered(registry, Gauge::new(name, help)?);
         let own = Self {
+            memory,
             slots: gauges("plimsoll_slots", "Slots for cgroups in the kernel, by state.", &["state"])?,
             cgroups: gauges(
                 "plimsoll_rows",
@@ -103,7 +124,7 @@ impl Own {
             )?,
             events_lost: Mutex::new(0),
         };
-        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED]) {
+        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED]) {
             own.losses.with_label_values(&[reason]);
         }
         for collector in Collector::ALL {
@@ -111,6 +132,13 @@ impl Own {
             own.host_bounds.with_label_values(&[collector.name()]);
         }
         Ok(own)
+    }
+
+    /// Makes one series of every family.
+    fn touch(&self) {
+        self.slots.with_label_values(&[""]);
+        self.cgroups.with_label_values(&[""]);
+        self.memory.with_label_values(&[""]);
     }
 
     /// Sets what a scrape has found.
@@ -141,9 +169,9 @@ impl Own {
         }
     }
 
-    /// Counts tombstones that went too early.
-    pub(super) fn evicted(&self, count: u64) {
-        self.losses.with_label_values(&[TOMBSTONE_EVICTED]).inc_by(count);
+    /// Counts what was lost on this side of the kernel.
+    pub(super) fn lost(&self, reason: &str, count: u64) {
+        self.losses.with_label_values(&[reason]).inc_by(count);
     }
 
     /// Whether events were lost since the last time this was asked.

@@ -8,7 +8,8 @@ use super::{Engine, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
 use crate::host::{HostStats, Wanted};
 use crate::http::{
-    CollectorState, CollectorStatus, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource, View,
+    CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
+    View,
 };
 use crate::kernel::UNATTRIBUTED;
 use crate::kernel::layout::WORDS;
@@ -46,14 +47,15 @@ impl HttpSource for Engine {
         let reading = if host {
             let names = Wanted::by_name(|name| signals::ALL.iter().any(|s| s.name == name && wanted(s)));
             let allowed = request.deadline.saturating_duration_since(Instant::now());
-            self.worker.scrape(names, Instant::now() + allowed.mul_f64(HOST_SHARE))
+            let whole = request.filter == Filter::All;
+            self.worker.scrape(names, whole, Instant::now() + allowed.mul_f64(HOST_SHARE))
         } else {
             None
         };
         let mut state = self.turn();
         let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
-        let visit = state.scrapers.visit(&key, unix_now());
         let kernel_took = state.prepare()?;
+        let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
         let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
@@ -83,9 +85,8 @@ impl HttpSource for Engine {
         if request.is_abandoned() {
             state.scrapers.forget(&key);
         }
-        let State { ledger, scrapers, .. } = &mut *state;
-        let evicted = ledger.expire(self.options.keep, unix_now(), |scrape| scrapers.all_saw(scrape));
-        self.own.evicted(evicted);
+        let (keep, State { ledger, scrapers, .. }) = (self.options.keep, &mut *state);
+        ledger.expire(keep, unix_now(), |scrape| keep.scrapes == 0 || scrapers.all_saw(scrape));
         state.forget_expired();
         Ok(())
     }
@@ -170,7 +171,7 @@ impl State {
     }
 
     /// Forgets what is beside the ledger of owners that are no more.
-    fn forget_expired(&mut self) {
+    pub(super) fn forget_expired(&mut self) {
         let ledger = &self.ledger;
         self.known.retain(|path, _| ledger.owner(path).is_some());
         self.claimed.retain(|path| ledger.owner(path).is_some());
@@ -194,6 +195,7 @@ impl State {
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
                 kernel: (has_kernel && prepared.counted).then_some(kernel),
+                renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
             }
         };

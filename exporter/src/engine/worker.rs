@@ -18,7 +18,7 @@ enum Job {
     Last { path: String },
     Close { path: String, keep: bool },
     Look { path: String, identity: Box<Identity<'static>> },
-    Scrape { wanted: Wanted, reply: SyncSender<Reading> },
+    Scrape { wanted: Wanted, whole: bool, reply: SyncSender<Reading> },
 }
 
 /// What it found out between scrapes.
@@ -35,8 +35,10 @@ pub(super) enum Finding {
     Gone {
         /// Its path.
         path: String,
-        /// Of the last reading that succeeded.
-        stats: Box<HostStats>,
+        /// Of the last reading that succeeded, if one did.
+        stats: Option<Box<HostStats>>,
+        /// It was removed before it could be read after its last task: the numbers are not its final ones.
+        missed: bool,
     },
 }
 
@@ -102,13 +104,14 @@ impl Worker {
         self.send(Job::Look { path: path.to_owned(), identity: Box::new(identity) });
     }
 
-    /// Reads all cgroups. `None` if that is not done by `deadline`.
-    pub(super) fn scrape(&self, wanted: Wanted, deadline: Instant) -> Option<Reading> {
+    /// Reads all cgroups. `None` if that is not done by `deadline`. `whole` says that `wanted` is all that is ever
+    /// served: only then are the numbers worth keeping for the time after a cgroup's end.
+    pub(super) fn scrape(&self, wanted: Wanted, whole: bool, deadline: Instant) -> Option<Reading> {
         if self.stuck.load(Ordering::Acquire) {
             return None;
         }
         let (reply, answer) = sync_channel(1);
-        self.send(Job::Scrape { wanted, reply });
+        self.send(Job::Scrape { wanted, whole, reply });
         match answer.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(reading) => Some(reading),
             Err(RecvTimeoutError::Timeout) => {
@@ -140,8 +143,11 @@ struct Host {
 
 struct Cgroup {
     files: CgroupFiles,
+    /// Everything, as of the last whole reading that succeeded.
     stats: HostStats,
     read: bool,
+    /// It was read after its last task was gone.
+    read_last: bool,
     sandbox: bool,
 }
 
@@ -158,8 +164,8 @@ impl Host {
                 Job::Last { path } => self.last(&path),
                 Job::Close { path, keep } => self.close(path, keep),
                 Job::Look { path, identity } => self.look(path, &identity),
-                Job::Scrape { wanted, reply } => {
-                    let reading = self.scrape(wanted);
+                Job::Scrape { wanted, whole, reply } => {
+                    let reading = self.scrape(wanted, whole);
                     // Whoever asked may have given up.
                     let _ = reply.send(reading);
                     self.stuck.store(false, Ordering::Release);
@@ -174,25 +180,34 @@ impl Host {
         if let Some(created) = created {
             files.set_created(created);
         }
-        let cgroup = Cgroup { files, stats: HostStats::default(), read: false, sandbox: false };
+        let cgroup =
+            Cgroup { files, stats: HostStats::default(), read: false, read_last: false, sandbox: false };
         self.cgroups.insert(path, cgroup);
     }
 
     fn last(&mut self, path: &str) {
         if let (Some(reader), Some(cgroup)) = (&mut self.reader, self.cgroups.get_mut(path)) {
             reader.begin_scrape();
-            cgroup.read |= reader.read(&mut cgroup.files, Wanted::ALL, &mut cgroup.stats).is_ok();
+            cgroup.read_last = cgroup.read(reader, Wanted::ALL);
         }
     }
 
     fn close(&mut self, path: String, keep: bool) {
         let Some(cgroup) = self.cgroups.remove(&path) else { return };
-        if keep && cgroup.read {
-            self.found(Finding::Gone { path, stats: Box::new(cgroup.stats) });
+        if keep {
+            let stats = cgroup.read.then(|| Box::new(cgroup.stats));
+            self.found(Finding::Gone { path, stats, missed: !cgroup.read_last });
         }
     }
 
     fn look(&mut self, path: String, identity: &Identity<'_>) {
+        if let (Some(reader), Some(cgroup)) = (&mut self.reader, self.cgroups.get_mut(&path))
+            && !cgroup.read
+        {
+            // Its files are then open, and the last reading is over before the runtime removes them.
+            reader.begin_scrape();
+            cgroup.read(reader, Wanted::ALL);
+        }
         let Some(state) = &self.state else { return };
         match state.lookup(&path, identity) {
             Ok(Some(details)) => self.found(Finding::Details { path, details: Box::new(details) }),
@@ -205,25 +220,48 @@ impl Host {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
     }
 
-    fn scrape(&mut self, wanted: Wanted) -> Reading {
+    fn scrape(&mut self, wanted: Wanted, whole: bool) -> Reading {
         let start = Instant::now();
         let mut stats = HashMap::with_capacity(self.cgroups.len());
         let mut tally = Tally::default();
         if let Some(reader) = &mut self.reader {
             reader.begin_scrape();
-            for cgroup in self.cgroups.values_mut() {
-                cgroup.stats.interfaces.clear();
-                cgroup.read |= reader.read(&mut cgroup.files, wanted, &mut cgroup.stats).is_ok();
+            for (path, cgroup) in &mut self.cgroups {
+                if whole {
+                    cgroup.read(reader, wanted);
+                } else {
+                    let mut part = HostStats::default();
+                    if reader.read(&mut cgroup.files, wanted, &mut part).is_ok() {
+                        cgroup.stats.created = part.created;
+                        stats.insert(path.clone(), part);
+                    }
+                }
             }
             if wanted.network {
                 network(reader, &mut self.cgroups);
             }
-            for (path, cgroup) in self.cgroups.iter().filter(|(_, cgroup)| cgroup.read) {
-                stats.insert(path.clone(), cgroup.stats.clone());
+            for (path, cgroup) in &self.cgroups {
+                match stats.get_mut(path) {
+                    Some(part) if wanted.network => part.interfaces.clone_from(&cgroup.stats.interfaces),
+                    None if cgroup.read => drop(stats.insert(path.clone(), cgroup.stats.clone())),
+                    _ => {}
+                }
             }
             tally = *reader.tally();
         }
         Reading { stats, tally, took: start.elapsed() }
+    }
+}
+
+impl Cgroup {
+    /// Reads everything there is to keep. A network namespace goes with its last process, so what is known of its
+    /// interfaces stays until [`network`] knows better.
+    fn read(&mut self, reader: &mut HostReader, wanted: Wanted) -> bool {
+        let interfaces = std::mem::take(&mut self.stats.interfaces);
+        let read = reader.read(&mut self.files, wanted, &mut self.stats).is_ok();
+        self.stats.interfaces = interfaces;
+        self.read |= read;
+        read
     }
 }
 
@@ -235,12 +273,20 @@ fn network(reader: &mut HostReader, cgroups: &mut BTreeMap<String, Cgroup>) {
         if let Some(netns) = cgroup.files.netns() {
             let (host, created) = (path == "/", cgroup.stats.created);
             candidates.push(Candidate { netns, host, sandbox: cgroup.sandbox, created });
-            paths.push(path.clone());
+            paths.push(path);
         }
     }
-    for at in owners(reader.host_netns(), &candidates) {
-        if let Some(cgroup) = cgroups.get_mut(&paths[at]) {
+    let speakers = owners(reader.host_netns(), &candidates);
+    let mut speaks = vec![false; paths.len()];
+    for at in speakers {
+        speaks[at] = true;
+    }
+    let mut speaks = speaks.into_iter();
+    for cgroup in cgroups.values_mut().filter(|cgroup| cgroup.files.netns().is_some()) {
+        if speaks.next() == Some(true) {
             reader.read_network(&cgroup.files, &mut cgroup.stats);
+        } else {
+            cgroup.stats.interfaces.clear();
         }
     }
 }

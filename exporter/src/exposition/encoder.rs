@@ -43,8 +43,8 @@ pub enum Value {
 pub struct Series<'a> {
     /// The base labels as [`super::render_labels`] gives them.
     pub labels: &'a str,
-    /// Unix time in seconds at which the row's counters were zero.
-    pub created: f64,
+    /// Unix time in seconds at which the row's counters were zero; `None` if under these labels they never were.
+    pub created: Option<f64>,
 }
 
 /// Writes families into a buffer.
@@ -114,7 +114,7 @@ impl<'a> Encoder<'a> {
         let Some(family) = self.head(Kind::Counter) else { return };
         let line = self.out.len();
         self.name_and_labels(family.name, "", series.labels, extra, None);
-        let value = if self.born_now(line) { Value::Int(0) } else { value };
+        let value = if self.born_now(line, series) { Value::Int(0) } else { value };
         self.value(value);
         self.created(family, series, extra);
     }
@@ -145,7 +145,7 @@ impl<'a> Encoder<'a> {
             let bound = bounds.get(i).copied().unwrap_or("+Inf");
             self.name_and_labels(family.name, "_bucket", series.labels, extra, Some(bound));
             if i == 0 {
-                zero = self.born_now(line);
+                zero = self.born_now(line, series);
             }
             cumulative += count;
             self.value(Value::Int(if zero { 0 } else { cumulative }));
@@ -194,11 +194,12 @@ impl<'a> Encoder<'a> {
         debug_assert_eq!(family.kind, kind, "{}: declared as another kind", family.name);
         if !self.headed {
             self.headed = true;
-            let name = match self.format {
-                Format::Text => family.name,
-                Format::OpenMetrics => family.base_name(),
+            let (name, kind) = match self.format {
+                Format::Text => (family.name, family.kind.as_str()),
+                Format::OpenMetrics if family.is_old_counter() => (family.name, "unknown"),
+                Format::OpenMetrics => (family.base_name(), family.kind.as_str()),
             };
-            self.raw_head(name, family.kind.as_str(), family.help);
+            self.raw_head(name, kind, family.help);
         }
         Some(family)
     }
@@ -256,15 +257,21 @@ impl<'a> Encoder<'a> {
     }
 
     fn created(&mut self, family: &Family, series: Series<'_>, extra: &[(&str, &str)]) {
-        if self.created && self.format == Format::OpenMetrics {
+        if self.created
+            && self.format == Format::OpenMetrics
+            && !family.is_old_counter()
+            && let Some(created) = series.created
+        {
             self.name_and_labels(family.base_name(), "_created", series.labels, extra, None);
-            self.value(Value::Float(series.created));
+            self.value(Value::Float(created));
         }
     }
 
     /// Asks the births whether the series whose text starts at `line` is new to this scraper.
-    fn born_now(&mut self, line: usize) -> bool {
-        let Some((births, previous)) = &mut self.zero_first else { return false };
+    fn born_now(&mut self, line: usize, series: Series<'_>) -> bool {
+        let Some((births, previous)) = self.zero_first.as_mut().filter(|_| series.created.is_some()) else {
+            return false;
+        };
         let mut hasher = DefaultHasher::new();
         hasher.write(&self.out[line..]);
         births.is_new(hasher.finish(), *previous)
@@ -326,7 +333,7 @@ mod tests {
     };
     static WAIT: Family = Family { name: "x_wait_seconds", kind: Kind::Histogram, ..CALLS };
 
-    const A: Series<'_> = Series { labels: r#"id="/a""#, created: 12.5 };
+    const A: Series<'_> = Series { labels: r#"id="/a""#, created: Some(12.5) };
 
     fn encode(format: Format, write: impl FnOnce(&mut Encoder<'_>)) -> String {
         let mut out = Vec::new();
@@ -352,6 +359,34 @@ mod tests {
             "# HELP x_calls Calls.\n# TYPE x_calls counter\n\
              x_calls_total{id=\"/a\",call=\"re\\\"ad\"} 3\n\
              x_calls_created{id=\"/a\",call=\"re\\\"ad\"} 12.5\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn what_never_was_zero_has_no_creation_time_and_no_zero() {
+        let mut births = Births::default();
+        births.begin(2);
+        let mut out = Vec::new();
+        let mut e = Encoder::new(&mut out, Format::OpenMetrics).with_zero_first(&mut births, 1);
+        e.family(&CALLS);
+        e.counter(Series { created: None, ..A }, &[("call", "read")], Value::Int(9));
+        let text = String::from_utf8(out).expect("valid UTF-8");
+        assert!(text.ends_with("counter\nx_calls_total{id=\"/a\",call=\"read\"} 9\n"), "{text}");
+    }
+
+    #[test]
+    fn an_old_counter_keeps_its_name_in_both_formats() {
+        static FAILCNT: Family = Family { name: "x_failcnt", ..CALLS };
+        let write = |e: &mut Encoder<'_>| {
+            e.family(&FAILCNT);
+            e.counter(A, &[], Value::Int(3));
+        };
+        let text = encode(Format::Text, write);
+        assert_eq!(text, "# HELP x_failcnt Calls.\n# TYPE x_failcnt counter\nx_failcnt{id=\"/a\"} 3\n");
+        let text = encode(Format::OpenMetrics, write);
+        assert_eq!(
+            text,
+            "# HELP x_failcnt Calls.\n# TYPE x_failcnt unknown\nx_failcnt{id=\"/a\"} 3\n# EOF\n"
         );
     }
 

@@ -49,4 +49,10 @@ impl Family {
             Kind::Gauge | Kind::Histogram => self.name,
         }
     }
+
+    /// A counter whose name is older than the rule of `_total`. OpenMetrics knows no such counter, and another name
+    /// there would make two series of one, so there its type is unknown.
+    pub(super) fn is_old_counter(&self) -> bool {
+        self.kind == Kind::Counter && !self.name.ends_with("_total")
+    }
 }

@@ -43,6 +43,8 @@ pub struct CgroupFiles {
     pub(super) netns: Option<u64>,
     /// Something vanished under us: look whether the cgroup is still there.
     pub(super) suspect: bool,
+    /// An open file lost its cgroup. A v1 host removes a cgroup hierarchy by hierarchy, the listed one perhaps last.
+    pub(super) severed: bool,
     pub(super) memo: Memo,
 }
 
@@ -147,6 +149,7 @@ impl CgroupFiles {
             leader: None,
             netns: None,
             suspect: false,
+            severed: false,
             memo: Memo::default(),
         }
     }

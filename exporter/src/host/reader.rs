@@ -148,12 +148,12 @@ impl HostReader {
         want: Wanted,
         stats: &mut HostStats,
     ) -> Result<(), HostError> {
-        files.suspect = false;
+        (files.suspect, files.severed) = (false, false);
         self.source.bind(files, self.unix)?;
         let mut fresh = std::mem::take(&mut self.scratch);
         fresh.clear();
         self.fill(files, want, &mut fresh);
-        if files.suspect && self.source.is_gone(files) {
+        if files.severed || (files.suspect && self.source.is_gone(files)) {
             self.scratch = fresh;
             return Err(HostError::Gone { path: files.path.to_string() });
         }

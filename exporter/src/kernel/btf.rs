@@ -86,13 +86,13 @@ impl<'a> Btf<'a> {
     /// Members of anonymous structures and unions count as their parent's. Bit fields have no offset.
     pub fn member(&self, structure: &str, path: &[&str]) -> Option<u32> {
         let mut id = *self.named.get(&(structure.as_bytes(), STRUCT))?;
-        let mut bits = 0;
+        let mut bits = 0u32;
         for name in path {
             let (member_bits, member_id) = self.find_member(id, name.as_bytes(), 0)?;
-            bits += member_bits;
+            bits = bits.checked_add(member_bits)?;
             id = member_id;
         }
-        (bits % 8 == 0).then_some(bits / 8)
+        bits.is_multiple_of(8).then_some(bits / 8)
     }
 
     /// What a BTF program on this tracepoint is given, without the hidden first argument.
@@ -142,7 +142,7 @@ impl<'a> Btf<'a> {
             if member_name.is_empty()
                 && let Some((inner, id)) = self.find_member(type_id, name, depth + 1)
             {
-                return Some((bits + inner, id));
+                return Some((bits.checked_add(inner)?, id));
             }
         }
         None

@@ -164,7 +164,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     let of = |(map, entries): &(&'static str, u32)| {
         let bytes = match *map {
             "SLOT_OF" => hash(*entries, 8, 4),
-            "SCHED_TASKS" => hash(*entries, 4, size_of::<sched::Seen>()),
+            "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -178,4 +178,141 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     let mut memory: Vec<_> = entries.iter().map(of).collect();
     memory.push(("MADE_SCRATCH", size_of::<event::Made>() as u64));
     memory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::btf::Argument::{Pointer, Scalar};
+    use zerocopy::FromBytes as _;
+
+    use super::super::facts::TypesError;
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn types() -> Types {
+        let names = PROGRAMS.iter().map(|program| program.tracepoint);
+        let tracepoints = names.map(|name| {
+            let arguments = match name {
+                "sched_process_exit" => vec![Pointer, Scalar],
+                "mark_victim" => vec![Pointer, Scalar],
+                _ => vec![Pointer],
+            };
+            (name, arguments)
+        });
+        let offsets = Offsets::read_from_bytes(&[1; size_of::<Offsets>()]).expect("the size fits");
+        Types { offsets, tracepoints: tracepoints.collect(), current_task_btf: true }
+    }
+
+    fn facts(possible_cpus: u32) -> Facts {
+        Facts { possible_cpus, threads_max: 190_000, types: Ok(types()) }
+    }
+
+    fn settings(memory_limit: u64) -> Settings {
+        Settings { slots: 1024, memory_limit, signals: vec!["syscalls", "process", "sched", "oom"] }
+    }
+
+    fn total(plan: &Plan) -> u64 {
+        plan.memory.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    fn loaded(facts: &Facts) -> Vec<&'static str> {
+        let plan = Plan::new(facts, &settings(64 * MIB)).expect("fits");
+        let loads = |(program, decision): &(&Program, Decision)| {
+            (*decision == Decision::Load).then_some(program.name)
+        };
+        plan.programs.iter().filter_map(loads).collect()
+    }
+
+    #[test]
+    fn memory_stays_under_its_limit_whatever_the_number_of_cpus() {
+        for (cpus, shift, shards) in [(1, 0, 1), (2, 0, 2), (8, 0, 8), (16, 1, 8), (128, 4, 8), (256, 5, 8)] {
+            let plan = Plan::new(&facts(cpus), &settings(64 * MIB)).expect("fits");
+            assert_eq!((plan.sizes.shard_shift, plan.shards), (shift, shards), "{cpus} CPUs");
+            assert!(total(&plan) <= 64 * MIB, "{cpus} CPUs: {}", total(&plan));
+            assert!((cpus - 1) >> shift < shards, "{cpus} CPUs: the last one has a shard");
+        }
+        let plan = Plan::new(&facts(128), &settings(1024 * MIB)).expect("fits");
+        assert_eq!((plan.sizes.shard_shift, plan.shards), (0, 128), "given the memory, a shard each");
+    }
+
+    #[test]
+    fn too_little_memory_is_an_error_that_says_how_much() {
+        let error = Plan::new(&facts(2), &settings(MIB)).expect_err("does not fit");
+        let PlanError::Memory { slots: 1024, needed, limit } = error else { panic!("{error}") };
+        assert_eq!(limit, MIB);
+        assert!(Plan::new(&facts(2), &settings(needed)).is_ok());
+        assert!(Plan::new(&facts(2), &settings(needed - 1)).is_err());
+    }
+
+    #[test]
+    fn a_signal_that_is_off_takes_no_memory_and_no_program() {
+        let mut settings = settings(64 * MIB);
+        settings.signals = vec!["oom"];
+        let plan = Plan::new(&facts(2), &settings).expect("fits");
+        assert!(total(&plan) < MIB, "{}", total(&plan));
+        let signals: Vec<_> = plan.programs.iter().map(|(program, _)| program.signal).collect();
+        assert_eq!(signals, [CGROUPS, CGROUPS, CGROUPS, "oom"]);
+    }
+
+    #[test]
+    fn each_kernel_gets_the_programs_meant_for_it() {
+        let new = [
+            "cgroup_mkdir",
+            "cgroup_rmdir",
+            "cgroup_notify_populated",
+            "sys_exit",
+            "task_newtask",
+            "sched_process_exec",
+            "sched_process_exit",
+            "sched_switch",
+            "mark_victim",
+        ];
+        assert_eq!(loaded(&facts(2)), new);
+        let mut types = types();
+        types.current_task_btf = false;
+        for (name, arguments) in &mut types.tracepoints {
+            match *name {
+                "sched_process_exit" => *arguments = vec![Pointer],
+                "mark_victim" => *arguments = vec![Scalar],
+                _ => {}
+            }
+        }
+        let old = Facts { types: Ok(types), ..facts(2) };
+        let expected = [
+            "cgroup_mkdir",
+            "cgroup_rmdir",
+            "cgroup_notify_populated",
+            "sys_exit_5_10",
+            "task_newtask",
+            "sched_process_exec",
+            "sched_process_exit_by_live",
+            "sched_switch",
+            "signal_generate",
+            "mark_victim_by_pid",
+        ];
+        assert_eq!(loaded(&old), expected);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let reason = |facts: &Facts, name: &str| {
+            let plan = Plan::new(facts, &settings(64 * MIB)).expect("fits");
+            let of = |(program, decision): &(&Program, Decision)| match decision {
+                Decision::Refuse(reason) if program.name == name => Some(reason.clone()),
+                _ => None,
+            };
+            plan.programs.iter().find_map(of).expect("refused")
+        };
+        let mut without = types();
+        without.offsets.task_run_delay = Offsets::ABSENT;
+        without.tracepoints.retain(|(name, _)| *name != "task_newtask");
+        let without = Facts { types: Ok(without), ..facts(2) };
+        assert_eq!(reason(&without, "sched_switch"), "this kernel's BTF has no member task_run_delay");
+        assert_eq!(reason(&without, "task_newtask"), "this kernel has no tracepoint task_newtask");
+        let none = TypesError::Unreadable { path: "/x".to_owned(), error: "no".to_owned() };
+        let blind = Facts { types: Err(none), ..facts(2) };
+        assert!(reason(&blind, "sys_exit").starts_with("/x: no"));
+        assert_eq!(loaded(&blind), [""; 0]);
+    }
 }

@@ -12,6 +12,11 @@ pub struct Retired {
 }
 
 impl Retired {
+    /// Nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty() && self.keyed.is_empty()
+    }
+
     /// Adds a row of cells.
     pub fn add_cells(&mut self, row: &[u64]) {
         let words = row.iter().enumerate().filter(|(_, count)| **count > 0);

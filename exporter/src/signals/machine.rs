@@ -22,15 +22,11 @@ static FAMILIES: [Family; 3] = [
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     const READS: [fn(&Machine) -> Option<u64>; 3] = [|m| m.cpus, |m| m.memory, |m| m.swap];
-    let Some((created, machine)) =
-        rows.iter().find_map(|row| row.host.and_then(|stats| Some((stats.created, stats.machine?))))
-    else {
-        return;
-    };
+    let Some(machine) = rows.iter().find_map(|row| row.host?.machine) else { return };
     for (family, read) in FAMILIES.iter().zip(READS) {
         encoder.family(family);
         if let Some(value) = read(&machine) {
-            encoder.gauge(Series { labels: "", created }, &[], Value::Int(value));
+            encoder.gauge(Series { labels: "", created: None }, &[], Value::Int(value));
         }
     }
 }

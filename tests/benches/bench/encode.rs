@@ -39,7 +39,7 @@ pub(crate) fn run() {
         encoder.family(&FAMILY);
         for (i, labels) in rows.iter().enumerate() {
             for (j, call) in CALLS.iter().enumerate() {
-                let series = Series { labels, created: 0.0 };
+                let series = Series { labels, created: Some(0.0) };
                 encoder.counter(series, &[("syscall", call)], Value::Int((i * 1_000 + j) as u64));
             }
         }

@@ -42,7 +42,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Nanoseconds of one, the least of some samples: what disturbs only adds.
 fn system_call() -> f64 {
-    const CALLS: u32 = 100_000;
+    const CALLS: u32 = 2_000;
     let sample = || {
         let start = Instant::now();
         for _ in 0..CALLS {
@@ -51,12 +51,12 @@ fn system_call() -> f64 {
         }
         start.elapsed().as_nanos() as f64 / f64::from(CALLS)
     };
-    (0..25).map(|_| sample()).fold(f64::INFINITY, f64::min)
+    (0..1_000).map(|_| sample()).fold(f64::INFINITY, f64::min)
 }
 
 /// A byte thrown back and forth between two threads on one CPU: two switches a round.
 fn context_switch() -> f64 {
-    const TURNS: u32 = 10_000;
+    const TURNS: u32 = 200;
     let Ok((mut here, mut there)) = UnixStream::pair() else { return f64::NAN };
     // It inherits this thread's CPU.
     let echo = std::thread::spawn(move || {
@@ -71,7 +71,7 @@ fn context_switch() -> f64 {
         }
         start.elapsed().as_nanos() as f64 / f64::from(TURNS * 2)
     };
-    let best = (0..10).map(|_| sample()).fold(f64::INFINITY, f64::min);
+    let best = (0..400).map(|_| sample()).fold(f64::INFINITY, f64::min);
     drop(here);
     let _ = echo.join();
     best

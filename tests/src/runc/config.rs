@@ -1,5 +1,7 @@
 //! What a container is given, and the OCI configuration that says so.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 /// A container of the worker. As it stands it runs the script, in the host's network, with no limits.
@@ -13,6 +15,7 @@ pub struct Config {
     pids: Option<u64>,
     cpus: Option<String>,
     cpu_quota: Option<(u64, u64)>,
+    annotations: Vec<(String, String)>,
 }
 
 impl Default for Config {
@@ -26,6 +29,7 @@ impl Default for Config {
             pids: None,
             cpus: None,
             cpu_quota: None,
+            annotations: Vec::new(),
         }
     }
 }
@@ -79,6 +83,12 @@ impl Config {
         self
     }
 
+    /// An annotation, such as a container manager leaves.
+    pub fn annotation(mut self, name: &str, value: &str) -> Self {
+        self.annotations.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The configuration, in runtime-spec 1.0.2.
     pub(super) fn json(&self, cgroups_path: &str) -> Value {
         let args: Vec<&str> =
@@ -101,6 +111,7 @@ impl Config {
                 "capabilities": { "bounding": capabilities, "effective": capabilities, "permitted": capabilities },
             },
             "root": { "path": "rootfs", "readonly": false },
+            "annotations": self.annotations.iter().cloned().collect::<BTreeMap<_, _>>(),
             "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc" }],
             "linux": {
                 "cgroupsPath": cgroups_path,

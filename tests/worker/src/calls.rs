@@ -9,6 +9,7 @@ const HARMLESS: &[(&str, libc::c_long)] = &[
     ("getsid", libc::SYS_getsid),
     ("getpgid", libc::SYS_getpgid),
     ("sched_getscheduler", libc::SYS_sched_getscheduler),
+    ("sched_get_priority_min", libc::SYS_sched_get_priority_min),
     ("sched_get_priority_max", libc::SYS_sched_get_priority_max),
     ("sched_rr_get_interval", libc::SYS_sched_rr_get_interval),
     ("sched_yield", libc::SYS_sched_yield),
@@ -58,7 +59,22 @@ pub(crate) fn open_eacces(n: u64) -> Answer {
 
 /// 32-bit system calls from 64-bit code: their numbers mean other calls than the 64-bit ones.
 pub(crate) fn compat(n: u64) -> Answer {
-    match in_child(|| i32::from(!(0..n).all(|_| compat_getpid() == Some(std::process::id()))))? {
+    const GETPID: u32 = 20;
+    compat_calls(n, GETPID, |result, pid| result == pid)
+}
+
+/// 32-bit calls that fail: there is no such descriptor.
+pub(crate) fn compat_ebadf(n: u64) -> Answer {
+    const CLOSE: u32 = 6;
+    compat_calls(n, CLOSE, |result, _| result == libc::EBADF.wrapping_neg().cast_unsigned())
+}
+
+fn compat_calls(n: u64, number: u32, right: fn(u32, u32) -> bool) -> Answer {
+    let work = || {
+        let pid = std::process::id();
+        i32::from(!(0..n).all(|_| compat_call(number).is_some_and(|result| right(result, pid))))
+    };
+    match in_child(work)? {
         0 => Ok(String::new()),
         status => Err(format!("32-bit system calls do not work here: wait status {status:#x}")),
     }
@@ -87,18 +103,20 @@ fn become_user(user: libc::uid_t) -> Result<(), String> {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn compat_getpid() -> Option<u32> {
-    const GETPID: u32 = 20;
-    let pid: u32;
-    // SAFETY: the 32-bit entry keeps every register but rax and, on old kernels, r8 to r11; getpid touches no memory.
+fn compat_call(number: u32) -> Option<u32> {
+    const NO_DESCRIPTOR: usize = u32::MAX as usize;
+    let result: u32;
+    // SAFETY: the 32-bit entry keeps every register but rax and, on old kernels, r8 to r11; rbx, which may not be named
+    // here, is put back; the calls made touch no memory.
     unsafe {
-        std::arch::asm!("int 0x80", inlateout("eax") GETPID => pid,
+        std::arch::asm!("xchg {argument}, rbx", "int 0x80", "xchg {argument}, rbx",
+            argument = inout(reg) NO_DESCRIPTOR => _, inlateout("eax") number => result,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _);
     }
-    Some(pid)
+    Some(result)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn compat_getpid() -> Option<u32> {
+fn compat_call(_: u32) -> Option<u32> {
     None
 }

@@ -10,19 +10,23 @@
 //! | `syscalls N NAME` | N system calls NAME (see `calls::HARMLESS`) |
 //! | `open-enoent N` | N `openat` that fail with ENOENT |
 //! | `open-eacces N` | N `openat` that fail with EACCES; one more makes the file, and it is removed at the end |
-//! | `compat N` | N 32-bit `getpid`, from one child that exits 0 |
+//! | `compat N` | N 32-bit `getpid`, from one child that exits 0 (and asks for its pid once more, as 64-bit code does) |
+//! | `compat-ebadf N` | N 32-bit `close` that fail with EBADF, from such a child |
 //! | `children N exit CODE` | N children, one after the other, that exit with CODE |
 //! | `children N signal NAME` | N children that kill themselves with SIGKILL, SIGTERM, SIGSEGV or SIGABRT |
 //! | `threads N` | N threads, started and joined one after the other |
 //! | `execs N` | N children that run this program again, as `noop`, which exits 0 |
-//! | `crowds N THREADS group CODE` | N children, each with THREADS more threads, that exit all at once with CODE |
-//! | `crowds N THREADS leader CODE` | likewise, but each thread leaves by itself, the first one first, all with CODE |
+//! | `children-threaded N THREADS HOW CODE` | N children with THREADS threads beside the first, that end HOW (see `threaded`) |
+//! | `exec-script SECONDS` | a second thread spins for SECONDS and then runs this program again as the script, which answers what comes next |
+//! | `crew N` | N threads of the worker's own, which stay and sleep; nothing that makes children may follow |
+//! | `crew-work N` | each of them sleeps N times for a moment and yields N times |
 //! | `oom MB` | one child that takes up MB of memory, and must be killed for it |
-//! | `hold MB` | takes up MB of memory until it exits |
-//! | `spin SECONDS [CPU]` | runs for SECONDS by the clock, pinned to CPU if given |
+//! | `take MB` | takes up MB of memory itself, and keeps it |
+//! | `spin SECONDS [CPU]` | runs for SECONDS by the clock, pinned to CPU if given; answers with begin and end on it in ns |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
 //! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
+//! | `exit CODE` | ends the worker at once, with CODE |
 //! | `bpf` | answers with the numbers of BPF programs, maps and links in the kernel |
 //! | `noop` | nothing |
 //!
@@ -31,6 +35,7 @@
 mod bpf;
 mod calls;
 mod processes;
+mod threaded;
 mod time;
 
 use std::io::Write;
@@ -90,24 +95,26 @@ fn execute(words: &[String]) -> Answer {
         ["open-enoent", n] => calls::open_enoent(number(n)?),
         ["open-eacces", n] => calls::open_eacces(number(n)?),
         ["compat", n] => calls::compat(number(n)?),
+        ["compat-ebadf", n] => calls::compat_ebadf(number(n)?),
         ["yield", n] => calls::harmless(number(n)?, "sched_yield"),
         ["children", n, "exit", code] => processes::children_exit(number(n)?, number(code)?),
         ["children", n, "signal", name] => processes::children_signal(number(n)?, name),
         ["threads", n] => processes::threads(number(n)?),
         ["execs", n] => processes::execs(number(n)?),
-        ["crowds", n, threads, "group", code] => {
-            processes::crowds(number(n)?, number(threads)?, true, number(code)?)
+        ["children-threaded", n, threads, how, code] => {
+            threaded::children_threaded(number(n)?, number(threads)?, how, number(code)?)
         }
-        ["crowds", n, threads, "leader", code] => {
-            processes::crowds(number(n)?, number(threads)?, false, number(code)?)
-        }
+        ["exec-script", seconds] => threaded::exec_script(number(seconds)?),
+        ["crew", n] => threaded::crew(number(n)?),
+        ["crew-work", n] => threaded::crew_work(number(n)?),
         ["oom", megabytes] => processes::oom(number(megabytes)?),
-        ["hold", megabytes] => processes::hold(number(megabytes)?),
+        ["take", megabytes] => processes::take(number(megabytes)?),
         ["spin", seconds] => time::spin(number(seconds)?, None),
         ["spin", seconds, cpu] => time::spin(number(seconds)?, Some(number(cpu)?)),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
         ["bpf"] => bpf::count(),
         ["switches"] => time::switches(),
+        ["exit", code] => std::process::exit(number(code)?),
         _ => Err("no such command".to_owned()),
     }
 }

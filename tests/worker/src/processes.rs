@@ -1,7 +1,6 @@
 //! Children and threads that come and go, one after the other.
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Answer, last_error};
 
@@ -48,69 +47,34 @@ pub(crate) fn threads(n: u64) -> Answer {
 }
 
 pub(crate) fn execs(n: u64) -> Answer {
+    for _ in 0..n {
+        expect(in_child(|| execute(c"noop"))?, 0)?;
+    }
+    Ok(String::new())
+}
+
+/// Runs this program again, with one argument. Returns only if that failed, with a code to exit with.
+pub(crate) fn execute(argument: &std::ffi::CStr) -> i32 {
     // The path this program was itself run by: /proc need not be mounted.
     // SAFETY: the auxiliary vector's entry, where present, is a string that lives as long as the process.
     let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
     if path.is_null() {
-        return Err("no AT_EXECFN".to_owned());
+        return 126;
     }
-    for _ in 0..n {
-        let status = in_child(|| {
-            let argv = [path, c"noop".as_ptr(), ptr::null()];
-            // SAFETY: both arrays end in a null pointer, and their strings outlive the call.
-            unsafe { libc::execve(path, argv.as_ptr(), [ptr::null()].as_ptr()) };
-            127
-        })?;
-        expect(status, 0)?;
-    }
-    Ok(String::new())
-}
-
-/// Children whose threads end at the same time, on whatever CPUs they are.
-pub(crate) fn crowds(n: u64, threads: usize, group: bool, code: u8) -> Answer {
-    for _ in 0..n {
-        let status = in_child(|| {
-            let threads: Result<Vec<_>, _> = (0..threads)
-                .map(|_| std::thread::Builder::new().spawn(move || member(group, code)))
-                .collect();
-            if threads.is_err() {
-                return 255;
-            }
-            if group {
-                return i32::from(code);
-            }
-            LEADER_LEAVES.store(true, Ordering::Release);
-            leave(code)
-        })?;
-        expect(status, i32::from(code) << 8)?;
-    }
-    Ok(String::new())
-}
-
-/// Of a child of [`crowds`] alone: each has its own copy.
-static LEADER_LEAVES: AtomicBool = AtomicBool::new(false);
-
-fn member(group: bool, code: u8) {
-    while group || !LEADER_LEAVES.load(Ordering::Acquire) {
-        std::thread::yield_now();
-    }
-    leave(code)
-}
-
-/// Ends the calling thread alone, and the process if it was the last.
-fn leave(code: u8) -> ! {
-    // SAFETY: nothing that is borrowed from this thread is used by another.
-    unsafe { libc::syscall(libc::SYS_exit, libc::c_long::from(code)) };
-    unreachable!("exit does not return")
+    let argv = [path, argument.as_ptr(), ptr::null()];
+    // SAFETY: both arrays end in a null pointer, and their strings outlive the call.
+    unsafe { libc::execve(path, argv.as_ptr(), [ptr::null()].as_ptr()) };
+    127
 }
 
 /// The child, not the worker, is what the kernel kills: it is the larger by far.
 pub(crate) fn oom(megabytes: usize) -> Answer {
-    expect(in_child(|| i32::from(hold(megabytes).is_err()))?, libc::SIGKILL)
+    let status = in_child(|| i32::from(take(megabytes).is_err()))?;
+    expect(status, libc::SIGKILL)
 }
 
-/// Takes up memory and keeps it.
-pub(crate) fn hold(megabytes: usize) -> Answer {
+/// Takes up memory, and keeps it.
+pub(crate) fn take(megabytes: usize) -> Answer {
     const PAGE: usize = 4096;
     let length = megabytes << 20;
     // SAFETY: a fresh private mapping, written to within its length only.

@@ -46,10 +46,10 @@ impl HostReader {
         self.host.netns
     }
 
-    /// Adds the traffic of the cgroup's network namespace: only for the rows [`crate::host::owners`] names.
+    /// Reads the traffic of the cgroup's network namespace: only for the rows [`crate::host::owners`] names. What
+    /// `stats` said of it stays if its process is gone.
     pub fn read_network(&mut self, files: &CgroupFiles, stats: &mut HostStats) {
         let Some(pid) = files.leader else { return };
-        stats.interfaces.clear();
         proc_name(&mut self.source.name, pid, "net/dev");
         let bytes = match self.source.read_proc() {
             Ok(bytes) => bytes,
@@ -57,6 +57,7 @@ impl HostReader {
             Err(Errno::NOENT | Errno::SRCH | Errno::INVAL) => return,
             Err(_) => return self.source.tally.error(Collector::Network),
         };
+        stats.interfaces.clear();
         let (names, interfaces) = (&mut self.interfaces, &mut stats.interfaces);
         let mut beyond = 0;
         parse_net_dev(bytes, |dev| {

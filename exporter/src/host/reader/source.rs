@@ -153,7 +153,7 @@ impl Source {
             }
             Err(Errno::NODEV) => {
                 *slot = Slot::Closed;
-                files.suspect = true;
+                files.severed = true;
             }
             Err(Errno::FBIG) => self.tally.exceed(collector, 1),
             Err(_) => {

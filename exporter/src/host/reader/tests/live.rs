@@ -66,7 +66,6 @@ impl Drop for Live {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn equals_the_files_beside_it() {
     let hierarchies = Hierarchies::detect(&HostPaths::default()).expect("mountinfo is there");
     let Some(live) = Live::new(&hierarchies) else {

@@ -1,0 +1,248 @@
+//! A real Prometheus with its data in a directory of its own, asked through its API; gone when the value is dropped.
+
+mod answer;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+pub use answer::{Series, extrapolated_increase};
+
+use crate::tools;
+
+/// What one job scrapes.
+#[derive(Debug, Clone)]
+pub struct Job {
+    name: String,
+    address: SocketAddr,
+    more: String,
+}
+
+/// A running Prometheus; killed when dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+    jobs: usize,
+    _directory: Directory,
+}
+
+/// A scrape target, as `/api/v1/targets` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The job's name.
+    pub job: String,
+    /// `up`, `down` or `unknown`.
+    pub health: String,
+    /// Why the last scrape failed; empty if it did not.
+    pub error: String,
+    /// When the last scrape began; as Prometheus writes it.
+    pub last_scrape: String,
+}
+
+impl Job {
+    /// A job that scrapes `/metrics` there.
+    pub fn new(name: &str, address: SocketAddr) -> Self {
+        Self { name: name.to_owned(), address, more: String::new() }
+    }
+
+    /// More of its configuration: lines of YAML.
+    pub fn with(mut self, line: &str) -> Self {
+        self.more.push_str(&format!("  {line}\n"));
+        self
+    }
+
+    fn yaml(&self) -> String {
+        let Self { name, address, more } = self;
+        format!("- job_name: {name}\n  static_configs: [{{targets: ['{address}']}}]\n{more}")
+    }
+}
+
+impl Prometheus {
+    /// Starts Debian's Prometheus of this major version, which scrapes each job at this interval, and waits until it is ready.
+    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
+    pub fn start(major: u32, interval: &str, jobs: &[Job], args: &[&str]) -> Result<Self> {
+        let directory = Directory::new()?;
+        let (count, jobs) = (jobs.len(), jobs.iter().map(Job::yaml).collect::<String>());
+        let config = format!(
+            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n{jobs}"
+        );
+        let path = directory.0.join("prometheus.yml");
+        std::fs::write(&path, &config).with_context(|| path.display().to_string())?;
+        let mut child = Command::new(tools::prometheus(major)?)
+            .arg(format!("--config.file={}", path.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.0.join("data").display()))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("prometheus")?;
+        let mut log = BufReader::new(child.stderr.take().context("standard error is no pipe")?);
+        // From here on dropping it ends it.
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut prometheus = Self { child, address, jobs: count, _directory: directory };
+        prometheus.address = listening(&mut log).with_context(|| config.clone())?;
+        // Read on, or it stops at a full pipe. What it warns of goes where the test's own output goes.
+        let warns = |line: &String| {
+            ["warn", "error"].iter().any(|level| line.to_lowercase().contains(&format!("level={level}")))
+        };
+        std::thread::spawn(move || {
+            log.lines()
+                .map_while(Result::ok)
+                .filter(warns)
+                .for_each(|line| eprintln!("prometheus {major}: {line}"));
+        });
+        prometheus.until("ready", |this| Ok(this.get("/-/ready").is_ok().then_some(())))?;
+        Ok(prometheus)
+    }
+
+    /// An instant query, now or at a Unix time in seconds: each series with one sample, or with those of a range `[5m]`.
+    pub fn query(&self, expression: &str, at: Option<f64>) -> Result<Vec<Series>> {
+        let at = at.map(|at| format!("{at:.3}"));
+        let mut arguments = vec![("query", expression)];
+        arguments.extend(at.as_deref().map(|at| ("time", at)));
+        answer::series(&self.ask("query", &arguments)?["result"]).with_context(|| expression.to_owned())
+    }
+
+    /// The one value of an instant query; `None` unless it answers with one series.
+    pub fn value(&self, expression: &str, at: Option<f64>) -> Result<Option<f64>> {
+        Ok(match &self.query(expression, at)?[..] {
+            [series] => series.samples.last().map(|(_, value)| *value),
+            _ => None,
+        })
+    }
+
+    /// A range query, both ends in Unix seconds.
+    pub fn range(&self, expression: &str, from: f64, to: f64, step: f64) -> Result<Vec<Series>> {
+        let [from, to, step] = [from, to, step].map(|number| format!("{number:.3}"));
+        let arguments = [("query", expression), ("start", &*from), ("end", &*to), ("step", &*step)];
+        answer::series(&self.ask("query_range", &arguments)?["result"]).with_context(|| expression.to_owned())
+    }
+
+    /// What it knows of its targets.
+    pub fn targets(&self) -> Result<Vec<Target>> {
+        let data = self.ask("targets", &[])?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let target = |target: &Value| Target {
+            job: text(&target["labels"]["job"]),
+            health: text(&target["health"]),
+            error: text(&target["lastError"]),
+            last_scrape: text(&target["lastScrape"]),
+        };
+        Ok(data["activeTargets"].as_array().context("no targets")?.iter().map(target).collect())
+    }
+
+    /// The type each family has, by what the job's target says of it.
+    pub fn metadata(&self, job: &str) -> Result<std::collections::BTreeMap<String, String>> {
+        let data = self.ask("targets/metadata", &[("match_target", &format!("{{job=\"{job}\"}}"))])?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let all = data.as_array().context("no metadata")?;
+        Ok(all.iter().map(|family| (text(&family["metric"]), text(&family["type"]))).collect())
+    }
+
+    /// The body at a path of its own, such as its `/metrics`.
+    pub fn get(&self, path: &str) -> Result<String> {
+        let (head, body) = self.request(path)?;
+        ensure!(head.contains(" 200 "), "{path}: {head}\n{body}");
+        Ok(body)
+    }
+
+    /// Asks until there is an answer; an error after a minute.
+    pub fn until<T>(&self, what: &str, mut ask: impl FnMut(&Self) -> Result<Option<T>>) -> Result<T> {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(answer) = ask(self)? {
+                return Ok(answer);
+            }
+            ensure!(Instant::now() < end, "not within a minute: {what}: {:?}", self.targets());
+            // It scrapes when it likes, and its API has nothing to wait on.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until every job has been scraped with success once more.
+    pub fn next_scrape(&self) -> Result<()> {
+        let before = self.targets()?;
+        self.until("the next scrape of every job", |this| {
+            let now = this.targets()?;
+            let fresh = |target: &Target| {
+                let old = before
+                    .iter()
+                    .any(|old| (&old.job, &old.last_scrape) == (&target.job, &target.last_scrape));
+                !old && target.health == "up"
+            };
+            Ok((now.len() == self.jobs && now.iter().all(fresh)).then_some(()))
+        })
+    }
+
+    fn ask(&self, endpoint: &str, arguments: &[(&str, &str)]) -> Result<Value> {
+        let arguments = form_urlencoded::Serializer::new(String::new()).extend_pairs(arguments).finish();
+        let (_, body) = self.request(&format!("/api/v1/{endpoint}?{arguments}"))?;
+        let mut answer: Value = serde_json::from_str(&body).with_context(|| body.clone())?;
+        ensure!(answer["status"] == "success", "{endpoint}: {body}");
+        Ok(answer["data"].take())
+    }
+
+    /// In HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+    fn request(&self, path: &str) -> Result<(String, String)> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
+        Ok((head.to_owned(), body.to_owned()))
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Both major versions log the address that the port 0 became: `msg="Listening on" ... address=127.0.0.1:40679`.
+fn listening(log: &mut impl std::io::BufRead) -> Result<SocketAddr> {
+    let mut seen = String::new();
+    loop {
+        let mut line = String::new();
+        if log.read_line(&mut line)? == 0 {
+            bail!("prometheus ended: {seen}");
+        }
+        seen.push_str(&line);
+        if line.contains("msg=\"Listening on\"") {
+            let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+            return address.and_then(|text| text.parse().ok()).with_context(|| line.clone());
+        }
+    }
+}
+
+/// A temporary directory.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name =
+            format!("plimsoll-prometheus-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).with_context(|| path.display().to_string())?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

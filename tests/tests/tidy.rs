@@ -1,0 +1,189 @@
+//! The house's own rules: a signal is one name everywhere, a layer names only the next, the reference is true.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use plimsoll::engine::own_families;
+use plimsoll::signals::{ALL, Signal, Source};
+use plimsoll_tests::tools::workspace;
+
+#[test]
+fn a_signal_is_one_name_everywhere() {
+    let mut missing = Vec::new();
+    for signal in ALL {
+        let mut places = vec![format!("exporter/src/signals/{}.rs", signal.name)];
+        if signal.source == Source::Kernel {
+            places.push(format!("exporter-ebpf/abi/src/{}.rs", signal.name));
+            places.push(format!("exporter-ebpf/src/{}.rs", signal.name));
+        }
+        missing.extend(places.into_iter().filter(|place| !workspace().join(place).is_file()));
+    }
+    assert_eq!(missing, Vec::<String>::new(), "files that a signal in the table should have");
+}
+
+#[test]
+fn names_are_unique_and_follow_their_kind() {
+    let mut seen = BTreeSet::new();
+    for family in ALL.iter().flat_map(|signal| signal.families) {
+        assert!(seen.insert(family.name), "{} twice", family.name);
+        for text in [family.help, family.unit, family.source, family.bound] {
+            assert!(!text.is_empty(), "{}: a doc is empty", family.name);
+        }
+        assert!(family.help.ends_with('.'), "{}: help is a sentence", family.name);
+    }
+    let names: BTreeSet<_> = ALL.iter().map(|signal| signal.name).collect();
+    assert_eq!(names.len(), ALL.len());
+}
+
+#[test]
+fn only_the_kernel_module_names_aya() -> Result<()> {
+    let mut others = Vec::new();
+    for path in sources(&workspace().join("exporter/src"))? {
+        let text = std::fs::read_to_string(&path)?;
+        let inside = path.strip_prefix(workspace().join("exporter/src"))?;
+        if !inside.starts_with("kernel") && text.contains("aya::") {
+            others.push(inside.to_owned());
+        }
+    }
+    assert_eq!(others, Vec::<PathBuf>::new());
+    Ok(())
+}
+
+#[test]
+fn parsers_and_decisions_do_no_io() -> Result<()> {
+    let pure = [
+        "host/parse",
+        "signals",
+        "exposition",
+        "ledger",
+        "identity/rules",
+        "kernel/plan.rs",
+        "kernel/btf.rs",
+    ];
+    for part in pure {
+        let path = workspace().join("exporter/src").join(part);
+        let files = if path.is_file() { vec![path] } else { sources(&path)? };
+        for path in files {
+            let text = std::fs::read_to_string(&path)?;
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in ["std::fs", "std::net", "std::process", "rustix::fs"] {
+                assert!(!code.contains(word), "{}: {word}", path.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_reference_of_metrics_is_true() -> Result<()> {
+    let path = workspace().join("docs/metrics.md");
+    let wanted = reference();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &wanted)?;
+    }
+    let there = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    assert!(there == wanted, "docs/metrics.md is not what the table says: run `make docs`");
+    Ok(())
+}
+
+#[test]
+fn every_loss_is_explained() {
+    for reason in plimsoll::kernel::LOSS_REASONS {
+        assert!(PREAMBLE.contains(&format!("| `{reason}` |")), "{reason}");
+    }
+}
+
+fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(sources(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+const PREAMBLE: &str = "\
+# Metrics
+
+Generated from the table of signals by `make docs`; a test compares the two.
+
+Every `container_…` series carries the six base labels of cAdvisor, always present and empty where there is nothing to
+say: `container`, `id` (the cgroup's path), `image`, `name`, `namespace`, `pod`. A row is a container, a pod's own
+cgroup, or any other cgroup down to `--cgroup.max-depth`.
+
+- **Kernel families** count what happened in the row's own cgroup, in cgroups nested in a container, and in cgroups
+  folded for their depth. They do not include rows below: sums over rows count nothing twice. They begin at zero when the
+  cgroup is made, or when the exporter starts if that is later. What happened in a cgroup without a slot is under
+  `id=\"unattributed\"`.
+- **Cgroup and process families** have cAdvisor's names and meaning: they include everything below.
+- A container that is gone stays as a tombstone (`--tombstone.scrapes`, `--tombstone.min-age`) with everything that only
+  ever grows. A cgroup made again under the same path meanwhile goes on counting from there.
+- In OpenMetrics every counter and histogram carries `_created`, but those of a row that was served under other labels
+  before its names were known: under the new ones it never was zero. `container_memory_failcnt`, an old name without
+  `_total`, is of type `unknown` there.
+- Scrapers are told apart by address, `User-Agent`, path and query. Two servers of one version behind one address need
+  different queries (`params: {scraper: [b]}`) for each to be shown its first zeros.
+
+## Reasons of `plimsoll_losses_total`
+
+| reason | what was not kept | where it went |
+|---|---|---|
+| `no_free_slot` | a cgroup made while all `--kernel.slots` were in use | its events count under `id=\"unattributed\"` until a slot is free |
+| `event_dropped` | the news of a cgroup made, emptied or removed: the ring buffer was full | the hierarchy is walked to catch up |
+| `path_cut` | the end of a cgroup's path beyond 1,023 bytes | the row's `id` is cut |
+| `task_table_full` | the waits of a task: 65,536 were being followed | its switches are counted, its waits are not |
+| `oom_victim_unknown` | the container of an OOM victim (5.10 only) | `id=\"unattributed\"` |
+| `syscall_error_folded` | an error's system call and errno | `syscall=\"other\", errno=\"other\"` |
+| `process_exit_folded` | an exit's code or signal | `reason=\"other\"` |
+| `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
+| `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
+";
+
+fn reference() -> String {
+    let mut out = PREAMBLE.to_owned();
+    for signal in ALL {
+        signal_section(&mut out, signal);
+    }
+    out.push_str("\n## What Plimsoll says of itself\n\n| name | type | meaning |\n|---|---|---|\n");
+    for (name, kind, help) in own_families() {
+        let _ = writeln!(out, "| `{name}` | {kind} | {help} |");
+    }
+    out
+}
+
+fn signal_section(out: &mut String, signal: &Signal) {
+    let source = match signal.source {
+        Source::Kernel => "programs in the kernel",
+        Source::Cgroup => "cgroup files",
+        Source::Process => "files of the container's processes",
+    };
+    let name = signal.name;
+    let _ = write!(
+        out,
+        "\n## {name}\n\n{}. From {source}; `--no-collector.{name}` turns it off.\n",
+        capital(signal.summary)
+    );
+    for family in signal.families {
+        let _ = write!(out, "\n### `{}`\n\n{}\n\n", family.name, family.help);
+        let labels = if family.labels.is_empty() {
+            "no labels of its own".to_owned()
+        } else {
+            family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ")
+        };
+        let _ = writeln!(out, "- {} of {}; {labels}", family.kind.as_str(), family.unit);
+        let _ = writeln!(out, "- source: {}", family.source);
+        let _ = writeln!(out, "- series a row: {}", family.bound);
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,71 @@
+//! System calls and their errors.
+
+use anyhow::Result;
+use plimsoll_tests::exporter::{Exporter, Scrape};
+use plimsoll_tests::runc::Config;
+
+use crate::{container, counts, id, moved, together};
+
+const CALLS: &str = "container_syscalls_total";
+const ERRORS: &str = "container_syscall_errors_total";
+
+#[test]
+fn calls_and_errors_are_exact_and_a_neighbour_does_not_move() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let commands = [
+        "syscalls 100000 getppid",
+        "syscalls 30000 getsid",
+        "open-enoent 1000",
+        "open-eacces 500",
+        "yield 2000",
+    ];
+    let mut containers =
+        commands.iter().map(|_| container(&Config::default())).collect::<Result<Vec<_>>>()?;
+    let neighbour = container(&Config::default())?;
+    let before = exporter.scrape()?;
+    together(&mut containers, &commands)?;
+    let after = exporter.scrape()?;
+
+    let calls = |at: usize| moved((&before, &after), CALLS, &id(&containers[at]), &["syscall"]);
+    let errors = |at: usize| moved((&before, &after), ERRORS, &id(&containers[at]), &["syscall", "errno"]);
+    assert_eq!(calls(0), counts([("getppid", 100_000), ("read", 1), ("write", 1)]));
+    assert_eq!(calls(1), counts([("getsid", 30_000), ("read", 1), ("write", 1)]));
+    assert_eq!(calls(2), counts([("openat", 1000), ("read", 1), ("write", 1)]));
+    let around = [("close", 1), ("openat", 501), ("read", 1), ("setresuid", 2), ("unlink", 1), ("write", 1)];
+    assert_eq!(calls(3), counts(around));
+    assert_eq!(calls(4), counts([("read", 1), ("sched_yield", 2000), ("write", 1)]));
+    assert_eq!(errors(0), counts([]));
+    assert_eq!(errors(2), counts([("openat ENOENT", 1000)]));
+    assert_eq!(errors(3), counts([("openat EACCES", 500)]));
+
+    let neighbours = |scrape: &Scrape| scrape.kernel_row(&id(&neighbour));
+    assert!(neighbours(&before).len() > 30, "it is there: {:?}", neighbours(&before));
+    assert_eq!(neighbours(&before), neighbours(&after));
+    assert_eq!(after.losses(), before.losses());
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_of_the_32_bit_abi_count_under_their_own_names() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let mut containers = [container(&Config::default())?, container(&Config::default())?];
+    let before = exporter.scrape()?;
+    together(&mut containers, &["compat 5000", "compat-ebadf 700"])?;
+    let after = exporter.scrape()?;
+    let around = |name, count, pids| {
+        // The child that makes them is begun by `clone`, which returns twice; its C library registers its robust mutexes.
+        let mut all = counts([("clone", 2), ("read", 1), ("set_robust_list", 1), ("wait4", 1), ("write", 1)]);
+        all.insert("getpid".to_owned(), pids);
+        *all.entry(String::from(name)).or_default() += count;
+        all
+    };
+    // The same numbers are `writev` and `lstat` to 64-bit code.
+    let calls = |at: usize| moved((&before, &after), CALLS, &id(&containers[at]), &["syscall"]);
+    let errors = |at: usize| moved((&before, &after), ERRORS, &id(&containers[at]), &["syscall", "errno"]);
+    assert_eq!(calls(0), around("getpid", 5000, 1));
+    assert_eq!(errors(0), counts([]));
+    assert_eq!(calls(1), around("close", 700, 1));
+    assert_eq!(errors(1), counts([("close EBADF", 700)]));
+    Ok(())
+}
