@@ -37,6 +37,7 @@ const CLONE_THREAD: u64 = 0x0001_0000;
 const PF_KTHREAD: u32 = 0x0020_0000;
 const SIGNAL_GROUP_EXIT: u32 = 4;
 const BPF_NOEXIST: u64 = 1;
+const EEXIST: i32 = 17;
 
 /// Every new task, once it is in its cgroup (also by `CLONE_INTO_CGROUP`) and cannot fail any more.
 #[btf_tracepoint(function = "task_newtask")]
@@ -94,17 +95,20 @@ fn sched_process_exit_by_live(ctx: BtfTracePointContext) -> i32 {
         if load::<i32>(signal, at(&OFFSETS.signal_live)) != 0 {
             return 0;
         }
-        if load::<i32>(signal, at(&OFFSETS.signal_nr_threads)) > 1 {
-            let leader: Struct = load(task, at(&OFFSETS.task_group_leader));
-            let process = Process {
-                leader_start_ns: load(leader, at(&OFFSETS.task_start_time)),
-                tgid: u64::from(load::<u32>(task, at(&OFFSETS.task_tgid))),
-            };
-            if PROCESS_EXITED.insert(process, 1, BPF_NOEXIST).is_err() {
-                return 0;
-            }
+        let leader: Struct = load(task, at(&OFFSETS.task_group_leader));
+        let process = Process {
+            leader_start_ns: load(leader, at(&OFFSETS.task_start_time)),
+            tgid: u64::from(load::<u32>(task, at(&OFFSETS.task_tgid))),
+        };
+        // The last that is left need not tell others, but the others may have been here and gone.
+        let counted = if load::<i32>(signal, at(&OFFSETS.signal_nr_threads)) > 1 {
+            PROCESS_EXITED.insert(process, 1, BPF_NOEXIST).err() == Some(-EEXIST)
+        } else {
+            PROCESS_EXITED.get_ptr(process).is_some()
+        };
+        if !counted {
+            ended(task);
         }
-        ended(task);
     }
     0
 }

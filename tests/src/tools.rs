@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// The series of kernels the programs are tested in, oldest first: the rows of `KERNELS` in `tools/versions.sh`.
-pub const KERNELS: [&str; 4] = ["5.10", "6.1", "6.12", "7"];
+pub const KERNELS: [&str; 5] = ["5.10-old", "5.10", "6.1", "6.12", "7"];
 
 /// The workspace.
 pub fn workspace() -> &'static Path {

@@ -24,6 +24,8 @@ pub struct Vm {
     kernel: PathBuf,
     memory_mb: u32,
     cpus: u32,
+    possible_cpus: u32,
+    disk_mb: u64,
     kernel_args: String,
     files: Vec<(PathBuf, String)>,
     texts: Vec<(String, String)>,
@@ -50,11 +52,12 @@ static ONE: Mutex<()> = Mutex::new(());
 impl Vm {
     /// A machine with two CPUs and 1 GiB that boots the kernel image at a path (see `tools::kernel`).
     pub fn new(kernel: impl Into<PathBuf>) -> Self {
-        let (memory_mb, cpus) = (1024, 2);
         Self {
             kernel: kernel.into(),
-            memory_mb,
-            cpus,
+            memory_mb: 1024,
+            cpus: 2,
+            possible_cpus: 2,
+            disk_mb: 0,
             kernel_args: String::new(),
             files: vec![],
             texts: vec![],
@@ -88,6 +91,18 @@ impl Vm {
     /// Gives the machine this much memory.
     pub fn memory_mb(mut self, megabytes: u32) -> Self {
         self.memory_mb = megabytes;
+        self
+    }
+
+    /// Gives the machine sockets for this many CPUs; those beyond the two it has stay empty.
+    pub fn possible_cpus(mut self, cpus: u32) -> Self {
+        self.possible_cpus = cpus;
+        self
+    }
+
+    /// Gives the machine a disk of this size, all zeros: `/dev/nvme0n1`, whose driver Debian's kernels have built in.
+    pub fn disk_mb(mut self, megabytes: u64) -> Self {
+        self.disk_mb = megabytes;
         self
     }
 
@@ -132,10 +147,22 @@ impl Vm {
     /// Runs QEMU to its end: what the script wrote.
     fn boot(&self, work: &Path, timeout: Duration) -> Result<String> {
         let append = format!("console=ttyS0 quiet panic=-1 mitigations=off psi=1{}", self.kernel_args);
+        let mut disk = vec![];
+        if self.disk_mb > 0 {
+            std::fs::File::create(work.join("disk"))?.set_len(self.disk_mb << 20)?;
+            disk = vec![
+                "-drive",
+                "file=disk,if=none,id=disk,format=raw",
+                "-device",
+                "nvme,drive=disk,serial=disk",
+            ];
+        }
+        let smp = format!("{},maxcpus={}", self.cpus, self.possible_cpus.max(self.cpus));
         let mut child = Command::new("qemu-system-x86_64")
             .current_dir(work)
+            .args(disk)
             .args(["-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "Haswell", "-no-reboot", "-nodefaults"])
-            .args(["-display", "none", "-m", &self.memory_mb.to_string(), "-smp", &self.cpus.to_string()])
+            .args(["-display", "none", "-m", &self.memory_mb.to_string(), "-smp", &smp])
             .args(["-serial", "file:console", "-serial", "stdio", "-serial", "file:results"])
             .args(["-initrd", "initramfs", "-append", &append, "-kernel"])
             .arg(&self.kernel)

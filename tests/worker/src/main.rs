@@ -28,10 +28,12 @@
 //! | `yield N` | N `sched_yield` |
 //! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
 //! | `exit CODE` | ends the worker at once, with CODE |
+//! | `bpf` | answers with the numbers of BPF programs, maps and links in the kernel |
 //! | `noop` | nothing |
 //!
 //! It is linked statically and needs no file beside it.
 
+mod bpf;
 mod calls;
 mod processes;
 mod threaded;
@@ -112,6 +114,7 @@ fn execute(words: &[String]) -> Answer {
         ["spin", seconds] => time::spin(number(seconds)?, None),
         ["spin", seconds, cpu] => time::spin(number(seconds)?, Some(number(cpu)?)),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
+        ["bpf"] => bpf::count(),
         ["switches"] => time::switches(),
         ["exit", code] => std::process::exit(number(code)?),
         _ => Err("no such command".to_owned()),

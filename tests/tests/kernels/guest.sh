@@ -1,0 +1,245 @@
+# What happens in the virtual machine: the exporter runs, cgroups come, work and go, and everything said about it is
+# left in /out for the host to judge. Before it stands NAME=VALUE for: A B IDLE SPIN POD X Y GROUP CHURNED SLOTS.
+
+TREE=/sys/fs/cgroup
+SITE=http://127.0.0.1:18760
+
+die() { echo "died: $*"; exit 1; }
+
+# Waits until a command succeeds. The machine's own time limit is the bound.
+until_true() { until "$@" 2>/dev/null; do usleep 20000; done; }
+
+phase() { echo "$(cut -d ' ' -f 1 /proc/uptime) $*"; }
+
+# exporter NAME COMMAND...: starts it with its log under that name, and waits until it answers.
+exporter() {
+  log=$1
+  shift
+  "$@" 2> "/out/$log.log" &
+  exporter=$!
+  echo $exporter > /tmp/exporter.pid
+  until wget -q -O /dev/null $SITE/-/ready 2>/dev/null; do
+    kill -0 $exporter 2>/dev/null || die "the exporter $log ended: $(cat "/out/$log.log")"
+    usleep 20000
+  done
+}
+
+FLAGS="--web.listen-address=127.0.0.1:18760 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json"
+
+# stop SIGNAL NAME: ends the exporter, and waits until the kernel has nothing of it any more.
+stop() {
+  kill "-$1" $exporter
+  wait $exporter
+  echo $? > "/out/$2.status"
+  until_true bpf_is_as_before
+  bpf > "/out/$2.bpf"
+}
+
+scrape() { wget -q -O "/out/$1" $SITE/metrics || die "no answer for $1"; }
+
+# A number of the exporter about itself.
+own() { wget -q -O - "$SITE/metrics?collect[]=machine" | sed -n "s/^$1 //p"; }
+
+own_is() { [ "$(own "$1")" = "$2" ]; }
+
+bpf() { echo bpf | /worker script; }
+
+bpf_is_as_before() { [ "$(bpf)" = "$(cat /out/bpf)" ]; }
+
+# worker NAME CGROUP: one that waits in the cgroup for what `begin` and `finish` tell it.
+worker() {
+  mkfifo "/tmp/$1.in" "/tmp/$1.out"
+  sh -c "echo 0 > $TREE$2/cgroup.procs && exec /worker script" <> "/tmp/$1.in" 1<> "/tmp/$1.out" &
+  echo $! > "/tmp/$1.pid"
+  tell "$1" noop
+}
+
+begin() { echo "$2" > "/tmp/$1.in"; }
+
+finish() {
+  read -r answer < "/tmp/$1.out"
+  case $answer in ok*) ;; *) die "$1: $answer" ;; esac
+}
+
+tell() {
+  begin "$1" "$2"
+  finish "$1"
+}
+
+# Two at once.
+both() {
+  begin "$1" "$2"
+  begin "$3" "$4"
+  finish "$1"
+  finish "$3"
+}
+
+# /proc/PID/syscall is answered once the task has left the CPU, its switch counted: 0 is read(2).
+asleep() { grep -q '^0 ' "/proc/$(cat "/tmp/$1.pid")/syscall"; }
+
+# tasks NAME WORKER...: what the kernel itself says of them, once they sleep.
+tasks() {
+  into=/out/$1
+  shift
+  for name; do until_true asleep "$name"; done
+  for name; do
+    mkdir -p "$into"
+    cat "/proc/$(cat "/tmp/$name.pid")/status" > "$into/$name.status"
+    cat "/proc/$(cat "/tmp/$name.pid")/schedstat" > "$into/$name.schedstat"
+  done
+}
+
+# files NAME DIR: what the files of a cgroup say.
+files() {
+  mkdir -p "/out/$2/$1"
+  eval "from=\$TREE\$$1"
+  for file in cpu.stat cpu.max cpu.weight memory.current memory.stat memory.events memory.max memory.min memory.peak \
+    pids.current pids.max io.stat cpu.pressure memory.pressure io.pressure cgroup.procs; do
+    [ -e "$from/$file" ] || continue
+    # Averages move with time alone.
+    sed 's/avg[0-9]*=[0-9.]* //g' "$from/$file" > "/out/$2/$1/$file"
+  done
+}
+
+# settled SCRAPE NAME...: scrapes between two readings of the files that agree.
+settled() {
+  into=$1
+  shift
+  for try in 1 2 3 4 5 6 7 8; do
+    rm -rf "/out/$into.files" /out/again
+    for name; do files "$name" "$into.files"; done
+    scrape "$into.prom"
+    for name; do files "$name" again; done
+    diff -r "/out/$into.files" /out/again > /tmp/moved && break
+    echo "not settled in try $try: $(grep '^[+-][a-z0-9]' /tmp/moved | tr '\n' ' ')"
+  done
+  rm -rf /out/again
+}
+
+gone() {
+  kill "-$2" "$(cat "/tmp/$1.pid")"
+  wait "$(cat "/tmp/$1.pid")"
+}
+
+enable() { echo '+cpu +memory +pids +io' > "$TREE$1/cgroup.subtree_control"; }
+
+# Says where everything stands if this takes too long, before the host gives up.
+stuck() {
+  sleep 400
+  phase 'stuck'
+  ps -o pid,stat,args | grep -v '\['
+  for task in $(pidof plimsoll wget worker | sed 's|[0-9]*|/proc/&/task/*|g'); do
+    echo "$task $(cat "$task/comm" "$task/syscall")"
+    cat "$task/stack"
+  done
+  netstat -tn
+}
+stuck 2>&1 &
+
+# ---- one exporter, from before the cgroups to after them
+uname -r > /out/release
+bpf > /out/bpf
+mkdir $TREE/docker
+enable /docker
+mkdir "$TREE$A"
+echo 32M > "$TREE$A/memory.max"
+phase 'the exporter starts'
+exporter first /plimsoll $FLAGS
+phase 'the exporter runs'
+for cgroup in $B $IDLE $SPIN $POD $X $Y $GROUP; do
+  mkdir -p "$TREE$cgroup"
+  case $cgroup in $POD) enable /kubepods; enable /kubepods/burstable; enable "$POD" ;; esac
+done
+echo 32M > "$TREE$POD/memory.max"
+echo 32M > "$TREE$GROUP/memory.max"
+echo 1 > "$TREE$GROUP/memory.oom.group"
+echo '400000 100000' > "$TREE$B/cpu.max"
+echo 50 > "$TREE$B/cpu.weight"
+echo 100 > "$TREE$B/pids.max"
+echo 1M > "$TREE$B/memory.min"
+worker a "$A"; worker b "$B"; worker idle "$IDLE"; worker s1 "$SPIN"; worker s2 "$SPIN"
+worker x "$X"; worker y "$Y"; worker group "$GROUP"
+tasks before a b idle s1 s2 x y group
+scrape before.prom
+
+phase 'counted work'
+both a 'syscalls 100000 getppid' b 'syscalls 70000 getppid'
+both a 'open-enoent 1000' b 'open-enoent 300'
+tell a 'open-eacces 500'
+tell b 'open-eacces 40'
+both a 'compat 300' b 'compat 20'
+both a 'children 200 exit 3' b 'children 70 exit 3'
+both a 'children 50 signal SIGKILL' b 'children 20 signal SIGTERM'
+both a 'threads 100' b 'threads 30'
+both a 'execs 20' b 'execs 5'
+both a 'crowds 40 3 group 7' b 'crowds 40 3 leader 8'
+phase 'two spinners on one CPU'
+both s1 'spin 0.4 0' s2 'spin 0.4 0'
+phase 'out of memory'
+tell a 'oom 64'
+tell x 'hold 20'
+tell y 'hold 20'
+wait "$(cat /tmp/x.pid)"
+begin group 'oom 64'
+wait "$(cat /tmp/group.pid)"
+sh -c "echo 0 > $TREE$B/cgroup.procs && exec dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct" 2>/dev/null
+tasks after a b idle s1 s2 y
+scrape after.prom
+for name in A X Y GROUP; do eval "cat \$TREE\$$name/memory.events" > "/out/$name.events"; done
+
+phase 'files of cgroups'
+settled quiet A B
+
+phase 'tombstones'
+gone a TERM
+for cgroup in $A $X $GROUP; do until_true rmdir "$TREE$cgroup"; done
+until_true own_is 'plimsoll_rows{state="tombstone"}' 3
+scrape dead.prom
+
+phase 'slots'
+used=$(own 'plimsoll_slots{state="used"}')
+ZEROS=$(printf '%060d' 0)
+for round in 1 2 3; do
+  for n in $(seq "$CHURNED"); do
+    cgroup=$TREE/docker/${ZEROS}$((round * 1000 + n))
+    mkdir "$cgroup"
+    (echo 0 > "$cgroup/cgroup.procs" && exec /worker syscalls $round getpgid , children $round exit $((round + 3)))
+    until_true rmdir "$cgroup"
+  done
+  until_true own_is 'plimsoll_slots{state="used"}' "$used"
+done
+scrape churn.prom
+phase 'SIGTERM'
+stop TERM first
+
+# ---- a second one dies without warning, a third finds the kernel clean and what lives in its place
+phase 'SIGKILL'
+exporter second /plimsoll $FLAGS
+stop KILL second
+exporter third /plimsoll $FLAGS
+scrape third.before.prom
+tell b 'syscalls 1000 getppid'
+scrape third.after.prom
+stop TERM third
+
+# ---- what is refused costs what needs it and nothing else
+phase 'without BTF'
+mount -t tmpfs none /sys/kernel/btf
+exporter no-btf /plimsoll $FLAGS
+settled no-btf B
+stop TERM no-btf
+umount /sys/kernel/btf
+phase 'without privileges'
+exporter nobody su -s /bin/sh nobody -c "exec /plimsoll $FLAGS"
+settled nobody B
+stop TERM nobody
+phase 'under lockdown'
+mount -t securityfs none /sys/kernel/security
+echo confidentiality > /sys/kernel/security/lockdown
+exporter lockdown /plimsoll $FLAGS
+tell b 'syscalls 1000 getppid'
+settled lockdown B
+kill -TERM $exporter
+wait $exporter
+echo $? > /out/lockdown.status
+phase 'the end'

@@ -1,0 +1,120 @@
+//! What is loaded, how it ends, and what remains when parts of it are refused.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use plimsoll_tests::exporter::Scrape;
+
+use crate::checks::Checks;
+use crate::run::{B, Run};
+use crate::truth::Between;
+use crate::{EVERYWHERE, Kernel, cgroups};
+
+/// The signals that need the kernel.
+pub(crate) const KERNEL_SIGNALS: [&str; 4] = ["oom", "process", "sched", "syscalls"];
+
+/// The programs that are meant for this kernel, and no others, all run.
+pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("all programs load");
+    let scrape = run.scrape("before")?;
+    let seen: BTreeSet<(&str, &str)> = programs_up(&scrape, 1.0).collect();
+    let wanted: BTreeSet<(&str, &str)> = EVERYWHERE.iter().chain(kernel.programs).copied().collect();
+    checks.equal("programs up", seen, wanted);
+    checks.equal("programs refused", programs_up(&scrape, 0.0).collect(), BTreeSet::new());
+    checks.equal("collectors that fail", collectors(&scrape, 0.0), vec![]);
+    Ok(())
+}
+
+/// `(signal, program)` of those whose `plimsoll_program_up` is this.
+fn programs_up(scrape: &Scrape, up: f64) -> impl Iterator<Item = (&str, &str)> {
+    let samples = scrape.all("plimsoll_program_up", &[]).filter(move |sample| sample.value == up);
+    samples.filter_map(|sample| Some((&**sample.labels.get("signal")?, &**sample.labels.get("program")?)))
+}
+
+/// Names of the programs refused in a scrape.
+pub(crate) fn refused(scrape: &Scrape) -> Vec<&str> {
+    programs_up(scrape, 0.0).map(|(_, program)| program).collect()
+}
+
+fn collectors(scrape: &Scrape, success: f64) -> Vec<&str> {
+    let samples = scrape.all("plimsoll_scrape_collector_success", &[]);
+    let samples = samples.filter(|sample| sample.value == success);
+    samples.filter_map(|sample| sample.labels.get("collector").map(String::as_str)).collect()
+}
+
+/// Asked to or not, it leaves nothing in the kernel.
+pub(crate) fn ends(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("nothing stays after SIGTERM or SIGKILL");
+    for (name, status) in
+        [("first", "0"), ("second", "137"), ("third", "0"), ("no-btf", "0"), ("nobody", "0")]
+    {
+        checks.equal(format!("status of {name}"), run.text(&format!("{name}.status"))?.trim(), status);
+        let left = run.text(&format!("{name}.bpf"))?;
+        checks.equal(format!("programs, maps and links after {name}"), left, run.text("bpf")?);
+    }
+    checks.equal("status of lockdown", run.text("lockdown.status")?.trim(), "0");
+    Ok(())
+}
+
+/// The third counts on for what lived before it, from zero.
+pub(crate) fn restarts(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("a new exporter after SIGKILL counts exactly");
+    let between = Between::of(run, "third.before", "third.after")?;
+    checks.equal("programs refused", refused(&between.after), vec![]);
+    let labels = [("syscall", "getppid")];
+    checks.equal("before", between.before.sum("container_syscalls_total", &[("id", B), labels[0]]), 0.0);
+    checks.equal("getppid", between.moved("container_syscalls_total", B, &labels), 1000.0);
+    checks.equal("losses", between.after.sum("plimsoll_losses_total", &[]), 0.0);
+    Ok(())
+}
+
+/// Without BTF, without privileges, under lockdown: the cgroup families are served all the same, and why the others
+/// are not is said.
+pub(crate) fn refusals(run: &Run, checks: &mut Checks) -> Result<()> {
+    let cases = [
+        ("cgroup families without BTF", "no-btf", "/sys/kernel/btf/vmlinux: No such file or directory"),
+        ("cgroup families without privileges", "nobody", "Operation not permitted"),
+    ];
+    for (group, name, reason) in cases {
+        checks.group(group);
+        let scrape = run.scrape(name)?;
+        checks.equal("programs up", programs_up(&scrape, 1.0).collect(), vec![]);
+        checks.holds("programs are named", !refused(&scrape).is_empty());
+        for sample in scrape.all("plimsoll_program_info", &[]) {
+            let said = sample.labels.get("reason").map(String::as_str).unwrap_or_default();
+            checks.holds(format!("{said:?} says {reason:?}"), said.contains(reason));
+        }
+        let mut failing = collectors(&scrape, 0.0);
+        failing.sort_unstable();
+        checks.equal("collectors that fail", failing, KERNEL_SIGNALS.to_vec());
+        let counted =
+            scrape.names().filter(|name| name.starts_with("container_")).filter(|name| of_kernel(name));
+        checks.equal("kernel families", counted.collect(), Vec::<&str>::new());
+        cgroups::files_agree(run, checks, &scrape, &format!("{name}.files"), ("B", B));
+    }
+    lockdown(run, checks)
+}
+
+fn of_kernel(name: &str) -> bool {
+    ["syscall", "process_", "threads_started", "runqueue", "context_switches", "oom_"]
+        .iter()
+        .any(|part| name.strip_prefix("container_").is_some_and(|name| name.contains(part)))
+}
+
+/// Programs that need helpers to read kernel memory are refused, the others run.
+fn lockdown(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("lockdown=confidentiality");
+    let scrape = run.scrape("lockdown")?;
+    for sample in scrape.all("plimsoll_program_info", &[]) {
+        let program = sample.labels.get("program").map(String::as_str).unwrap_or_default();
+        let said = sample.labels.get("reason").is_some_and(|reason| !reason.is_empty());
+        checks.equal(format!("a reason for {program}"), said, refused(&scrape).contains(&program));
+    }
+    checks.equal("mkdir cannot read the path", refused(&scrape).contains(&"cgroup_mkdir"), true);
+    let counts = !refused(&scrape).iter().any(|program| program.starts_with("sys_exit"));
+    let getppid = scrape.value("container_syscalls_total", &[("id", B), ("syscall", "getppid")]);
+    checks.equal("getppid", getppid, counts.then_some(1000.0));
+    checks.equal("losses", scrape.sum("plimsoll_losses_total", &[]), 0.0);
+    cgroups::files_agree(run, checks, &scrape, "lockdown.files", ("B", B));
+    Ok(())
+}

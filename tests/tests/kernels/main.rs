@@ -1,0 +1,115 @@
+//! The exporter in real kernels on pure cgroup v2 hosts, one virtual machine each: all programs load, and what they count
+//! is exactly what happened. `docs/kernels.md` says what was seen; it is compared here, and written anew with `UPDATE_DOCS=1`.
+//!
+//! `PLIMSOLL_KERNELS='6.12 7'` runs some of the kernels only.
+
+mod cgroups;
+mod checks;
+mod docs;
+mod lifecycle;
+mod run;
+mod truth;
+
+use anyhow::{Result, ensure};
+
+use checks::Checks;
+use run::Run;
+
+/// A kernel, and what is to be seen in it.
+struct Kernel {
+    /// Its name in `tools::KERNELS`.
+    series: &'static str,
+    /// The programs meant for it, by signal, beside those that every kernel has.
+    programs: &'static [(&'static str, &'static str)],
+    /// Sockets for CPUs, of which two are filled.
+    possible_cpus: u32,
+}
+
+/// The programs that are the same for all.
+const EVERYWHERE: &[(&str, &str)] = &[
+    ("cgroups", "cgroup_mkdir"),
+    ("cgroups", "cgroup_notify_populated"),
+    ("cgroups", "cgroup_rmdir"),
+    ("process", "task_newtask"),
+    ("process", "sched_process_exec"),
+    ("sched", "sched_switch"),
+];
+
+const KERNELS: &[Kernel] = &[
+    Kernel {
+        series: "5.10-old",
+        programs: &[
+            ("syscalls", "sys_exit_5_10"),
+            ("process", "sched_process_exit_by_live"),
+            ("oom", "signal_generate"),
+            ("oom", "mark_victim_by_pid"),
+        ],
+        possible_cpus: 2,
+    },
+    Kernel {
+        series: "5.10",
+        programs: &[
+            ("syscalls", "sys_exit_5_10"),
+            ("process", "sched_process_exit_by_live"),
+            ("oom", "mark_victim"),
+        ],
+        possible_cpus: 128,
+    },
+    Kernel {
+        series: "6.1",
+        programs: &[
+            ("syscalls", "sys_exit"),
+            ("process", "sched_process_exit_by_live"),
+            ("oom", "mark_victim"),
+        ],
+        possible_cpus: 2,
+    },
+    Kernel {
+        series: "6.12",
+        programs: &[
+            ("syscalls", "sys_exit"),
+            ("process", "sched_process_exit_by_live"),
+            ("oom", "mark_victim"),
+        ],
+        possible_cpus: 128,
+    },
+    Kernel {
+        series: "7",
+        programs: &[("syscalls", "sys_exit"), ("process", "sched_process_exit"), ("oom", "mark_victim")],
+        possible_cpus: 2,
+    },
+];
+
+#[test]
+fn every_kernel_counts_exactly_what_happens() -> Result<()> {
+    let only = std::env::var("PLIMSOLL_KERNELS").unwrap_or_default();
+    let wanted = |kernel: &&Kernel| only.is_empty() || only.split(' ').any(|name| name == kernel.series);
+    let mut seen = Vec::new();
+    for kernel in KERNELS.iter().filter(wanted) {
+        let run = Run::boot(kernel)?;
+        let mut checks = Checks::default();
+        lifecycle::programs(kernel, &run, &mut checks)?;
+        truth::counts(&run, &mut checks)?;
+        truth::scheduler(&run, &mut checks)?;
+        truth::out_of_memory(&run, &mut checks)?;
+        truth::neighbour(&run, &mut checks)?;
+        cgroups::files(&run, &mut checks)?;
+        cgroups::tombstones(&run, &mut checks)?;
+        cgroups::slots(&run, &mut checks)?;
+        lifecycle::ends(&run, &mut checks)?;
+        lifecycle::restarts(&run, &mut checks)?;
+        lifecycle::refusals(&run, &mut checks)?;
+        eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
+        seen.push(docs::Seen::new(kernel, &run, checks));
+    }
+    let failures: Vec<String> = seen.iter().flat_map(docs::Seen::failures).collect();
+    eprintln!("{}", docs::tables(&seen));
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
+    docs::compare(&seen, only.is_empty())
+}
+
+#[test]
+fn every_kernel_that_is_fetched_is_tested() {
+    let tested: Vec<&str> = KERNELS.iter().map(|kernel| kernel.series).collect();
+    assert_eq!(tested, plimsoll_tests::tools::KERNELS);
+}

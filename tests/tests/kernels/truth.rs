@@ -1,0 +1,181 @@
+//! What the workers did, against what was counted for their cgroups.
+
+use anyhow::{Context as _, Result};
+use plimsoll_tests::exporter::Scrape;
+
+use crate::checks::Checks;
+use crate::run::{A, B, GROUP, IDLE, Run, SPIN, X, Y};
+
+/// Two scrapes, and what moved between them.
+pub(crate) struct Between {
+    pub(crate) before: Scrape,
+    pub(crate) after: Scrape,
+}
+
+impl Between {
+    pub(crate) fn of(run: &Run, before: &str, after: &str) -> Result<Self> {
+        Ok(Self { before: run.scrape(before)?, after: run.scrape(after)? })
+    }
+
+    /// By how much the samples of a cgroup with these labels grew, together.
+    pub(crate) fn moved(&self, name: &str, id: &str, labels: &[(&str, &str)]) -> f64 {
+        let mut all = vec![("id", id)];
+        all.extend(labels);
+        self.after.sum(name, &all) - self.before.sum(name, &all)
+    }
+}
+
+const SYSCALLS: &str = "container_syscalls_total";
+const ERRORS: &str = "container_syscall_errors_total";
+const EXITS: &str = "container_process_exits_total";
+
+/// What a worker did, by the lines of the script.
+struct Done {
+    id: &'static str,
+    getppid: f64,
+    /// By the worker's `compat`: N 32-bit calls and N of its own; and one before a child kills itself.
+    getpid: f64,
+    enoent: f64,
+    eacces: f64,
+    forks: f64,
+    threads: f64,
+    execs: f64,
+    /// By code.
+    exited: &'static [(&'static str, f64)],
+    /// By signal.
+    signaled: &'static [(&'static str, f64)],
+}
+
+const DONE: [Done; 2] = [
+    Done {
+        id: A,
+        getppid: 100_000.0,
+        getpid: 2.0 * 300.0 + 50.0,
+        enoent: 1000.0,
+        eacces: 500.0,
+        // The child of `compat`, those that exit, those that kill themselves, those that execute, the crowds', the OOM victim.
+        forks: 1.0 + 200.0 + 50.0 + 20.0 + 40.0 + 1.0,
+        threads: 100.0 + 3.0 * 40.0,
+        execs: 20.0,
+        exited: &[("0", 1.0 + 20.0), ("3", 200.0), ("7", 40.0)],
+        signaled: &[("SIGKILL", 50.0 + 1.0)],
+    },
+    Done {
+        id: B,
+        getppid: 70_000.0,
+        getpid: 2.0 * 20.0 + 20.0,
+        enoent: 300.0,
+        eacces: 40.0,
+        forks: 1.0 + 70.0 + 20.0 + 5.0 + 40.0,
+        threads: 30.0 + 3.0 * 40.0,
+        // `dd` comes from another cgroup, executes here and exits here.
+        execs: 5.0 + 1.0,
+        exited: &[("0", 1.0 + 5.0 + 1.0), ("3", 70.0), ("8", 40.0)],
+        signaled: &[("SIGTERM", 20.0)],
+    },
+];
+
+/// Calls, errors, processes and threads of two that worked at once.
+pub(crate) fn counts(run: &Run, checks: &mut Checks) -> Result<()> {
+    let between = Between::of(run, "before", "after")?;
+    checks.group("system calls, 32-bit ones, errors");
+    for done in &DONE {
+        let calls = |name| between.moved(SYSCALLS, done.id, &[("syscall", name)]);
+        let failed = |errno| between.moved(ERRORS, done.id, &[("syscall", "openat"), ("errno", errno)]);
+        checks.equal("getppid", calls("getppid"), done.getppid);
+        checks.equal("getpid", calls("getpid"), done.getpid);
+        // The number of the 32-bit getpid is that of the 64-bit writev.
+        checks.equal("writev", calls("writev"), 0.0);
+        checks.equal("openat ENOENT", failed("ENOENT"), done.enoent);
+        checks.equal("openat EACCES", failed("EACCES"), done.eacces);
+        checks.equal("all ENOENT", between.moved(ERRORS, done.id, &[("errno", "ENOENT")]), done.enoent);
+        checks.equal("unknown calls", calls("unknown"), 0.0);
+    }
+    checks.group("forks, threads, execs, exits");
+    for done in &DONE {
+        let id = done.id;
+        checks.equal("forks", between.moved("container_process_forks_total", id, &[]), done.forks);
+        checks.equal("threads", between.moved("container_threads_started_total", id, &[]), done.threads);
+        checks.equal("execs", between.moved("container_process_execs_total", id, &[]), done.execs);
+        for (code, count) in done.exited {
+            let labels = [("reason", "exited"), ("code", *code), ("signal", "")];
+            checks.equal(format!("exits with {code}"), between.moved(EXITS, id, &labels), *count);
+        }
+        for (signal, count) in done.signaled {
+            let labels = [("reason", "signaled"), ("code", ""), ("signal", *signal)];
+            checks.equal(format!("deaths by {signal}"), between.moved(EXITS, id, &labels), *count);
+        }
+        let all: f64 = done.exited.iter().chain(done.signaled).map(|(_, count)| count).sum();
+        checks.equal("all exits", between.moved(EXITS, id, &[]), all);
+    }
+    Ok(())
+}
+
+/// Switches and waits of two spinners on one CPU, against the kernel's own numbers of the two tasks.
+pub(crate) fn scheduler(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("context switches, run queue wait");
+    let between = Between::of(run, "before", "after")?;
+    let status = |key| grown(|when, task| run.number(&format!("{when}/{task}.status"), key));
+    let voluntary = status("voluntary_ctxt_switches").context("voluntary switches")?;
+    let involuntary = status("nonvoluntary_ctxt_switches").context("involuntary switches")?;
+    let waited = |when: &str, task: &str| {
+        let schedstat = run.text(&format!("{when}/{task}.schedstat")).ok()?;
+        schedstat.split_whitespace().nth(1)?.parse().ok()
+    };
+    let waited_ns = grown(waited).context("schedstat")?;
+    let switches = |kind| between.moved("container_context_switches_total", SPIN, &[("kind", kind)]);
+    checks.equal("voluntary switches", switches("voluntary"), voluntary as f64);
+    checks.equal("involuntary switches", switches("involuntary"), involuntary as f64);
+    let wait = |part: &str| between.moved(&format!("container_cpu_runqueue_wait_seconds_{part}"), SPIN, &[]);
+    checks.equal("waits", wait("count"), (voluntary + involuntary) as f64);
+    // Sums of seconds are differences of rounded numbers; nanoseconds are what was counted.
+    checks.equal("nanoseconds waited", (wait("sum") * 1e9).round(), waited_ns as f64);
+    checks.holds("each of the two preempted the other", involuntary > 1 && waited_ns > 0);
+    Ok(())
+}
+
+/// The sum over the two spinners of what a number of theirs grew by.
+fn grown(number: impl Fn(&str, &str) -> Option<u64>) -> Option<u64> {
+    ["s1", "s2"].into_iter().map(|task| Some(number("after", task)? - number("before", task)?)).sum()
+}
+
+/// Kills, by the victim's cgroup.
+pub(crate) fn out_of_memory(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("OOM kills");
+    let between = Between::of(run, "before", "after")?;
+    // In the pod, Y allocated, and X held more. All of GROUP goes at once: the worker and its child.
+    for (name, id, kills) in [("A", A, 1_u32), ("B", B, 0), ("X", X, 1), ("Y", Y, 0), ("GROUP", GROUP, 2)] {
+        for family in ["container_oom_kills_total", "container_oom_events_total"] {
+            checks.equal(format!("{family} of {name}"), between.moved(family, id, &[]), f64::from(kills));
+        }
+        let events = |key| run.number(&format!("{name}.events"), key);
+        match name {
+            // The kernel's file counts the first victim of a group twice, the tracepoint fires once for each.
+            "GROUP" => checks.equal("oom_kill of GROUP", events("oom_kill"), Some(3)),
+            "B" => {}
+            _ => checks.equal(format!("oom_kill of {name}"), events("oom_kill"), Some(kills.into())),
+        }
+    }
+    for (name, id, deaths) in [("X", X, 1.0), ("Y", Y, 0.0), ("GROUP", GROUP, 2.0)] {
+        checks.equal(format!("exits of {name}"), between.moved(EXITS, id, &[]), deaths);
+    }
+    Ok(())
+}
+
+/// Nothing moves for one that sleeps.
+pub(crate) fn neighbour(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("an idle neighbour does not move");
+    let Between { before, after } = Between::of(run, "before", "after")?;
+    let idle = |scrape: &Scrape, name: &str| -> Vec<_> {
+        scrape.all(name, &[("id", IDLE)]).map(|sample| (sample.labels.clone(), sample.value)).collect()
+    };
+    // The one that tells the time of the scrape.
+    let names = after.names().filter(|name| *name != "container_last_seen");
+    for name in names {
+        let rows = idle(&after, name);
+        if !rows.is_empty() {
+            checks.equal(name, &rows, &idle(&before, name));
+        }
+    }
+    Ok(())
+}
