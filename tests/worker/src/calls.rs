@@ -60,20 +60,17 @@ pub(crate) fn open_eacces(n: u64) -> Answer {
 /// 32-bit system calls from 64-bit code: their numbers mean other calls than the 64-bit ones.
 pub(crate) fn compat(n: u64) -> Answer {
     const GETPID: u32 = 20;
-    compat_calls(n, GETPID, |result, pid| result == pid)
+    compat_calls(n, GETPID, |result| result == std::process::id())
 }
 
 /// 32-bit calls that fail: there is no such descriptor.
 pub(crate) fn compat_ebadf(n: u64) -> Answer {
     const CLOSE: u32 = 6;
-    compat_calls(n, CLOSE, |result, _| result == libc::EBADF.wrapping_neg().cast_unsigned())
+    compat_calls(n, CLOSE, |result| result == libc::EBADF.wrapping_neg().cast_unsigned())
 }
 
-fn compat_calls(n: u64, number: u32, right: fn(u32, u32) -> bool) -> Answer {
-    let work = || {
-        let pid = std::process::id();
-        i32::from(!(0..n).all(|_| compat_call(number).is_some_and(|result| right(result, pid))))
-    };
+fn compat_calls(n: u64, number: u32, right: fn(u32) -> bool) -> Answer {
+    let work = || i32::from(!(0..n).all(|_| compat_call(number).is_some_and(right)));
     match in_child(work)? {
         0 => Ok(String::new()),
         status => Err(format!("32-bit system calls do not work here: wait status {status:#x}")),

@@ -10,7 +10,7 @@
 //! | `syscalls N NAME` | N system calls NAME (see `calls::HARMLESS`) |
 //! | `open-enoent N` | N `openat` that fail with ENOENT |
 //! | `open-eacces N` | N `openat` that fail with EACCES; one more makes the file, and it is removed at the end |
-//! | `compat N` | N 32-bit `getpid`, from one child that exits 0 (and asks for its pid once more, as 64-bit code does) |
+//! | `compat N` | N 32-bit `getpid`, each held against a 64-bit one, from one child that exits 0 |
 //! | `compat-ebadf N` | N 32-bit `close` that fail with EBADF, from such a child |
 //! | `children N exit CODE` | N children, one after the other, that exit with CODE |
 //! | `children N signal NAME` | N children that kill themselves with SIGKILL, SIGTERM, SIGSEGV or SIGABRT |
