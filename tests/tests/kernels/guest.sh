@@ -172,17 +172,26 @@ both a 'children 200 exit 3' b 'children 70 exit 3'
 both a 'children 50 signal SIGKILL' b 'children 20 signal SIGTERM'
 both a 'threads 100' b 'threads 30'
 both a 'execs 20' b 'execs 5'
-both a 'crowds 40 3 group 7' b 'crowds 40 3 leader 8'
+for how in group group-other leader-first leader-last killed exec-other; do
+  tell a "children-threaded 10 3 $how 7"
+  echo "$answer" >> /out/ends.A
+done
+begin a 'children-threaded 50 3 race 7'
+begin b 'children-threaded 50 3 race 8'
+finish a
+echo "$answer" >> /out/ends.A
+finish b
+echo "$answer" >> /out/ends.B
 phase 'two spinners on one CPU'
 both s1 'spin 0.4 0' s2 'spin 0.4 0'
 phase 'out of memory'
 tell a 'oom 64'
-tell x 'hold 20'
-tell y 'hold 20'
+tell x 'take 20'
+tell y 'take 20'
 wait "$(cat /tmp/x.pid)"
 begin group 'oom 64'
 wait "$(cat /tmp/group.pid)"
-sh -c "echo 0 > $TREE$B/cgroup.procs && exec dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct" 2>/dev/null
+sh -c "echo 0 > $TREE$B/cgroup.procs && exec /bin/busybox dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct" 2>/dev/null
 tasks after a b idle s1 s2 y
 scrape after.prom
 for name in A X Y GROUP; do eval "cat \$TREE\$$name/memory.events" > "/out/$name.events"; done

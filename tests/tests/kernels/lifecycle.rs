@@ -1,9 +1,9 @@
 //! What is loaded, how it ends, and what remains when parts of it are refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use plimsoll_tests::exporter::Scrape;
+use plimsoll_tests::scrape::Scrape;
 
 use crate::checks::Checks;
 use crate::run::{B, Run};
@@ -64,7 +64,7 @@ pub(crate) fn restarts(run: &Run, checks: &mut Checks) -> Result<()> {
     let labels = [("syscall", "getppid")];
     checks.equal("before", between.before.sum("container_syscalls_total", &[("id", B), labels[0]]), 0.0);
     checks.equal("getppid", between.moved("container_syscalls_total", B, &labels), 1000.0);
-    checks.equal("losses", between.after.sum("plimsoll_losses_total", &[]), 0.0);
+    checks.equal("losses", between.after.losses(), BTreeMap::new());
     Ok(())
 }
 
@@ -87,18 +87,10 @@ pub(crate) fn refusals(run: &Run, checks: &mut Checks) -> Result<()> {
         let mut failing = collectors(&scrape, 0.0);
         failing.sort_unstable();
         checks.equal("collectors that fail", failing, KERNEL_SIGNALS.to_vec());
-        let counted =
-            scrape.names().filter(|name| name.starts_with("container_")).filter(|name| of_kernel(name));
-        checks.equal("kernel families", counted.collect(), Vec::<&str>::new());
+        checks.equal("counted by the kernel", scrape.kernel_row(B), BTreeMap::new());
         cgroups::files_agree(run, checks, &scrape, &format!("{name}.files"), ("B", B));
     }
     lockdown(run, checks)
-}
-
-fn of_kernel(name: &str) -> bool {
-    ["syscall", "process_", "threads_started", "runqueue", "context_switches", "oom_"]
-        .iter()
-        .any(|part| name.strip_prefix("container_").is_some_and(|name| name.contains(part)))
 }
 
 /// Programs that need helpers to read kernel memory are refused, the others run.
@@ -114,7 +106,7 @@ fn lockdown(run: &Run, checks: &mut Checks) -> Result<()> {
     let counts = !refused(&scrape).iter().any(|program| program.starts_with("sys_exit"));
     let getppid = scrape.value("container_syscalls_total", &[("id", B), ("syscall", "getppid")]);
     checks.equal("getppid", getppid, counts.then_some(1000.0));
-    checks.equal("losses", scrape.sum("plimsoll_losses_total", &[]), 0.0);
+    checks.equal("losses", scrape.losses(), BTreeMap::new());
     cgroups::files_agree(run, checks, &scrape, "lockdown.files", ("B", B));
     Ok(())
 }

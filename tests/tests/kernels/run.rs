@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use plimsoll_tests::exporter::{self, Scrape};
+use plimsoll_tests::scrape::Scrape;
 use plimsoll_tests::vm::{Vm, VmResult};
-use plimsoll_tests::{tools, worker};
+use plimsoll_tests::{exporter, tools, worker};
 
 use crate::Kernel;
 
@@ -28,8 +28,8 @@ pub(crate) const Y: &str = concat!(
 );
 
 /// Cgroups of each of the three rounds of short lives, and slots for all: fewer than there are short lives in all.
-pub(crate) const CHURNED: u64 = 100;
-pub(crate) const SLOTS: u64 = 128;
+pub(crate) const CHURNED: u64 = 80;
+pub(crate) const SLOTS: u64 = 96;
 
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -63,8 +63,8 @@ impl Run {
             .disk_mb(2)
             .possible_cpus(kernel.possible_cpus)
             .run(&(names + include_str!("guest.sh")), LIMIT)?;
-        eprintln!("{}", result.stdout);
-        ensure!(result.status == 0, "{}: the script failed: {}", kernel.series, result.console);
+        let said = &result.stdout;
+        ensure!(result.status == 0, "{}: the script failed:\n{said}\n{}", kernel.series, result.console);
         let release = text(&result, "release")?.trim().to_owned();
         Ok(Self { release, took: result.took, result })
     }

@@ -1,7 +1,9 @@
 //! What the workers did, against what was counted for their cgroups.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
-use plimsoll_tests::exporter::Scrape;
+use plimsoll_tests::scrape::Scrape;
 
 use crate::checks::Checks;
 use crate::run::{A, B, GROUP, IDLE, Run, SPIN, X, Y};
@@ -21,7 +23,7 @@ impl Between {
     pub(crate) fn moved(&self, name: &str, id: &str, labels: &[(&str, &str)]) -> f64 {
         let mut all = vec![("id", id)];
         all.extend(labels);
-        self.after.sum(name, &all) - self.before.sum(name, &all)
+        self.after.moved(&self.before, name, &all)
     }
 }
 
@@ -33,32 +35,33 @@ const EXITS: &str = "container_process_exits_total";
 struct Done {
     id: &'static str,
     getppid: f64,
-    /// By the worker's `compat`: N 32-bit calls and N of its own; and one before a child kills itself.
     getpid: f64,
     enoent: f64,
     eacces: f64,
     forks: f64,
     threads: f64,
     execs: f64,
-    /// By code.
-    exited: &'static [(&'static str, f64)],
-    /// By signal.
-    signaled: &'static [(&'static str, f64)],
+    /// By code or signal, beside those of the children with threads.
+    exits: &'static [(&'static str, f64)],
+    /// What `wait` said of those.
+    threaded: &'static str,
 }
 
 const DONE: [Done; 2] = [
     Done {
         id: A,
         getppid: 100_000.0,
-        getpid: 2.0 * 300.0 + 50.0,
+        // 32-bit ones, one more of the same child, and one of each that kills itself.
+        getpid: 2.0 * 300.0 + 50.0 + 10.0,
         enoent: 1000.0,
         eacces: 500.0,
-        // The child of `compat`, those that exit, those that kill themselves, those that execute, the crowds', the OOM victim.
-        forks: 1.0 + 200.0 + 50.0 + 20.0 + 40.0 + 1.0,
-        threads: 100.0 + 3.0 * 40.0,
-        execs: 20.0,
-        exited: &[("0", 1.0 + 20.0), ("3", 200.0), ("7", 40.0)],
-        signaled: &[("SIGKILL", 50.0 + 1.0)],
+        // The child of `compat`, those that exit, kill themselves, execute, are killed for memory, have threads.
+        forks: 1.0 + 200.0 + 50.0 + 20.0 + 1.0 + 110.0,
+        threads: 100.0 + 3.0 * 110.0,
+        // Ten of those with threads execute.
+        execs: 20.0 + 10.0,
+        exits: &[("0", 1.0 + 20.0), ("3", 200.0), ("SIGKILL", 50.0 + 1.0)],
+        threaded: "ends.A",
     },
     Done {
         id: B,
@@ -66,12 +69,12 @@ const DONE: [Done; 2] = [
         getpid: 2.0 * 20.0 + 20.0,
         enoent: 300.0,
         eacces: 40.0,
-        forks: 1.0 + 70.0 + 20.0 + 5.0 + 40.0,
-        threads: 30.0 + 3.0 * 40.0,
+        forks: 1.0 + 70.0 + 20.0 + 5.0 + 50.0,
+        threads: 30.0 + 3.0 * 50.0,
         // `dd` comes from another cgroup, executes here and exits here.
         execs: 5.0 + 1.0,
-        exited: &[("0", 1.0 + 5.0 + 1.0), ("3", 70.0), ("8", 40.0)],
-        signaled: &[("SIGTERM", 20.0)],
+        exits: &[("0", 1.0 + 5.0 + 1.0), ("3", 70.0), ("SIGTERM", 20.0)],
+        threaded: "ends.B",
     },
 ];
 
@@ -97,18 +100,46 @@ pub(crate) fn counts(run: &Run, checks: &mut Checks) -> Result<()> {
         checks.equal("forks", between.moved("container_process_forks_total", id, &[]), done.forks);
         checks.equal("threads", between.moved("container_threads_started_total", id, &[]), done.threads);
         checks.equal("execs", between.moved("container_process_execs_total", id, &[]), done.execs);
-        for (code, count) in done.exited {
-            let labels = [("reason", "exited"), ("code", *code), ("signal", "")];
-            checks.equal(format!("exits with {code}"), between.moved(EXITS, id, &labels), *count);
+        let mut wanted: BTreeMap<String, f64> =
+            done.exits.iter().map(|(how, count)| ((*how).to_owned(), *count)).collect();
+        for (how, count) in waited(run.text(done.threaded)?)? {
+            *wanted.entry(how).or_insert(0.0) += count;
         }
-        for (signal, count) in done.signaled {
-            let labels = [("reason", "signaled"), ("code", ""), ("signal", *signal)];
-            checks.equal(format!("deaths by {signal}"), between.moved(EXITS, id, &labels), *count);
-        }
-        let all: f64 = done.exited.iter().chain(done.signaled).map(|(_, count)| count).sum();
-        checks.equal("all exits", between.moved(EXITS, id, &[]), all);
+        checks.equal("exits", exits(&between.after, id), add(exits(&between.before, id), wanted));
     }
     Ok(())
+}
+
+/// Exits by code or signal.
+fn exits(scrape: &Scrape, id: &str) -> BTreeMap<String, f64> {
+    let how = |labels: &BTreeMap<String, String>| match labels["reason"].as_str() {
+        "exited" => labels["code"].clone(),
+        "signaled" => labels["signal"].clone(),
+        other => other.to_owned(),
+    };
+    scrape.all(EXITS, &[("id", id)]).map(|sample| (how(&sample.labels), sample.value)).collect()
+}
+
+fn add(mut sums: BTreeMap<String, f64>, more: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    for (key, count) in more {
+        *sums.entry(key).or_insert(0.0) += count;
+    }
+    sums
+}
+
+/// The worker's answers to `children-threaded`, a line each: `ok STATUS:CHILDREN ...`, as `wait` told it.
+fn waited(answers: &str) -> Result<Vec<(String, f64)>> {
+    let of = |word: &str| {
+        let (status, children) = word.split_once(':').context("no count")?;
+        let status: u32 = status.parse()?;
+        let how = match status & 0x7f {
+            0 => (status >> 8).to_string(),
+            9 => "SIGKILL".to_owned(),
+            other => format!("signal {other}"),
+        };
+        Ok((how, children.parse()?))
+    };
+    answers.split_whitespace().filter(|word| *word != "ok").map(of).collect()
 }
 
 /// Switches and waits of two spinners on one CPU, against the kernel's own numbers of the two tasks.
@@ -166,16 +197,12 @@ pub(crate) fn out_of_memory(run: &Run, checks: &mut Checks) -> Result<()> {
 pub(crate) fn neighbour(run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("an idle neighbour does not move");
     let Between { before, after } = Between::of(run, "before", "after")?;
-    let idle = |scrape: &Scrape, name: &str| -> Vec<_> {
-        scrape.all(name, &[("id", IDLE)]).map(|sample| (sample.labels.clone(), sample.value)).collect()
-    };
-    // The one that tells the time of the scrape.
-    let names = after.names().filter(|name| *name != "container_last_seen");
-    for name in names {
-        let rows = idle(&after, name);
-        if !rows.is_empty() {
-            checks.equal(name, &rows, &idle(&before, name));
-        }
+    checks.holds("it has a row", !before.kernel_row(IDLE).is_empty());
+    checks.equal("what the kernel counted", after.kernel_row(IDLE), before.kernel_row(IDLE));
+    // Memory is left out: the kernel gives back by and by what it had set aside.
+    for family in ["container_cpu_usage_seconds_total", "container_processes", "container_threads"] {
+        let of = |scrape: &Scrape| scrape.value(family, &[("id", IDLE)]);
+        checks.equal(family, of(&after), of(&before));
     }
     Ok(())
 }

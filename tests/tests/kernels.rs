@@ -3,11 +3,17 @@
 //!
 //! `PLIMSOLL_KERNELS='6.12 7'` runs some of the kernels only.
 
+#[path = "kernels/cgroups.rs"]
 mod cgroups;
+#[path = "kernels/checks.rs"]
 mod checks;
+#[path = "kernels/docs.rs"]
 mod docs;
+#[path = "kernels/lifecycle.rs"]
 mod lifecycle;
+#[path = "kernels/run.rs"]
 mod run;
+#[path = "kernels/truth.rs"]
 mod truth;
 
 use anyhow::{Result, ensure};
