@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::output::Stop;
+use crate::output::{Output, Stop};
+use crate::state::State;
 
 pub mod ini;
 
@@ -69,12 +70,13 @@ pub fn split(args: Vec<OsString>) -> (Vec<Locator>, Vec<OsString>) {
     (locators, rest)
 }
 
+/// Whether there is anything to expand: the usual command line has nothing, and costs nothing.
+pub fn asked_for(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg.as_bytes().starts_with(b"--extra-opts"))
+}
+
 /// The command line with the options of the files it names put before its own.
 pub fn expand(args: Vec<OsString>, program: &str) -> Result<Vec<OsString>, Stop> {
-    // The usual command line has none, and costs nothing.
-    if !args.iter().any(|arg| arg.as_bytes().starts_with(b"--extra-opts")) {
-        return Ok(args);
-    }
     let (locators, rest) = split(args);
     let mut expanded = Vec::new();
     for locator in locators {
@@ -92,7 +94,9 @@ pub fn expand(args: Vec<OsString>, program: &str) -> Result<Vec<OsString>, Stop>
                 let (section, file) = (section.to_string_lossy(), file.display());
                 return Err(Stop::unknown(format!("Invalid section '{section}' in config file '{file}'")));
             }
-            Err(error) => return Err(Stop::unknown(format!("Config file error: {error}"))),
+            Err(error) => {
+                return Err(Output::new(State::Unknown, "Config file error").line(error.to_string()).into());
+            }
         }
     }
     expanded.extend(rest);

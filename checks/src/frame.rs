@@ -89,15 +89,24 @@ impl Call {
     pub fn common(&mut self, found: &Found) -> Result<(), Stop> {
         match found.key {
             "t" => {
-                let (seconds, state) = value::timeout(&found.text())
-                    .ok_or_else(|| self.usage("Timeout interval must be a positive integer"))?;
-                self.timeout = seconds;
-                self.timeout_state = state.unwrap_or(self.timeout_state);
+                if !self.take_timeout(&found.text()) {
+                    return Err(self.usage("Timeout interval must be a positive integer"));
+                }
             }
             "v" => self.verbose += 1,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes the value of `-t`; false if it is none, for checks whose 2.x has another text for that.
+    pub fn take_timeout(&mut self, text: &str) -> bool {
+        let taken = value::timeout(text);
+        if let Some((seconds, state)) = taken {
+            self.timeout = seconds;
+            self.timeout_state = state.unwrap_or(self.timeout_state);
+        }
+        taken.is_some()
     }
 
     /// A fault of the command line, told as 2.x does.
@@ -148,15 +157,10 @@ impl Call {
 /// Runs what a command line calls for, and gives the exit code of it.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     silence_stderr();
-    catch_panics();
     let mut args = args.into_iter();
     let program = args.next().unwrap_or_default();
     let (state, text) = match find(&program, &mut args) {
-        Ok((check, program)) => {
-            let mut call = Call::new(check, &program, args.collect());
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| perform(&mut call)));
-            call.render(outcome.unwrap_or_else(|_| Err(Stop::unknown(panicked(&call.name)))))
-        }
+        Ok((check, program)) => outcome(&mut Call::new(check, &program, args.collect())),
         Err(text) => (State::Unknown, text),
     };
     deadline::printing(state);
@@ -164,8 +168,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(state.code())
 }
 
+/// The state and the text that a call comes to, be it by a panic. From here on panics of the process say nothing.
+pub fn outcome(call: &mut Call) -> (State, String) {
+    catch_panics();
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| perform(call)));
+    call.render(outcome.unwrap_or_else(|_| Err(Stop::unknown(panicked(&call.name)))))
+}
+
 fn perform(call: &mut Call) -> Outcome {
-    if call.check.extra_opts {
+    if call.check.extra_opts && extra_opts::asked_for(&call.args) {
+        // The file may be one that does not answer.
+        call.deadline();
         call.args = extra_opts::expand(std::mem::take(&mut call.args), &call.name)?;
     }
     (call.check.run)(call)

@@ -5,6 +5,7 @@
 //! - `options`, `extra_opts`: the command line.
 //! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
 //! - `net`, `tls`: names, connections and packets under a deadline.
+//! - `process`: other programs under a deadline.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
 
 pub mod checks;
@@ -16,6 +17,7 @@ pub mod net;
 pub mod options;
 pub mod output;
 pub mod perfdata;
+pub mod process;
 pub mod range;
 pub mod state;
 pub mod tls;

@@ -32,7 +32,7 @@ pub static CHECK: Check = Check {
     ],
     summary: "Connects to a host or a socket, says something if asked to, and looks at the answer.",
     usage: "-H host -p port [-w seconds] [-c seconds] [-s send] [-e expect]... [-A] [-q quit]\n\
-            [-m bytes] [-d seconds] [-t seconds[:state]] [-r state] [-M state] [-E] [-j] [-v] [-4|-6]\n\
+            [-m bytes] [-d seconds] [-t seconds[:state]] [-r state] [-M state] [-E] [-j] [-v] [-4] [-6]\n\
             [-S] [--sni name] [-D warn days[,critical days]]",
     options: OPTIONS,
     extra_opts: true,
@@ -41,8 +41,6 @@ pub static CHECK: Check = Check {
 };
 
 const OPTIONS: &[Opt] = &[
-    common::HELP,
-    common::VERSION,
     Opt::new("H", "hostname", Arg::Value("ADDRESS"), "Name or address of the host, or the path of a socket"),
     common::PORT,
     common::IPV4,
@@ -57,8 +55,8 @@ const OPTIONS: &[Opt] = &[
     Opt::new("e", "expect", Arg::Value("STRING"), "What is to be in its answer; may be repeated"),
     Opt::new("A", "all", Arg::No, "Every -e has to be there, not only one of them"),
     Opt::new("q", "quit", Arg::Value("STRING"), "What to say at the end"),
-    Opt::new("r", "refuse", Arg::Value("ok|warn|crit"), "The state when the connection fails (crit)"),
-    Opt::new("M", "mismatch", Arg::Value("ok|warn|crit"), "The state when the answer is another (warn)"),
+    Opt::new("r", "refuse", Arg::Value("ok/warn/crit"), "The state when the connection fails (crit)"),
+    Opt::new("M", "mismatch", Arg::Value("ok/warn/crit"), "The state when the answer is another (warn)"),
     Opt::new("j", "jail", Arg::No, "Do not show the answer"),
     Opt::new("m", "maxbytes", Arg::Value("NUMBER"), "Read no further after so many bytes"),
     Opt::new(
@@ -79,6 +77,8 @@ const OPTIONS: &[Opt] = &[
     Opt::new("c", "critical", Arg::Value("SECONDS"), "Critical when the response takes longer"),
     common::TIMEOUT,
     common::VERBOSE,
+    common::HELP,
+    common::VERSION,
     // 2.x takes these, and does nothing with them.
     Opt::new("C", "critical-codes", Arg::Value("LIST"), ""),
     Opt::new("W", "warning-codes", Arg::Value("LIST"), ""),
@@ -114,7 +114,7 @@ fn run(call: &mut Call) -> Outcome {
         Ok(measured) => {
             let state = judge(&config, &measured);
             let output = print(&config, call.timeout(), state, &measured);
-            Ok(if call.verbose > 0 { output.line(format!("{:?}", config.probe)) } else { output })
+            Ok(if call.verbose > 0 { output.line(verbose(&config.probe, &measured)) } else { output })
         }
         Err(Error::Connect(error)) => {
             let whom = match &target {
@@ -166,6 +166,16 @@ fn print(config: &Config, timeout: u32, state: State, measured: &Measured) -> Ou
         .min(Number::float(0.0))
         .max(Number::float(timeout.into()));
     Output::new(state, format!("{} {state} - {what}", config.service.label)).perf(time)
+}
+
+/// What went over the wire, for a person who looks for a fault.
+fn verbose(probe: &Probe, measured: &Measured) -> String {
+    let sent = String::from_utf8_lossy(&probe.send);
+    format!(
+        "sent {sent:?}, heard {} bytes: {:?}",
+        measured.answer.len(),
+        String::from_utf8_lossy(&measured.answer)
+    )
 }
 
 /// The answer without the space at its end; nothing to show of less than two characters, as 2.x has it.
@@ -225,12 +235,13 @@ impl Config {
             }
             "w" => {
                 self.warning = Some(
-                    value::number(&text).ok_or_else(|| wrong("Warning time must be a number of seconds"))?,
+                    value::seconds(&text).ok_or_else(|| wrong("Warning time must be a number of seconds"))?,
                 )
             }
             "c" => {
                 self.critical = Some(
-                    value::number(&text).ok_or_else(|| wrong("Critical time must be a number of seconds"))?,
+                    value::seconds(&text)
+                        .ok_or_else(|| wrong("Critical time must be a number of seconds"))?,
                 )
             }
             "r" => {

@@ -27,9 +27,14 @@ pub fn port(text: &str) -> Option<u16> {
     positive(text).and_then(|number| u16::try_from(number).ok())
 }
 
-/// A number of seconds or of anything else, perhaps with a fraction.
+/// A number, perhaps with a fraction.
 pub fn number(text: &str) -> Option<f64> {
     decimal(text.trim_ascii())
+}
+
+/// A number of seconds, perhaps with a fraction, perhaps with its unit.
+pub fn seconds(text: &str) -> Option<f64> {
+    number(text.strip_suffix('s').unwrap_or(text))
 }
 
 /// `N` or `N:STATE` of `-t`.
@@ -58,6 +63,8 @@ mod tests {
         assert_eq!(port("65536"), None);
         assert_eq!(number("1.5"), Some(1.5));
         assert_eq!(number("1.5s"), None);
+        assert_eq!(seconds("1.5s"), Some(1.5));
+        assert_eq!(seconds("1.5ms"), None);
     }
 
     #[test]

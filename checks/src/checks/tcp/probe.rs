@@ -63,7 +63,7 @@ pub struct Expect {
 /// Whether an answer is the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matched {
-    /// Nothing was expected, or not all of it was read.
+    /// Nothing was expected, or the first read reached the bound.
     NotAsked,
     /// It is.
     Yes,
@@ -199,9 +199,11 @@ fn listen(
     stream: &mut impl Transport,
     deadline: Deadline,
 ) -> Result<(Vec<u8>, Matched), Error> {
-    let (mut answer, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+    let (mut answer, mut buffer, mut asked) = (Vec::new(), [0; 16 * 1024], Matched::NotAsked);
+    // A bound is looked at after each read, and 2.x's are of this size.
+    let size = if probe.most > 0 { 1024 } else { buffer.len() };
     loop {
-        let read = match stream.read(&mut buffer) {
+        let read = match stream.read(&mut buffer[..size]) {
             Ok(read) => read,
             Err(error) => match net::Error::from(error) {
                 net::Error::Expired if answer.is_empty() || deadline.remaining().is_err() => {
@@ -219,11 +221,12 @@ fn listen(
             return Ok((answer, Matched::No));
         }
         if probe.most > 0 && answer.len() >= probe.most {
-            return Ok((answer, Matched::NotAsked));
+            return Ok((answer, asked));
         }
         if let Some(matched) = probe.expect.matches(&answer) {
             return Ok((answer, matched));
         }
+        asked = Matched::No;
         if answer.len() >= LONGEST {
             return Ok((answer, Matched::No));
         }
