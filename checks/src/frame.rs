@@ -88,11 +88,8 @@ impl Call {
     /// Takes an option that means the same in every check, `-t` and `-v`; any other is left alone.
     pub fn common(&mut self, found: &Found) -> Result<(), Stop> {
         match found.key {
-            "t" => {
-                if !self.take_timeout(&found.text()) {
-                    return Err(self.usage("Timeout interval must be a positive integer"));
-                }
-            }
+            "t" if self.take_timeout(&found.text()) => {}
+            "t" => return Err(self.usage("Timeout interval must be a positive integer")),
             "v" => self.verbose += 1,
             _ => {}
         }

@@ -11,6 +11,7 @@ use crate::options::Found;
 
 pub mod dns;
 mod files;
+pub mod icmp;
 pub mod resolve;
 pub mod stream;
 

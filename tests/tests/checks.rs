@@ -7,6 +7,8 @@ mod cases;
 mod compare;
 #[path = "checks/kept.rs"]
 mod kept;
+#[path = "checks/rights.rs"]
+mod rights;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

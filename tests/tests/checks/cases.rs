@@ -11,11 +11,13 @@ mod cluster;
 mod dummy;
 #[path = "cases/negate.rs"]
 mod negate;
+#[path = "cases/ping.rs"]
+mod ping;
 #[path = "cases/tcp.rs"]
 mod tcp;
 
 /// All of them.
-pub(crate) const ALL: &[&[Case]] = &[cluster::CASES, dummy::CASES, negate::CASES, tcp::CASES];
+pub(crate) const ALL: &[&[Case]] = &[cluster::CASES, dummy::CASES, negate::CASES, ping::CASES, tcp::CASES];
 
 /// Everything they talk to.
 pub(crate) fn servers() -> Result<Servers> {
