@@ -7,6 +7,8 @@ mod cases;
 mod compare;
 #[path = "checks/kept.rs"]
 mod kept;
+#[path = "checks/names.rs"]
+mod names;
 #[path = "checks/rights.rs"]
 mod rights;
 

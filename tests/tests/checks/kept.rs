@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use plimsoll_tests::plugins::{our_command, ours_dir, run_ours};
 use plimsoll_tests::servers::Servers;
+use plimsoll_tests::tools::workspace;
 
 /// What the contract grants beyond the time of `-t`.
 const BEYOND: Duration = Duration::from_millis(200);
@@ -153,4 +154,28 @@ fn block_alarm(command: &mut Command) -> &mut Command {
             Ok(())
         })
     }
+}
+
+#[test]
+fn only_the_frame_and_the_alarm_print_or_end_the_process() -> Result<()> {
+    let root = workspace().join("checks/src");
+    let (mut directories, mut found) = (vec![root.clone()], Vec::new());
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path)?;
+            let words =
+                ["print!", "println!", "stdout()", "process::exit", "_exit(", "abort(", "ToSocketAddrs"];
+            let there = words.into_iter().filter(|word| text.contains(word));
+            let name = path.strip_prefix(&root)?.display().to_string();
+            found.extend(there.map(|word| format!("{name}: {word}")));
+        }
+    }
+    found.sort();
+    assert_eq!(found, ["deadline.rs: _exit(", "frame.rs: stdout()"]);
+    Ok(())
 }
