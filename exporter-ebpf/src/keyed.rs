@@ -7,12 +7,12 @@ use crate::cells::add;
 
 const BPF_NOEXIST: u64 = 1;
 
-/// Adds one under `key`; false if there is no room for it.
+/// Adds `n` under `key`; false if there is no room for it.
 #[inline(always)]
-pub(crate) fn count(map: &HashMap<Key, u64>, used: &Array<u64>, limit: u32, key: &Key) -> bool {
+pub(crate) fn count(map: &HashMap<Key, u64>, used: &Array<u64>, limit: u32, key: &Key, n: u64) -> bool {
     if let Some(counter) = map.get_ptr_mut(key) {
         // SAFETY: a value of the map.
-        unsafe { add(counter, 1) };
+        unsafe { add(counter, n) };
         return true;
     }
     let Some(used) = used.get_ptr_mut(key.slot) else { return false };
@@ -20,7 +20,7 @@ pub(crate) fn count(map: &HashMap<Key, u64>, used: &Array<u64>, limit: u32, key:
     if unsafe { used.read_volatile() } >= u64::from(limit) {
         return false;
     }
-    if map.insert(key, 1, BPF_NOEXIST).is_ok() {
+    if map.insert(key, n, BPF_NOEXIST).is_ok() {
         // SAFETY: as above.
         unsafe { add(used, 1) };
         return true;
@@ -28,6 +28,6 @@ pub(crate) fn count(map: &HashMap<Key, u64>, used: &Array<u64>, limit: u32, key:
     // Another CPU was first, or the map is full.
     let Some(counter) = map.get_ptr_mut(key) else { return false };
     // SAFETY: a value of the map.
-    unsafe { add(counter, 1) };
+    unsafe { add(counter, n) };
     true
 }

@@ -8,9 +8,9 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::loss;
-use plimsoll_abi::sched::{BUCKETS, Cell, Seen, bucket};
+use plimsoll_abi::sched::{Cell, Seen};
 
-use crate::cells::{MMAPABLE, SIZES, add, cell, fixed};
+use crate::cells::{MMAPABLE, SIZES, add, cell, fixed, observe};
 use crate::losses::lost;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
@@ -45,15 +45,9 @@ fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: as above.
     let Some(cell) = cell(&SCHED, slot_of(unsafe { task_cgroup_id(previous) })) else { return 0 };
     match since_last_switch(previous, now) {
-        // SAFETY: `cell` is a value of SCHED; the bucket is inside it.
+        // SAFETY: `cell` is a value of SCHED.
         Some(last) => unsafe {
-            let wait_ns = now.run_delay_ns.wrapping_sub(last.run_delay_ns);
-            // The bound is for the verifier: `bucket` never passes it.
-            let at = bucket(wait_ns) & 31;
-            if at < BUCKETS {
-                add((&raw mut (*cell).wait_buckets).cast::<u64>().add(at), 1);
-            }
-            add(&raw mut (*cell).wait_sum_ns, wait_ns);
+            observe(&raw mut (*cell).wait, now.run_delay_ns.wrapping_sub(last.run_delay_ns));
             count_switch(cell, now.voluntary != last.voluntary);
         },
         None => {

@@ -8,10 +8,10 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::keyed::Key;
-use plimsoll_abi::syscalls::{COMPAT, Cell, NUMBERS, UNKNOWN, error_key};
+use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, UNKNOWN, error_key};
 use plimsoll_abi::{loss, syscalls as abi};
 
-use crate::cells::{MMAPABLE, SIZES, add, cell, fixed};
+use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
@@ -103,10 +103,9 @@ fn compat_call(slot: u32, number: u32, errno: u32) -> i32 {
     if let Some(cell) = cell(&SYSCALLS, slot) {
         let number = if number < NUMBERS as u32 { number } else { UNKNOWN };
         let key = Key { slot, key: error_key(number | COMPAT, 0) };
-        let limit = fixed(&SIZES.error_keys_per_slot);
         // SAFETY: `cell` is a value of SYSCALLS.
         unsafe {
-            if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, limit, &key) {
+            if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, KEYS_PER_SLOT, &key, 1) {
                 add(&raw mut (*cell).unknown, 1);
             }
             if errno != 0 {
@@ -121,8 +120,7 @@ fn compat_call(slot: u32, number: u32, errno: u32) -> i32 {
 /// `cell` must be a value of SYSCALLS.
 #[inline(always)]
 unsafe fn error(slot: u32, cell: *mut abi::Cell, key: [u32; 2]) {
-    let limit = fixed(&SIZES.error_keys_per_slot);
-    if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, limit, &Key { slot, key }) {
+    if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, KEYS_PER_SLOT, &Key { slot, key }, 1) {
         // SAFETY: the caller's.
         unsafe { add(&raw mut (*cell).errors_folded, 1) };
         lost(loss::ERROR_FOLDED);

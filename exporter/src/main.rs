@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 fn main() -> ExitCode {
     let collectors: Vec<Collector> = signals::ALL
         .iter()
-        .map(|signal| Collector { name: signal.name, summary: signal.summary, default: true })
+        .map(|signal| Collector { name: signal.name, summary: signal.summary, default: signal.default })
         .collect();
     let config = match Config::from_args(std::env::args_os(), &collectors) {
         Ok(config) => config,

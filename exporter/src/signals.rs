@@ -7,6 +7,7 @@
 mod cpu;
 mod descriptors;
 mod diskio;
+mod histogram;
 mod life;
 mod machine;
 mod memory;
@@ -43,6 +44,8 @@ pub struct Signal {
     pub summary: &'static str,
     /// Where its numbers come from.
     pub source: Source,
+    /// Whether it is on when no flag says anything. What is dear is off.
+    pub default: bool,
     /// What it serves.
     pub families: &'static [Family],
     /// Writes its families for all rows, family by family in the order of `families`.

@@ -67,8 +67,6 @@ pub enum PlanError {
 const EVENTS_BYTES: u32 = 512 * 1024;
 /// Living tasks the scheduler's table has room for, at the most.
 const MAX_TASKS: u32 = 65_536;
-const ERROR_KEYS_PER_SLOT: u32 = 256;
-const EXIT_KEYS_PER_SLOT: u32 = 64;
 
 impl Plan {
     /// Makes the plan.
@@ -92,13 +90,7 @@ impl Plan {
         let offsets = facts.types.as_ref().map_or(Offsets::NONE, |types| types.offsets);
         let programs = PROGRAMS.iter().filter(|program| wanted(program.signal));
         Ok(Self {
-            sizes: Sizes {
-                slots: settings.slots,
-                shard_shift: shift,
-                error_keys_per_slot: ERROR_KEYS_PER_SLOT,
-                exit_keys_per_slot: EXIT_KEYS_PER_SLOT,
-                attached_ns: 0,
-            },
+            sizes: Sizes { slots: settings.slots, shard_shift: shift, attached_ns: 0 },
             offsets,
             shards,
             entries,

@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "descriptors",
     summary: "open file descriptors and sockets",
     source: Source::Process,
+    default: true,
     families: &FAMILIES,
     encode,
 };

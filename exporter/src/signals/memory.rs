@@ -10,6 +10,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "memory",
     summary: "memory used, by kind, and page faults",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "oom",
     summary: "processes killed for lack of memory",
     source: Source::Kernel,
+    default: true,
     families: &FAMILIES,
     encode,
 };

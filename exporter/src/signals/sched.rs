@@ -1,8 +1,6 @@
 //! `sched`: how long tasks waited for a CPU, and why they left it.
 
-use plimsoll_abi::sched::BUCKETS;
-
-use super::{Row, Signal, Source};
+use super::{Row, Signal, Source, histogram};
 use crate::exposition::{Encoder, Family, Kind, Value};
 use crate::kernel::layout;
 
@@ -11,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "sched",
     summary: "run queue waits and context switches",
     source: Source::Kernel,
+    default: true,
     families: &FAMILIES,
     encode,
 };
@@ -24,7 +23,7 @@ static FAMILIES: [Family; 2] = [
         unit: "seconds",
         source: "growth of task_struct.sched_info.run_delay between two switches away from a task, at tracepoint \
                  sched_switch (v5.10 to v7.x); needs CONFIG_SCHED_INFO",
-        bound: "28: 26 buckets from 1 µs to 16.8 s, sum and count",
+        bound: histogram::SERIES,
     },
     Family {
         name: "container_context_switches_total",
@@ -37,42 +36,12 @@ static FAMILIES: [Family; 2] = [
     },
 ];
 
-/// 1 µs · 2^i.
-static BOUNDS: [&str; BUCKETS - 1] = [
-    "1e-06",
-    "2e-06",
-    "4e-06",
-    "8e-06",
-    "1.6e-05",
-    "3.2e-05",
-    "6.4e-05",
-    "0.000128",
-    "0.000256",
-    "0.000512",
-    "0.001024",
-    "0.002048",
-    "0.004096",
-    "0.008192",
-    "0.016384",
-    "0.032768",
-    "0.065536",
-    "0.131072",
-    "0.262144",
-    "0.524288",
-    "1.048576",
-    "2.097152",
-    "4.194304",
-    "8.388608",
-    "16.777216",
-];
-
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     encoder.family(&FAMILIES[0]);
     for row in rows {
         let Some(kernel) = row.kernel else { continue };
         let Some(cell) = layout::sched(kernel.cells) else { continue };
-        let (series, sum) = (row.kernel_series(kernel), Value::Nanos(cell.wait_sum_ns));
-        encoder.histogram(series, &[], &BOUNDS, &cell.wait_buckets, sum);
+        histogram::write(encoder, row.kernel_series(kernel), &[], &cell.wait);
     }
     encoder.family(&FAMILIES[1]);
     for row in rows {
@@ -86,18 +55,11 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_abi::histogram::BUCKETS;
+
     use super::super::tests::{encoded, kernel_row};
     use super::*;
     use crate::kernel::layout::{CELLS, WORDS};
-
-    #[test]
-    fn bounds_are_microseconds_doubled() {
-        for (i, bound) in BOUNDS.iter().enumerate() {
-            let seconds: f64 = bound.parse().expect("a number");
-            let expected = (1u64 << i) as f64 / 1e6;
-            assert!((seconds - expected).abs() < expected * 1e-12, "{bound}");
-        }
-    }
 
     #[test]
     fn waits_and_switches() {
