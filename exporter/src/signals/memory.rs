@@ -88,13 +88,13 @@ static FAMILIES: [Family; 14] = [
         "container_memory_swapped_in_bytes_total",
         "Bytes read back from swap.",
         "bytes",
-        "v2 memory.stat pswpin (6.14), in pages",
+        "v2 memory.stat pswpin (6.13), in pages",
     ),
     counter(
         "container_memory_swapped_out_bytes_total",
         "Bytes written to swap.",
         "bytes",
-        "v2 memory.stat pswpout (6.14), in pages",
+        "v2 memory.stat pswpout (6.13), in pages",
     ),
     Family {
         labels: &["event"],

@@ -261,6 +261,8 @@ cat "$TREE$TIGHT/memory.events" > /out/tight.events
 phase 'a machine out of memory'
 stalls stalls.before
 scrape stalls.before.prom
+# More than there is must be promised first.
+echo 1 > /proc/sys/vm/overcommit_memory
 tell greedy 'oom 1500'
 stalls stalls.after
 scrape stalls.after.prom
