@@ -8,7 +8,7 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::block_io::{
-    Cell, DISCARD, FLUSH, OPERATIONS, OTHER_DEVICE, PAIRS_PER_SLOT, READ, Record, WRITE, device,
+    Cell, DISCARD, DiskName, FLUSH, OPERATIONS, OTHER_DEVICE, PAIRS_PER_SLOT, READ, Record, WRITE, device,
 };
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
@@ -28,6 +28,10 @@ static BLOCK_IO_REQUESTS: HashMap<Key, Record> = HashMap::with_max_entries(1, 0)
 #[map]
 static BLOCK_IO_REQUESTS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 
+/// A device's number → its name. Only here can it be known of those that are hidden, as NVMe's paths are.
+#[map]
+static BLOCK_IO_DISKS: HashMap<u32, DiskName> = HashMap::with_max_entries(1, 0);
+
 static ZERO: Record = Record::ZERO;
 
 /// `enum req_op` (the same from v5.10 to v7.x): those that name data, and the first that a driver makes for itself.
@@ -38,6 +42,7 @@ const REQ_OP_MASK: u32 = 0xff;
 
 /// A completion, perhaps of a part of a request only.
 struct Completion {
+    disk: Struct,
     slot: u32,
     device: u32,
     operation: u32,
@@ -82,6 +87,7 @@ fn complete(ctx: &BtfTracePointContext, request: Struct, disk: Struct) -> i32 {
         let blkcg: Struct = load(blkg, at(&OFFSETS.blkg_blkcg));
         let (major, minor) = (load(disk, at(&OFFSETS.disk_major)), load(disk, at(&OFFSETS.disk_minor)));
         Completion {
+            disk,
             slot: io_slot_of(load(blkcg, at(&OFFSETS.blkcg_cgroup))),
             device: device(major, minor),
             operation,
@@ -138,21 +144,28 @@ unsafe fn duration(request: Struct) -> u64 {
 fn count(completion: &Completion) {
     let Completion { slot, device, operation, .. } = *completion;
     let key = Key { slot, key: [device, operation] };
-    let found = record(&BLOCK_IO_REQUESTS, &BLOCK_IO_REQUESTS_USED, PAIRS_PER_SLOT, &key, &ZERO);
-    let found = match found {
-        Some(found) => Some(found),
-        None => {
-            lost(loss::BLOCK_IO_FOLDED);
-            let key = Key { slot, key: [OTHER_DEVICE, operation] };
-            let limit = PAIRS_PER_SLOT + OPERATIONS.len() as u32;
-            record(&BLOCK_IO_REQUESTS, &BLOCK_IO_REQUESTS_USED, limit, &key, &ZERO)
-        }
-    };
+    let found = BLOCK_IO_REQUESTS.get_ptr_mut(key).or_else(|| first_of_its_kind(completion, &key));
     match found {
         // SAFETY: a value of BLOCK_IO_REQUESTS.
         Some(found) => unsafe { count_in(found, completion) },
         None => count_in_cell(completion),
     }
+}
+
+#[inline(always)]
+fn first_of_its_kind(completion: &Completion, key: &Key) -> Option<*mut Record> {
+    let new = record(&BLOCK_IO_REQUESTS, &BLOCK_IO_REQUESTS_USED, PAIRS_PER_SLOT, key, &ZERO);
+    if new.is_some() {
+        // SAFETY: the disk is a gendisk.
+        let name: DiskName = unsafe { load(completion.disk, at(&OFFSETS.disk_name)) };
+        // Without room its number has to do.
+        let _ = BLOCK_IO_DISKS.insert(completion.device, name, 0);
+        return new;
+    }
+    lost(loss::BLOCK_IO_FOLDED);
+    let key = Key { slot: key.slot, key: [OTHER_DEVICE, completion.operation] };
+    let limit = PAIRS_PER_SLOT + OPERATIONS.len() as u32;
+    record(&BLOCK_IO_REQUESTS, &BLOCK_IO_REQUESTS_USED, limit, &key, &ZERO)
 }
 
 /// # Safety

@@ -23,7 +23,7 @@ use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
 use self::worker::Worker;
 use crate::exposition::Births;
-use crate::host::{Devices, Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
+use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
 use crate::identity::state::{Details, StateDirs};
 use crate::identity::{Identity, Labels};
 use crate::kernel::{CGROUPS, Counted, Facts, Kernel, Plan, PlanError, ProgramStatus, Settings};
@@ -93,7 +93,6 @@ struct State {
     looks: [VecDeque<(Instant, String)>; LOOK_AFTER.len()],
     last_reads_missed: u64,
     counted: Vec<Counted>,
-    devices: Devices,
     scratch: Scratch,
     /// Unix time at which counting began.
     started: f64,
@@ -244,7 +243,6 @@ impl State {
             looks: Default::default(),
             last_reads_missed: 0,
             counted: Vec::new(),
-            devices: Devices::new(&options.paths.sysfs),
             scratch: Scratch::default(),
             started: unix_now(),
         }

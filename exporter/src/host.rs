@@ -18,7 +18,6 @@ mod stats;
 mod tally;
 mod walk;
 
-pub(crate) use devices::Devices;
 pub use error::HostError;
 pub use files::{CgroupFiles, FdBudget, Scope, raise_nofile_limit};
 pub use hierarchies::{Controller, Hierarchies, Hierarchy, HostPaths, Version};

@@ -19,6 +19,5 @@ pub use load::{Kernel, KernelError, ProgramStatus};
 pub use plan::{Decision, Plan, PlanError, Settings};
 pub use programs::{CGROUPS, PROGRAMS, Program};
 
-pub use plimsoll_abi::block_io::major_minor;
 pub use plimsoll_abi::loss::REASONS as LOSS_REASONS;
 pub use plimsoll_abi::slot::UNATTRIBUTED;

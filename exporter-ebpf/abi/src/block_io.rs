@@ -20,6 +20,11 @@ pub const PAIRS_PER_SLOT: u32 = 64;
 /// Stands for devices beyond the bound. No device has this number.
 pub const OTHER_DEVICE: u32 = u32::MAX;
 
+/// Disks whose names are kept; of more only the numbers are shown.
+pub const MAX_DISKS: u32 = 1024;
+/// A disk's name, NUL-padded, in words as the kernel's structure is aligned.
+pub type DiskName = [u32; 8];
+
 /// What is counted under `{slot, [device, operation]}`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -96,6 +96,8 @@ offsets! {
     disk_major,
     /// `gendisk.first_minor`
     disk_minor,
+    /// `gendisk.disk_name`
+    disk_name,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 37 * 4);
+const _: () = assert!(size_of::<Offsets>() == 38 * 4);

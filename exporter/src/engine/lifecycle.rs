@@ -61,11 +61,12 @@ impl State {
         }
         for found in &found {
             let id = id_of(found);
-            if self.ledger.member(id).is_none_or(|member| member.slot == UNATTRIBUTED) {
-                let slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
-                alias_io(kernel.as_mut(), hierarchies, &found.path, slot);
+            let mut slot = self.ledger.member(id).map_or(UNATTRIBUTED, |member| member.slot);
+            if slot == UNATTRIBUTED {
+                slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
                 self.made(id, slot, &found.path, None, options, worker);
             }
+            alias_io(kernel.as_mut(), hierarchies, &found.path, slot);
         }
         self.kernel = kernel;
     }

@@ -14,8 +14,8 @@ use crate::http::{
 };
 use crate::kernel::UNATTRIBUTED;
 use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
-use crate::kernel::major_minor;
 use crate::ledger::{Owner, sum_keyed};
+use crate::names;
 use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source};
 
 /// Buffers kept from scrape to scrape.
@@ -172,8 +172,13 @@ impl State {
         }
         scratch.devices.clear();
         for counter in scratch.keyed.iter().filter(|counter| counter.map == BLOCK_IO_REQUESTS) {
-            let name = || self.devices.name(major_minor(counter.key[0]), start);
-            scratch.devices.entry(counter.key[0]).or_insert_with(name);
+            let device = counter.key[0];
+            if !scratch.devices.contains_key(&device)
+                && let Some(name) = self.kernel.as_ref().and_then(|kernel| kernel.disk_name(device))
+                && let Some(path) = names::disk(&name)
+            {
+                scratch.devices.insert(device, path.into());
+            }
         }
         Ok(start.elapsed())
     }

@@ -9,7 +9,7 @@ use super::parse::parse_uevent_devname;
 
 /// `major:minor` → `/dev/sda`.
 #[derive(Debug)]
-pub(crate) struct Devices {
+pub(super) struct Devices {
     blocks: PathBuf,
     names: HashMap<(u32, u32), (Arc<str>, Instant)>,
 }
@@ -20,12 +20,12 @@ const MAX_NAMES: usize = 4096;
 const FORGET_AFTER: Duration = Duration::from_secs(300);
 
 impl Devices {
-    pub(crate) fn new(sysfs: &Path) -> Self {
+    pub(super) fn new(sysfs: &Path) -> Self {
         Self { blocks: sysfs.join("dev/block"), names: HashMap::new() }
     }
 
-    /// The name of a device; `major:minor` if sysfs does not know it, and never did.
-    pub(crate) fn name(&mut self, device: (u32, u32), now: Instant) -> Arc<str> {
+    /// The name of a device; `major:minor` if sysfs does not know it.
+    pub(super) fn name(&mut self, device: (u32, u32), now: Instant) -> Arc<str> {
         if let Some((name, since)) = self.names.get(&device)
             && now.duration_since(*since) < FORGET_AFTER
         {
@@ -33,11 +33,9 @@ impl Devices {
         }
         let number = format!("{}:{}", device.0, device.1);
         let uevent = std::fs::read(self.blocks.join(&number).join("uevent")).unwrap_or_default();
-        let name: Arc<str> = match (parse_uevent_devname(&uevent), self.names.get(&device)) {
-            (Some(name), _) => format!("/dev/{name}").into(),
-            // It is gone; what it did goes on under its name.
-            (None, Some((name, _))) => name.clone(),
-            (None, None) => number.into(),
+        let name: Arc<str> = match parse_uevent_devname(&uevent) {
+            Some(name) => format!("/dev/{name}").into(),
+            None => number.into(),
         };
         if self.names.len() >= MAX_NAMES {
             self.names.clear();
@@ -63,7 +61,5 @@ mod tests {
         fixture.file("sys/dev/block/8:0/uevent", "DEVNAME=sdb\n");
         assert_eq!(&*devices.name((8, 0), now), "/dev/sda");
         assert_eq!(&*devices.name((8, 0), now + FORGET_AFTER), "/dev/sdb");
-        fixture.file("sys/dev/block/8:0/uevent", "");
-        assert_eq!(&*devices.name((8, 0), now + 2 * FORGET_AFTER), "/dev/sdb");
     }
 }

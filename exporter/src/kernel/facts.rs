@@ -180,6 +180,7 @@ const MEMBERS: &[Member] = members! {
     blkcg_cgroup: "blkcg"."css"."cgroup";
     disk_major: "gendisk"."major";
     disk_minor: "gendisk"."first_minor";
+    disk_name: "gendisk"."disk_name";
 };
 
 #[cfg(test)]

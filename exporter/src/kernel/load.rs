@@ -5,9 +5,10 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use aya::maps::{Map, MapData, MapError, RingBuf};
+use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
+use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::loss;
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
@@ -70,6 +71,7 @@ pub struct Kernel {
     slots: Slots,
     cells: Vec<(usize, Cells)>,
     keyed: Vec<Keyed>,
+    disks: HashMap<MapData, u32, DiskName>,
     losses: Words,
     events: RingBuf<MapData>,
 }
@@ -100,6 +102,7 @@ impl Kernel {
                 slots,
             )
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
+            disks: maps.take("BLOCK_IO_DISKS")?,
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             events: maps.take("EVENTS")?,
             cells: maps.cells(&plan)?,
@@ -203,6 +206,11 @@ impl Kernel {
                 self.slots.give_back(*slot);
             }
         }
+    }
+
+    /// The name of a disk, NUL-padded, as the kernel has it.
+    pub fn disk_name(&self, device: u32) -> Option<Vec<u8>> {
+        self.disks.get(&device, 0).ok().map(|name| name.as_bytes().to_vec())
     }
 
     /// What was lost so far, in the order of [`super::LOSS_REASONS`].

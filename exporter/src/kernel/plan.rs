@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{event, reclaim, sched};
+use plimsoll_abi::{block_io, event, reclaim, sched};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -151,6 +151,7 @@ fn entries(
     let tasks = if wanted("sched") { facts.threads_max.clamp(1024, MAX_TASKS) } else { 1 };
     entries.push(("SCHED_TASKS", tasks));
     entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));
+    entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries
 }
@@ -166,6 +167,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
         let bytes = match *map {
             "SLOT_OF" | "IO_SLOT_OF" => hash(*entries, 8, 4),
             "RECLAIM_SINCE" => hash(*entries, 8, 8),
+            "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),

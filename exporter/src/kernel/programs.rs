@@ -192,6 +192,7 @@ pub static PROGRAMS: &[Program] = &[
             cgroup_root_hierarchy_id,
             disk_major,
             disk_minor,
+            disk_name,
         ),
     },
     Program {
@@ -214,6 +215,7 @@ pub static PROGRAMS: &[Program] = &[
             cgroup_root_hierarchy_id,
             disk_major,
             disk_minor,
+            disk_name,
         ),
     },
     reclaim("mm_vmscan_direct_reclaim_begin"),

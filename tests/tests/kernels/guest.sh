@@ -90,10 +90,7 @@ tasks() {
   for name in A B SPIN; do eval "cat \$TREE\$$name/cpu.stat" > "$into/$name.cpu"; done
 }
 
-# disk NAME: what the kernel itself has counted for the disk.
-disk() { grep ' nvme0n1 ' /proc/diskstats > "/out/$1"; }
-
-# stalls NAME: and of stalls for want of memory.
+# stalls NAME: what the kernel itself has counted of stalls for want of memory.
 stalls() { grep allocstall /proc/vmstat > "/out/$1"; }
 
 # files NAME DIR: what the files of a cgroup say.
@@ -241,13 +238,13 @@ phase 'disk'
 DISK=/dev/nvme0n1
 for cgroup in $D1 $D2 $PLAIN $PLAIN/sub $TIGHT $GREEDY; do mkdir "$TREE$cgroup"; done
 worker d1 "$D1"; worker d2 "$D2"; worker sub "$PLAIN/sub"; worker greedy "$GREEDY"
-disk disk.before
 scrape disk.before.prom
 both d1 "disk $DISK write 40 4096 0" d2 "disk $DISK read 30 8192 0"
 tell d1 "disk $DISK flush 5 0 0"
 tell d2 "disk $DISK discard 3 65536 1048576"
 tell sub "disk $DISK read 6 4096 0"
-disk disk.after
+cat "$TREE$D1/io.stat" > /out/disk.after.d1.io
+cat "$TREE$D2/io.stat" > /out/disk.after.d2.io
 scrape disk.after.prom
 phase 'what another writes back'
 tell d1 "disk-buffered $DISK 64 4096"
