@@ -40,6 +40,12 @@ const REQ_OP_DISCARD: u32 = 3;
 const REQ_OP_SCSI_IN: u32 = 32;
 const REQ_OP_MASK: u32 = 0xff;
 
+/// In place of a time: none was kept.
+const UNKNOWN: u64 = 0;
+/// In place of a time: some of the request remains. No `Option`: what its `None` leaves undefined the compiler may
+/// compute with all the same, and the verifier sees a pointer there.
+const NOT_YET: u64 = u64::MAX;
+
 /// A completion, perhaps of a part of a request only.
 struct Completion {
     disk: Struct,
@@ -48,8 +54,8 @@ struct Completion {
     operation: u32,
     bytes: u64,
     failed: bool,
-    /// Nothing of the request remains: how long it took, 0 if unknown; `None` while some does.
-    whole_ns: Option<u64>,
+    /// How long the request took; or one of the two below.
+    whole_ns: u64,
 }
 
 /// For kernels where the queue knows its disk.
@@ -93,7 +99,7 @@ fn complete(ctx: &BtfTracePointContext, request: Struct, disk: Struct) -> i32 {
             operation,
             bytes: bytes.into(),
             failed: error != 0,
-            whole_ns: if bytes >= remaining { Some(duration(request)) } else { None },
+            whole_ns: if bytes >= remaining { duration(request) } else { NOT_YET },
         }
     };
     count(&completion);
@@ -136,8 +142,8 @@ unsafe fn operation(request: Struct, bio: Struct, bytes: u32) -> Option<u32> {
 unsafe fn duration(request: Struct) -> u64 {
     // SAFETY: the caller's; the helper takes nothing and cannot fail.
     let (start, now) = unsafe { (load::<u64>(request, at(&OFFSETS.request_start)), bpf_ktime_get_ns()) };
-    // Never 0 if it is known: a clock may give the same twice.
-    if start == 0 { 0 } else { now.saturating_sub(start).max(1) }
+    // A clock may give the same twice.
+    if start == 0 { UNKNOWN } else { now.saturating_sub(start).max(1) }
 }
 
 #[inline(always)]
@@ -156,8 +162,12 @@ fn count(completion: &Completion) {
 fn first_of_its_kind(completion: &Completion, key: &Key) -> Option<*mut Record> {
     let new = record(&BLOCK_IO_REQUESTS, &BLOCK_IO_REQUESTS_USED, PAIRS_PER_SLOT, key, &ZERO);
     if new.is_some() {
+        let first = at(&OFFSETS.disk_name);
         // SAFETY: the disk is a gendisk.
-        let name: DiskName = unsafe { load(completion.disk, at(&OFFSETS.disk_name)) };
+        let name: DiskName = unsafe {
+            let word = |i: usize| load(completion.disk, first + i * 4);
+            [word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)]
+        };
         // Without room its number has to do.
         let _ = BLOCK_IO_DISKS.insert(completion.device, name, 0);
         return new;
@@ -175,9 +185,9 @@ unsafe fn count_in(record: *mut Record, completion: &Completion) {
     // SAFETY: the caller's.
     unsafe {
         match completion.whole_ns {
-            None => {}
-            Some(0) => add(&raw mut (*record).untimed, 1),
-            Some(ns) => observe(&raw mut (*record).duration, ns),
+            NOT_YET => {}
+            UNKNOWN => add(&raw mut (*record).untimed, 1),
+            ns => observe(&raw mut (*record).duration, ns),
         }
         if completion.failed {
             add(&raw mut (*record).errors, 1);
@@ -195,7 +205,7 @@ fn count_in_cell(completion: &Completion) {
     let operation = completion.operation as usize & (OPERATIONS.len() - 1);
     // SAFETY: `cell` is a value of BLOCK_IO; the operation is inside its columns.
     unsafe {
-        if completion.whole_ns.is_some() {
+        if completion.whole_ns != NOT_YET {
             add((&raw mut (*cell).operations).cast::<u64>().add(operation), 1);
         }
         if completion.failed {
