@@ -122,6 +122,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         lifecycle::restarts(&run, &mut checks)?;
         disk::requests(&run, &mut checks)?;
         disk::written_back(&run, &mut checks)?;
+        disk::many(&run, &mut checks)?;
         disk::reclaim(&run, &mut checks)?;
         lifecycle::refusals(&run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());

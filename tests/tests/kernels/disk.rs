@@ -70,6 +70,22 @@ pub(crate) fn written_back(run: &Run, checks: &mut Checks) -> Result<()> {
     Ok(())
 }
 
+/// More short lives than slots: each has its own requests and no other's.
+pub(crate) fn many(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("requests of 120 short lives in 96 slots");
+    let scrape = run.scrape("disk.many")?;
+    for n in 9001..=9120 {
+        let id = format!("/docker/{n:064}");
+        let of = |name, operation| scrape.value(name, &[("id", &id), DISK, ("operation", operation)]);
+        let (reads, writes) = (f64::from(1 + n % 3), f64::from(n % 2));
+        checks.equal(&id, of(OPERATIONS, "read"), Some(reads));
+        checks.equal(&id, of(BYTES, "read"), Some(reads * 4096.0));
+        checks.equal(&id, of(OPERATIONS, "write"), (writes > 0.0).then_some(writes));
+    }
+    checks.equal("nobody's", after_of(&scrape, "unattributed"), 0.0);
+    Ok(())
+}
+
 /// One that reads more than it may hold, and one that takes all there is.
 pub(crate) fn reclaim(run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("stalls for want of memory");

@@ -251,6 +251,18 @@ tell d1 "disk-buffered $DISK 64 4096"
 sync
 scrape disk.synced.prom
 cat "$TREE$D1/io.stat" > /out/disk.synced.io
+phase 'a disk for many'
+used=$(own 'plimsoll_slots{state="used"}')
+for n in $(seq 9001 9120); do
+  cgroup=$TREE/docker/$ZEROS$n
+  mkdir "$cgroup"
+  (echo 0 > "$cgroup/cgroup.procs" && exec /worker disk $DISK read $((1 + n % 3)) 4096 0 , disk $DISK write $((n % 2)) 512 0)
+  until_true rmdir "$cgroup"
+  # Twice, so that slots have second tenants.
+  [ "$n" = 9060 ] && until_true own_is 'plimsoll_slots{state="used"}' "$used"
+done
+until_true own_is 'plimsoll_slots{state="used"}' "$used"
+scrape disk.many.prom
 phase 'a cgroup at its limit of memory'
 echo 4M > "$TREE$TIGHT/memory.max"
 sh -c "echo 0 > $TREE$TIGHT/cgroup.procs && exec /bin/busybox dd if=$DISK of=/dev/null bs=64k" 2>/dev/null

@@ -141,3 +141,47 @@ fn cgroups_from_before_and_reused_names_are_known() -> Result<()> {
     assert_eq!(written(&path), Some(81_920.0));
     Ok(())
 }
+
+/// A row holds 64 pairs of device and operation; the totals stay exact.
+#[test]
+fn devices_beyond_the_bound_are_others() -> Result<()> {
+    const DEVICES: usize = 34;
+    // In memory, so that nothing but these devices has requests.
+    let small = Small::new(16 * MIB)?;
+    let devices = (0..DEVICES).map(|_| Loop::new(MIB, Some(small.path()))).collect::<Result<Vec<_>>>()?;
+    let config = devices.iter().try_fold(Config::default(), |config, device| -> Result<Config> {
+        Ok(config.block_device(device.path(), device.number()?))
+    })?;
+    let exporter = Exporter::start(&[])?;
+    let mut container = container(&config)?;
+    let before = exporter.scrape()?;
+    for device in &devices {
+        container.run(&format!("disk {} write 3 4096 0", device.path()))?;
+        container.run(&format!("disk {} read 2 4096 0", device.path()))?;
+    }
+    let after = exporter.scrape()?;
+    let between = (&before, &after);
+    for (family, unit) in [(OPERATIONS, 1), (&*format!("{DURATION}_count"), 1), (BYTES, 4096)] {
+        let (mut named, mut sums) = (0, [0, 0]);
+        for (key, count) in moved(between, family, &id(&container), &["device", "operation"]) {
+            let (device, operation) = key.split_once(' ').expect("two labels");
+            if device.starts_with("/dev/loop") {
+                named += 1;
+                assert_eq!(count, if operation == "write" { 3 * unit } else { 2 * unit }, "{family} {key}");
+            } else if device != "other" {
+                continue;
+            }
+            sums[usize::from(operation == "write")] += count;
+        }
+        // The container's own file system may have taken a pair or two.
+        assert!((60..=64).contains(&named), "{named} {family}");
+        assert_eq!(sums, [2 * unit * DEVICES as u64, 3 * unit * DEVICES as u64], "{family}");
+    }
+    let folded = after.losses()["block_io_folded"] - before.losses().get("block_io_folded").unwrap_or(&0.0);
+    let others = moved(between, OPERATIONS, &id(&container), &["device", "operation"]);
+    let others: u64 =
+        others.iter().filter(|(key, _)| key.starts_with("other ")).map(|(_, count)| count).sum();
+    assert!(others > 0);
+    assert_eq!(folded as u64, others);
+    Ok(())
+}
