@@ -7,12 +7,14 @@
 #![no_main]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+mod block_io;
 mod cells;
 mod cgroups;
 mod keyed;
 mod losses;
 mod oom;
 mod process;
+mod reclaim;
 mod runs;
 mod sched;
 mod slots;

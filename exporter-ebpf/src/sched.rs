@@ -1,6 +1,7 @@
-//! `sched`: how long tasks waited for a CPU, and why they left it.
+//! `sched`: how long tasks waited for a CPU, how long they had it, and why they left it.
 //!
-//! The kernel keeps each task's total wait in `sched_info.run_delay` and its switches in `nvcsw`. What they grew
+//! The kernel keeps each task's total wait in `sched_info.run_delay`, its time on a CPU in `se.sum_exec_runtime` (what
+//! it charges to the task's cgroup, too), its switches in `nvcsw` and its moves in `se.nr_migrations`. What they grew
 //! by between two switches away from a task is one observation: exact, whatever CPUs it waited on, and without
 //! a clock of our own.
 
@@ -45,6 +46,8 @@ fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         let now = Seen {
             run_delay_ns: load(previous, at(&OFFSETS.task_run_delay)),
             voluntary: load(previous, at(&OFFSETS.task_nvcsw)),
+            oncpu_ns: load(previous, at(&OFFSETS.task_oncpu)),
+            migrations: load(previous, at(&OFFSETS.task_migrations)),
         };
         (now, load::<u32>(previous, at(&OFFSETS.task_state)))
     };
@@ -55,9 +58,13 @@ fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         Some(last) => unsafe {
             observe(&raw mut (*cell).wait, now.run_delay_ns.wrapping_sub(last.run_delay_ns));
             count_switch(cell, now.voluntary != last.voluntary);
+            add(&raw mut (*cell).oncpu_ns, now.oncpu_ns.wrapping_sub(last.oncpu_ns));
+            if now.migrations != last.migrations {
+                add(&raw mut (*cell).migrations, now.migrations.wrapping_sub(last.migrations));
+            }
         },
         None => {
-            // A task from before our time: how long it waited is unknown, why it leaves is not.
+            // A task from before our time: how long it waited and ran is unknown, why it leaves is not.
             let preempted: u64 = ctx.arg(0);
             // SAFETY: `cell` is a value of SCHED.
             unsafe { count_switch(cell, preempted & 0xff == 0 && state != 0) };
@@ -85,7 +92,7 @@ fn since_last_switch(task: Struct, now: Seen) -> Option<Seen> {
     let started_ns: u64 = unsafe { load(task, at(&OFFSETS.task_start_time)) };
     // SAFETY: a value of SCHED_ATTACHED_NS.
     let attached_ns = unsafe { SCHED_ATTACHED_NS.get_ptr(0)?.read_volatile() };
-    (started_ns >= attached_ns).then_some(Seen { run_delay_ns: 0, voluntary: 0 })
+    (started_ns >= attached_ns).then_some(Seen::NEW)
 }
 
 /// # Safety

@@ -205,7 +205,7 @@ impl Engine {
     /// Takes in what happened, and does what is due.
     fn turn(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
-        state.drain_events(&self.options, &self.worker);
+        state.drain_events(&self.options, &self.hierarchies, &self.worker);
         state.take_findings(&self.worker);
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);

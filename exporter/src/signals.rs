@@ -4,6 +4,7 @@
 //! `host` have read everything before it is called. Flags, `collect[]`, `docs/metrics.md` and the completeness
 //! test derive from [`ALL`].
 
+mod block_io;
 mod cpu;
 mod descriptors;
 mod diskio;
@@ -17,9 +18,13 @@ mod per_row;
 mod pids;
 mod pressure;
 mod process;
+mod reclaim;
 mod sched;
 mod spec;
 mod syscalls;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::HostStats;
@@ -58,6 +63,8 @@ pub static ALL: &[&Signal] = &[
     &process::SIGNAL,
     &sched::SIGNAL,
     &oom::SIGNAL,
+    &block_io::SIGNAL,
+    &reclaim::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,
     &spec::SIGNAL,
@@ -68,6 +75,13 @@ pub static ALL: &[&Signal] = &[
     &pressure::SIGNAL,
     &life::SIGNAL,
     &machine::SIGNAL,
+];
+
+/// Families from files that cAdvisor does not have, and that its path leaves out.
+pub const NOT_CADVISORS: &[&str] = &[
+    "container_memory_events_total",
+    "container_memory_swapped_in_bytes_total",
+    "container_memory_swapped_out_bytes_total",
 ];
 
 /// One container, cgroup or tombstone in a scrape.
@@ -92,6 +106,8 @@ pub struct KernelRow<'a> {
     pub cells: &'a [u64],
     /// The counters that have a second key, sorted by key.
     pub keyed: &'a [Keyed],
+    /// The names of the devices among the keys.
+    pub devices: &'a BTreeMap<u32, Arc<str>>,
 }
 
 /// A counter with a second key, summed likewise.
@@ -133,7 +149,8 @@ mod tests {
 
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed });
+        static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
+        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices: &NO_DEVICES });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

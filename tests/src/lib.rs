@@ -3,6 +3,7 @@
 pub mod cgroup;
 pub mod exporter;
 pub mod hierarchy;
+pub mod loopback;
 pub mod netns;
 pub mod prometheus;
 pub mod runc;

@@ -7,6 +7,8 @@
 mod cgroups;
 #[path = "kernels/checks.rs"]
 mod checks;
+#[path = "kernels/disk.rs"]
+mod disk;
 #[path = "kernels/docs.rs"]
 mod docs;
 #[path = "kernels/lifecycle.rs"]
@@ -39,6 +41,10 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("process", "task_newtask"),
     ("process", "sched_process_exec"),
     ("sched", "sched_switch"),
+    ("reclaim", "mm_vmscan_direct_reclaim_begin"),
+    ("reclaim", "mm_vmscan_direct_reclaim_end"),
+    ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
+    ("reclaim", "mm_vmscan_memcg_reclaim_end"),
 ];
 
 const KERNELS: &[Kernel] = &[
@@ -49,6 +55,7 @@ const KERNELS: &[Kernel] = &[
             ("process", "sched_process_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
+            ("block_io", "block_rq_complete_rq_disk"),
         ],
         possible_cpus: 2,
     },
@@ -58,6 +65,7 @@ const KERNELS: &[Kernel] = &[
             ("syscalls", "sys_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
+            ("block_io", "block_rq_complete_rq_disk"),
         ],
         possible_cpus: 128,
     },
@@ -67,6 +75,7 @@ const KERNELS: &[Kernel] = &[
             ("syscalls", "sys_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
+            ("block_io", "block_rq_complete"),
         ],
         possible_cpus: 2,
     },
@@ -76,12 +85,18 @@ const KERNELS: &[Kernel] = &[
             ("syscalls", "sys_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
+            ("block_io", "block_rq_complete"),
         ],
         possible_cpus: 128,
     },
     Kernel {
         series: "7",
-        programs: &[("syscalls", "sys_exit"), ("process", "sched_process_exit"), ("oom", "mark_victim")],
+        programs: &[
+            ("syscalls", "sys_exit"),
+            ("process", "sched_process_exit"),
+            ("oom", "mark_victim"),
+            ("block_io", "block_rq_complete"),
+        ],
         possible_cpus: 2,
     },
 ];
@@ -97,6 +112,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         lifecycle::programs(kernel, &run, &mut checks)?;
         truth::counts(&run, &mut checks)?;
         truth::scheduler(&run, &mut checks)?;
+        truth::cpu(&run, &mut checks)?;
         truth::out_of_memory(&run, &mut checks)?;
         truth::neighbour(&run, &mut checks)?;
         cgroups::files(&run, &mut checks)?;
@@ -104,6 +120,10 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         cgroups::slots(&run, &mut checks)?;
         lifecycle::ends(&run, &mut checks)?;
         lifecycle::restarts(&run, &mut checks)?;
+        disk::requests(&run, &mut checks)?;
+        disk::written_back(&run, &mut checks)?;
+        disk::many(&run, &mut checks)?;
+        disk::reclaim(&run, &mut checks)?;
         lifecycle::refusals(&run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));

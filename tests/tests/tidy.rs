@@ -142,6 +142,8 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `oom_victim_unknown` | the container of an OOM victim (5.10 only) | `id=\"unattributed\"` |
 | `syscall_error_folded` | an error's system call and errno | `syscall=\"other\", errno=\"other\"` |
 | `process_exit_folded` | an exit's code or signal | `reason=\"other\"` |
+| `block_io_folded` | a request's device: the row had 64 pairs of device and operation | `device=\"other\"` |
+| `reclaim_untracked` | a stall in reclaim: 4,096 were under way | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
 ";

@@ -3,8 +3,12 @@
 //! Scrapes are made while the workers sleep in `read`, so nothing moves under them; a command in a worker's script costs
 //! one `read` and one `write` beside what it does, and those are counted too.
 
+#[path = "truth/block_io.rs"]
+mod block_io;
 #[path = "truth/cgroups.rs"]
 mod cgroups;
+#[path = "truth/cpu.rs"]
+mod cpu;
 #[path = "truth/oom.rs"]
 mod oom;
 #[path = "truth/process.rs"]

@@ -17,6 +17,11 @@ pub struct Histogram {
 
 const _: () = assert!(size_of::<Histogram>() == 27 * 8);
 
+impl Histogram {
+    /// Nothing observed.
+    pub const ZERO: Self = Self { buckets: [0; BUCKETS], sum_ns: 0 };
+}
+
 /// The bucket of a time: the first whose bound is not below it.
 #[inline(always)]
 pub const fn bucket(ns: u64) -> usize {

@@ -66,6 +66,38 @@ offsets! {
     regs_syscall_nr,
     /// `task_struct.thread_info.status` on x86-64, `.flags` on aarch64: whether the call is a 32-bit one
     task_compat,
+    /// `task_struct.se.sum_exec_runtime`
+    task_oncpu,
+    /// `task_struct.se.nr_migrations`
+    task_migrations,
+    /// `request.q`
+    request_queue,
+    /// `request_queue.disk` (5.15)
+    queue_disk,
+    /// `request.rq_disk` (until 5.16)
+    request_disk,
+    /// `request.cmd_flags`
+    request_flags,
+    /// `request.__data_len`
+    request_bytes,
+    /// `request.bio`
+    request_bio,
+    /// `request.start_time_ns`
+    request_start,
+    /// `bio.bi_iter.bi_idx`
+    bio_index,
+    /// `bio.bi_blkg`
+    bio_blkg,
+    /// `blkcg_gq.blkcg`
+    blkg_blkcg,
+    /// `blkcg.css.cgroup`
+    blkcg_cgroup,
+    /// `gendisk.major`
+    disk_major,
+    /// `gendisk.first_minor`
+    disk_minor,
+    /// `gendisk.disk_name`
+    disk_name,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 22 * 4);
+const _: () = assert!(size_of::<Offsets>() == 38 * 4);

@@ -4,6 +4,7 @@
 //! derives refuse it), with its unit in the field's name and its size asserted.
 #![no_std]
 
+pub mod block_io;
 pub mod event;
 pub mod histogram;
 pub mod keyed;
@@ -11,6 +12,7 @@ pub mod layout;
 pub mod loss;
 pub mod oom;
 pub mod process;
+pub mod reclaim;
 pub mod run;
 pub mod sched;
 pub mod slot;

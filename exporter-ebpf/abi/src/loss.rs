@@ -15,8 +15,13 @@ pub const ERROR_FOLDED: u32 = 5;
 /// An exit by code or signal was folded into `other`.
 pub const EXIT_FOLDED: u32 = 6;
 
+/// A request to a device beyond the bound was folded into `other`.
+pub const BLOCK_IO_FOLDED: u32 = 7;
+/// More tasks stalled in reclaim at once than are followed.
+pub const RECLAIM_UNTRACKED: u32 = 8;
+
 /// The `reason` label of each index.
-pub const REASONS: [&str; 7] = [
+pub const REASONS: [&str; 9] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -24,4 +29,6 @@ pub const REASONS: [&str; 7] = [
     "oom_victim_unknown",
     "syscall_error_folded",
     "process_exit_folded",
+    "block_io_folded",
+    "reclaim_untracked",
 ];

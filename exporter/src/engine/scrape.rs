@@ -1,6 +1,7 @@
 //! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
@@ -12,8 +13,9 @@ use crate::http::{
     View,
 };
 use crate::kernel::UNATTRIBUTED;
-use crate::kernel::layout::WORDS;
+use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::ledger::{Owner, sum_keyed};
+use crate::names;
 use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source};
 
 /// Buffers kept from scrape to scrape.
@@ -22,6 +24,7 @@ pub(super) struct Scratch {
     cells: Vec<u64>,
     keyed: Vec<Keyed>,
     rows: Vec<Prepared>,
+    devices: BTreeMap<u32, Arc<str>>,
 }
 
 /// A row whose numbers are in the buffers.
@@ -171,6 +174,16 @@ impl State {
             let keyed = first_keyed..scratch.keyed.len();
             scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed, counted });
         }
+        scratch.devices.clear();
+        for counter in scratch.keyed.iter().filter(|counter| counter.map == BLOCK_IO_REQUESTS) {
+            let device = counter.key[0];
+            if !scratch.devices.contains_key(&device)
+                && let Some(name) = self.kernel.as_ref().and_then(|kernel| kernel.disk_name(device))
+                && let Some(path) = names::disk(&name)
+            {
+                scratch.devices.insert(device, path.into());
+            }
+        }
         Ok(start.elapsed())
     }
 
@@ -195,6 +208,7 @@ impl State {
                 created: prepared.created,
                 cells: &scratch.cells[at * WORDS..(at + 1) * WORDS],
                 keyed: &scratch.keyed[prepared.keyed.clone()],
+                devices: &scratch.devices,
             };
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
@@ -214,7 +228,8 @@ const UNATTRIBUTED_LABELS: &str = r#"container="",id="unattributed",image="",nam
 /// The families of `/metrics/cadvisor`.
 fn is_cadvisors(family: &Family) -> bool {
     family.name == "container_oom_events_total"
-        || signals::ALL.iter().any(|signal| {
-            signal.source != Source::Kernel && signal.families.iter().any(|f| std::ptr::eq(f, family))
-        })
+        || !signals::NOT_CADVISORS.contains(&family.name)
+            && signals::ALL.iter().any(|signal| {
+                signal.source != Source::Kernel && signal.families.iter().any(|f| std::ptr::eq(f, family))
+            })
 }

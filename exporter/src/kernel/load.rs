@@ -9,6 +9,7 @@ use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
 use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
+use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
@@ -83,7 +84,8 @@ pub struct Kernel {
     links: Vec<(&'static str, BtfTracePointLink)>,
     slots: Slots,
     cells: Vec<(usize, Cells)>,
-    keyed: Vec<(OwnedFd, Keyed)>,
+    keyed: Vec<Keyed>,
+    disks: HashMap<MapData, u32, DiskName>,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
@@ -110,9 +112,11 @@ impl Kernel {
                 maps.take("SLOT_OF")?,
                 maps.words("SLOT_OWNER", slots as usize)?,
                 maps.take("FREE_SLOTS")?,
+                maps.take("IO_SLOT_OF")?,
                 slots,
             )
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
+            disks: maps.take("BLOCK_IO_DISKS")?,
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
             frequent: maps.frequent()?,
@@ -213,6 +217,16 @@ impl Kernel {
         self.slots.adopt(cgroup_id)
     }
 
+    /// Block I/O of a cgroup of the v1 hierarchy that has its controller belongs to a slot.
+    pub fn alias_io(&mut self, io_id: u64, slot: u32) {
+        self.slots.alias(io_id, slot);
+    }
+
+    /// Whether cgroups of v1 have the controller of block I/O, and it matters.
+    pub fn io_is_v1(&self) -> bool {
+        self.plan.sizes.io_hierarchy != 0
+    }
+
     /// Takes a removed cgroup's id out of the kernel: from here on its slot only gets what was already under way.
     pub fn unmap(&mut self, cgroup_id: u64, slot: u32) {
         self.slots.unmap(cgroup_id, slot);
@@ -227,8 +241,8 @@ impl Kernel {
     /// All counters with a second key, by slot, map and key.
     pub fn keyed(&mut self, out: &mut Vec<Counted>) -> io::Result<()> {
         out.clear();
-        for (fd, keyed) in &mut self.keyed {
-            keyed.read(fd.as_fd(), out)?;
+        for keyed in &mut self.keyed {
+            keyed.read(out)?;
         }
         out.sort_unstable();
         Ok(())
@@ -238,17 +252,22 @@ impl Kernel {
     /// `counted` are their counters with a second key.
     pub fn recycle(&mut self, slots: &[u32], counted: &[Counted]) {
         for counter in counted {
-            if let Some((_, keyed)) = self.keyed.get_mut(counter.map as usize) {
+            if let Some(keyed) = self.keyed.get(counter.map as usize) {
                 keyed.remove(counter.slot, counter.key);
             }
         }
         for slot in slots {
-            self.keyed.iter().for_each(|(_, keyed)| keyed.clear_used(*slot));
+            self.keyed.iter().for_each(|keyed| keyed.clear_used(*slot));
             // It was read, so it is mapped. Rather lose a slot than give one away that still holds counts.
             if self.cells.iter().all(|(_, cells)| cells.clear(*slot).is_ok()) {
                 self.slots.give_back(*slot);
             }
         }
+    }
+
+    /// The name of a disk, NUL-padded, as the kernel has it.
+    pub fn disk_name(&self, device: u32) -> Option<Vec<u8>> {
+        self.disks.get(&device, 0).ok().map(|name| name.as_bytes().to_vec())
     }
 
     /// What was lost so far, in the order of [`super::LOSS_REASONS`].
@@ -364,21 +383,16 @@ impl Maps<'_> {
         Ok(cells)
     }
 
-    fn keyed(&mut self, plan: &Plan) -> Result<Vec<(OwnedFd, Keyed)>, KernelError> {
+    fn keyed(&mut self, plan: &Plan) -> Result<Vec<Keyed>, KernelError> {
         let mut all = Vec::new();
         for (index, keyed) in KEYED.iter().enumerate() {
             let capacity = entries(plan, keyed.map);
             let used = self.words(keyed.used, entries(plan, keyed.used) as usize)?;
-            let map = self.map(keyed.map)?;
-            let Map::HashMap(data) = &map else {
+            let Map::HashMap(data) = self.map(keyed.map)? else {
                 let source = MapError::InvalidMapType { map_type: 0 };
                 return Err(KernelError::Map { name: keyed.map, source });
             };
-            let fd = data.fd().as_fd().try_clone_to_owned();
-            let fd = fd.map_err(|source| KernelError::Memory { name: keyed.map, source })?;
-            let hash = HashMap::try_from(map);
-            let hash = hash.map_err(|source| KernelError::Map { name: keyed.map, source })?;
-            all.push((fd, Keyed::new(hash, used, index as u32, capacity)));
+            all.push(Keyed::new(data, used, index as u32, capacity, keyed.words));
         }
         Ok(all)
     }

@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{event, run, sched};
+use plimsoll_abi::{block_io, event, reclaim, run, sched};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -88,9 +88,10 @@ impl Plan {
             shift += 1;
         };
         let offsets = facts.types.as_ref().map_or(Offsets::NONE, |types| types.offsets);
+        let io_hierarchy = facts.io_hierarchy.filter(|_| wanted("block_io")).unwrap_or(0);
         let programs = PROGRAMS.iter().filter(|program| wanted(program.signal));
         Ok(Self {
-            sizes: Sizes { slots: settings.slots, shard_shift: shift },
+            sizes: Sizes { slots: settings.slots, shard_shift: shift, io_hierarchy },
             offsets,
             shards,
             entries,
@@ -143,6 +144,9 @@ fn entries(
     }
     let tasks = if wanted("sched") { facts.threads_max.clamp(1024, MAX_TASKS) } else { 1 };
     entries.push(("SCHED_TASKS", tasks));
+    entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));
+    entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
+    entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -157,14 +161,18 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     };
     let of = |(map, entries): &(&'static str, u32)| {
         let bytes = match *map {
-            "SLOT_OF" => hash(*entries, 8, 4),
+            "SLOT_OF" | "IO_SLOT_OF" => hash(*entries, 8, 4),
+            "RECLAIM_SINCE" => hash(*entries, 8, 8),
+            "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
                 Some(cells) => array(*entries, cells.words * 8),
-                None if KEYED.iter().any(|keyed| keyed.map == map) => hash(*entries, size_of::<Key>(), 8),
-                None => array(*entries, 8),
+                None => match KEYED.iter().find(|keyed| keyed.map == map) {
+                    Some(keyed) => hash(*entries, size_of::<Key>(), keyed.words * 8),
+                    None => array(*entries, 8),
+                },
             },
         };
         (*map, bytes)
@@ -183,6 +191,12 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+    const RECLAIM: [&str; 4] = [
+        "mm_vmscan_direct_reclaim_begin",
+        "mm_vmscan_direct_reclaim_end",
+        "mm_vmscan_memcg_reclaim_begin",
+        "mm_vmscan_memcg_reclaim_end",
+    ];
 
     fn types() -> Types {
         let names = PROGRAMS.iter().map(|program| program.tracepoint);
@@ -195,15 +209,20 @@ mod tests {
             (name, arguments)
         });
         let offsets = Offsets::read_from_bytes(&[1; size_of::<Offsets>()]).expect("the size fits");
+        let offsets = Offsets { request_disk: Offsets::ABSENT, ..offsets };
         Types { offsets, tracepoints: tracepoints.collect(), current_task_btf: true }
     }
 
     fn facts(possible_cpus: u32) -> Facts {
-        Facts { possible_cpus, threads_max: 190_000, types: Ok(types()) }
+        Facts { possible_cpus, threads_max: 190_000, io_hierarchy: None, types: Ok(types()) }
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: vec!["syscalls", "process", "sched", "oom"] }
+        Settings {
+            slots: 1024,
+            memory_limit,
+            signals: vec!["syscalls", "process", "sched", "oom", "block_io", "reclaim"],
+        }
     }
 
     fn total(plan: &Plan) -> u64 {
@@ -261,10 +280,12 @@ mod tests {
             "sched_process_exit",
             "sched_switch",
             "mark_victim",
+            "block_rq_complete",
         ];
-        assert_eq!(loaded(&facts(2)), new);
+        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM].concat());
         let mut types = types();
         types.current_task_btf = false;
+        types.offsets.request_disk = 160;
         for (name, arguments) in &mut types.tracepoints {
             match *name {
                 "sched_process_exit" => *arguments = vec![Pointer],
@@ -284,8 +305,9 @@ mod tests {
             "sched_switch",
             "signal_generate",
             "mark_victim_by_pid",
+            "block_rq_complete_rq_disk",
         ];
-        assert_eq!(loaded(&old), expected);
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM].concat());
     }
 
     #[test]

@@ -145,6 +145,8 @@ pub static PROGRAMS: &[Program] = &[
             task_start_time,
             task_nvcsw,
             task_run_delay,
+            task_oncpu,
+            task_migrations,
         ),
     },
     Program {
@@ -168,7 +170,63 @@ pub static PROGRAMS: &[Program] = &[
         fits: victim_is_a_number,
         reads: &[],
     },
+    Program {
+        name: "block_rq_complete",
+        signal: "block_io",
+        tracepoint: "block_rq_complete",
+        fits: |types, _| types.offsets.request_disk == Offsets::ABSENT,
+        reads: reads!(
+            request_queue,
+            queue_disk,
+            request_flags,
+            request_bytes,
+            request_bio,
+            request_start,
+            bio_index,
+            bio_blkg,
+            blkg_blkcg,
+            blkcg_cgroup,
+            cgroup_kn,
+            kernfs_node_id,
+            cgroup_root,
+            cgroup_root_hierarchy_id,
+            disk_major,
+            disk_minor,
+            disk_name,
+        ),
+    },
+    Program {
+        name: "block_rq_complete_rq_disk",
+        signal: "block_io",
+        tracepoint: "block_rq_complete",
+        fits: |types, _| types.offsets.request_disk != Offsets::ABSENT,
+        reads: reads!(
+            request_flags,
+            request_bytes,
+            request_bio,
+            request_start,
+            bio_index,
+            bio_blkg,
+            blkg_blkcg,
+            blkcg_cgroup,
+            cgroup_kn,
+            kernfs_node_id,
+            cgroup_root,
+            cgroup_root_hierarchy_id,
+            disk_major,
+            disk_minor,
+            disk_name,
+        ),
+    },
+    reclaim("mm_vmscan_direct_reclaim_begin"),
+    reclaim("mm_vmscan_direct_reclaim_end"),
+    reclaim("mm_vmscan_memcg_reclaim_begin"),
+    reclaim("mm_vmscan_memcg_reclaim_end"),
 ];
+
+const fn reclaim(name: &'static str) -> Program {
+    Program { name, signal: "reclaim", tracepoint: name, fits: ALWAYS, reads: &[] }
+}
 
 fn victim_is_a_number(types: &Types, _: &[Argument]) -> bool {
     types.tracepoint("mark_victim").and_then(<[_]>::first) == Some(&Argument::Scalar)

@@ -87,7 +87,11 @@ tasks() {
     cat "/proc/$(cat "/tmp/$name.pid")/status" > "$into/$name.status"
     cat "/proc/$(cat "/tmp/$name.pid")/schedstat" > "$into/$name.schedstat"
   done
+  for name in A B SPIN; do eval "cat \$TREE\$$name/cpu.stat" > "$into/$name.cpu"; done
 }
+
+# stalls NAME: what the kernel itself has counted of stalls for want of memory.
+stalls() { grep allocstall /proc/vmstat > "/out/$1"; }
 
 # files NAME DIR: what the files of a cgroup say.
 files() {
@@ -229,6 +233,48 @@ exporter third /plimsoll $FLAGS
 scrape third.before.prom
 tell b 'syscalls 1000 getppid'
 scrape third.after.prom
+
+phase 'disk'
+DISK=/dev/nvme0n1
+for cgroup in $D1 $D2 $PLAIN $PLAIN/sub $TIGHT $GREEDY; do mkdir "$TREE$cgroup"; done
+worker d1 "$D1"; worker d2 "$D2"; worker sub "$PLAIN/sub"; worker greedy "$GREEDY"
+scrape disk.before.prom
+both d1 "disk $DISK write 40 4096 0" d2 "disk $DISK read 30 8192 0"
+tell d1 "disk $DISK flush 5 0 0"
+tell d2 "disk $DISK discard 3 65536 1048576"
+tell sub "disk $DISK read 6 4096 0"
+cat "$TREE$D1/io.stat" > /out/disk.after.d1.io
+cat "$TREE$D2/io.stat" > /out/disk.after.d2.io
+scrape disk.after.prom
+phase 'what another writes back'
+tell d1 "disk-buffered $DISK 64 4096"
+sync
+scrape disk.synced.prom
+cat "$TREE$D1/io.stat" > /out/disk.synced.io
+phase 'a disk for many'
+used=$(own 'plimsoll_slots{state="used"}')
+for n in $(seq 9001 9120); do
+  cgroup=$TREE/docker/$ZEROS$n
+  mkdir "$cgroup"
+  (echo 0 > "$cgroup/cgroup.procs" && exec /worker disk $DISK read $((1 + n % 3)) 4096 0 , disk $DISK write $((n % 2)) 512 0)
+  until_true rmdir "$cgroup"
+  # Twice, so that slots have second tenants.
+  [ "$n" = 9060 ] && until_true own_is 'plimsoll_slots{state="used"}' "$used"
+done
+until_true own_is 'plimsoll_slots{state="used"}' "$used"
+scrape disk.many.prom
+phase 'a cgroup at its limit of memory'
+echo 4M > "$TREE$TIGHT/memory.max"
+sh -c "echo 0 > $TREE$TIGHT/cgroup.procs && exec /bin/busybox dd if=$DISK of=/dev/null bs=64k" 2>/dev/null
+cat "$TREE$TIGHT/memory.events" > /out/tight.events
+phase 'a machine out of memory'
+stalls stalls.before
+scrape stalls.before.prom
+# More than there is must be promised first.
+echo 1 > /proc/sys/vm/overcommit_memory
+tell greedy 'oom 1500'
+stalls stalls.after
+scrape stalls.after.prom
 stop TERM third
 
 # ---- what is refused costs what needs it and nothing else

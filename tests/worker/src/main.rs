@@ -24,6 +24,9 @@
 //! | `oom MB` | one child that takes up MB of memory, and must be killed for it |
 //! | `take MB` | takes up MB of memory itself, and keeps it |
 //! | `spin SECONDS [CPU]` | runs for SECONDS by the clock, pinned to CPU if given; answers with begin and end on it in ns |
+//! | `disk PATH OPERATION N SIZE AT` | N `read`, `write`, `discard` or `flush` of SIZE bytes each from offset AT on, past the page cache, each waited for |
+//! | `disk-failing PATH OPERATION N SIZE AT` | the same, and each must fail |
+//! | `disk-buffered PATH N SIZE` | N writes of SIZE bytes into the page cache; the file stays open |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
 //! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
@@ -35,6 +38,7 @@
 
 mod bpf;
 mod calls;
+mod disk;
 mod processes;
 mod threaded;
 mod time;
@@ -113,6 +117,13 @@ fn execute(words: &[String]) -> Answer {
         ["take", megabytes] => processes::take(number(megabytes)?),
         ["spin", seconds] => time::spin(number(seconds)?, None),
         ["spin", seconds, cpu] => time::spin(number(seconds)?, Some(number(cpu)?)),
+        ["disk", path, operation, n, size, at] => {
+            disk::direct(path, operation, number(n)?, number(size)?, number(at)?)
+        }
+        ["disk-failing", path, operation, n, size, at] => {
+            disk::failing(path, operation, number(n)?, number(size)?, number(at)?)
+        }
+        ["disk-buffered", path, n, size] => disk::buffered(path, number(n)?, number(size)?),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
         ["bpf"] => bpf::count(),
         ["switches"] => time::switches(),

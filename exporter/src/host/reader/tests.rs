@@ -4,6 +4,7 @@ mod live;
 
 use super::*;
 use crate::host::fixture::Fixture;
+use crate::host::parse::MemoryEvents;
 use crate::host::{
     Candidate, CpuStats, DeviceIo, FdBudget, InterfaceStats, PidStats, Pressure, WalkBounds, owners,
 };
@@ -148,8 +149,16 @@ fn golden_v2() {
             pgmajfault: Some(5),
             total_pgfault: Some(55),
             total_pgmajfault: Some(5),
-            events_high: Some(21),
-            events_max: Some(22),
+            swapped_in: None,
+            swapped_out: None,
+            events: MemoryEvents {
+                low: Some(0),
+                high: Some(21),
+                max: Some(22),
+                oom: Some(0),
+                oom_kill: Some(0),
+                oom_group_kill: None,
+            },
         },
         limits: LimitStats {
             cpu_quota_us: Some(50_000),
@@ -203,8 +212,9 @@ fn golden_v1() {
             pgmajfault: Some(6),
             total_pgfault: Some(55),
             total_pgmajfault: Some(8),
-            events_high: None,
-            events_max: None,
+            swapped_in: None,
+            swapped_out: None,
+            events: MemoryEvents::default(),
         },
         limits: LimitStats {
             cpu_quota_us: None,
