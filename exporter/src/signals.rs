@@ -7,7 +7,9 @@
 mod cpu;
 mod descriptors;
 mod diskio;
+mod files;
 mod histogram;
+mod io_uring;
 mod life;
 mod machine;
 mod memory;
@@ -19,6 +21,7 @@ mod pressure;
 mod process;
 mod sched;
 mod spec;
+mod syscall_latency;
 mod syscalls;
 
 use crate::exposition::{Encoder, Family, Series};
@@ -55,6 +58,9 @@ pub struct Signal {
 /// All signals, in the order they are served.
 pub static ALL: &[&Signal] = &[
     &syscalls::SIGNAL,
+    &syscall_latency::SIGNAL,
+    &files::SIGNAL,
+    &io_uring::SIGNAL,
     &process::SIGNAL,
     &sched::SIGNAL,
     &oom::SIGNAL,

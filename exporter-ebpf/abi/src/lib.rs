@@ -4,8 +4,11 @@
 //! derives refuse it), with its unit in the field's name and its size asserted.
 #![no_std]
 
+pub mod calls;
 pub mod event;
+pub mod files;
 pub mod histogram;
+pub mod io_uring;
 pub mod keyed;
 pub mod layout;
 pub mod loss;
@@ -13,4 +16,5 @@ pub mod oom;
 pub mod process;
 pub mod sched;
 pub mod slot;
+pub mod syscall_latency;
 pub mod syscalls;

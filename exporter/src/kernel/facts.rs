@@ -154,6 +154,18 @@ const MEMBERS: &[Member] = members! {
     signal_flags: "signal_struct"."flags";
     signal_group_exit_code: "signal_struct"."group_exit_code";
     regs_syscall_nr: "pt_regs"."orig_ax", "pt_regs"."syscallno";
+    regs_argument0: "pt_regs"."di", "pt_regs"."orig_x0";
+    regs_argument1: "pt_regs"."si", "pt_regs"."regs";
+    regs_argument2: "pt_regs"."dx", "pt_regs"."regs";
+    regs_compat0: "pt_regs"."bx", "pt_regs"."orig_x0";
+    regs_compat1: "pt_regs"."cx", "pt_regs"."regs";
+    task_files: "task_struct"."files";
+    files_fdt: "files_struct"."fdt";
+    fdtable_max_fds: "fdtable"."max_fds";
+    fdtable_fd: "fdtable"."fd";
+    file_inode: "file"."f_inode";
+    inode_mode: "inode"."i_mode";
+    inode_flags: "inode"."i_flags";
 };
 
 #[cfg(test)]

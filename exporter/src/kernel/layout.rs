@@ -1,6 +1,6 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
-use plimsoll_abi::{oom, process, sched, syscalls};
+use plimsoll_abi::{files, io_uring, oom, process, sched, syscall_latency, syscalls};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// An array of cells.
@@ -33,14 +33,20 @@ pub struct KeyedMap {
 pub const SYSCALL_ERRORS: u32 = 0;
 /// See [`SYSCALL_ERRORS`].
 pub const PROCESS_EXITS: u32 = 1;
+/// See [`SYSCALL_ERRORS`].
+pub const FILE_ERRORS: u32 = 2;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
 const SCHED_AT: usize = PROCESS_AT + size_of::<process::Cell>() / 8;
 const OOM_AT: usize = SCHED_AT + size_of::<sched::Cell>() / 8;
 
+const FILES_AT: usize = OOM_AT + size_of::<oom::Cell>() / 8;
+const IO_URING_AT: usize = FILES_AT + size_of::<files::Cell>() / 8;
+const SYSCALL_LATENCY_AT: usize = IO_URING_AT + size_of::<io_uring::Cell>() / 8;
+
 /// Words of a row: the cells of all signals, one after the other.
-pub const WORDS: usize = OOM_AT + size_of::<oom::Cell>() / 8;
+pub const WORDS: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 8;
 
 /// All arrays of cells.
 pub static CELLS: &[CellMap] = &[
@@ -48,12 +54,16 @@ pub static CELLS: &[CellMap] = &[
     cells::<process::Cell>("PROCESS", "process", PROCESS_AT),
     cells::<sched::Cell>("SCHED", "sched", SCHED_AT),
     cells::<oom::Cell>("OOM", "oom", OOM_AT),
+    cells::<files::Cell>("FILES", "files", FILES_AT),
+    cells::<io_uring::Cell>("IO_URING", "io_uring", IO_URING_AT),
+    cells::<syscall_latency::Cell>("SYSCALL_LATENCY", "syscall_latency", SYSCALL_LATENCY_AT),
 ];
 
 /// All keyed maps.
 pub static KEYED: &[KeyedMap] = &[
     KeyedMap { map: "SYSCALL_ERRORS", used: "SYSCALL_ERRORS_USED", signal: "syscalls", entries_per_slot: 16 },
     KeyedMap { map: "PROCESS_EXITS", used: "PROCESS_EXITS_USED", signal: "process", entries_per_slot: 4 },
+    KeyedMap { map: "FILE_ERRORS", used: "FILE_ERRORS_USED", signal: "files", entries_per_slot: 4 },
 ];
 
 /// The `syscalls` cell of a row.
@@ -74,6 +84,21 @@ pub fn sched(row: &[u64]) -> Option<&sched::Cell> {
 /// The `oom` cell of a row.
 pub fn oom(row: &[u64]) -> Option<&oom::Cell> {
     cell(row, OOM_AT)
+}
+
+/// The `files` cell of a row.
+pub fn files(row: &[u64]) -> Option<&files::Cell> {
+    cell(row, FILES_AT)
+}
+
+/// The `io_uring` cell of a row.
+pub fn io_uring(row: &[u64]) -> Option<&io_uring::Cell> {
+    cell(row, IO_URING_AT)
+}
+
+/// The `syscall_latency` cell of a row.
+pub fn syscall_latency(row: &[u64]) -> Option<&syscall_latency::Cell> {
+    cell(row, SYSCALL_LATENCY_AT)
 }
 
 const fn cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {

@@ -3,11 +3,11 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{event, sched};
+use plimsoll_abi::{event, sched, syscall_latency};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, PROGRAMS, Program};
+use super::programs::{CGROUPS, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub enum PlanError {
 
 /// Bytes of the ring buffer for rare events: some 1,500 cgroups made at once.
 const EVENTS_BYTES: u32 = 512 * 1024;
-/// Living tasks the scheduler's table has room for, at the most.
+/// Living tasks that tables of tasks have room for, at the most.
 const MAX_TASKS: u32 = 65_536;
 
 impl Plan {
@@ -107,6 +107,11 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         Err(e) => return program.name.eq(program.tracepoint).then(|| Decision::Refuse(e.to_string())),
     };
     let Some(arguments) = types.tracepoint(program.tracepoint) else {
+        let before =
+            |(now, before): &(&str, &str)| *now == program.tracepoint && types.tracepoint(before).is_some();
+        if RENAMED.iter().any(before) {
+            return None;
+        }
         let reason = format!("this kernel has no tracepoint {}", program.tracepoint);
         return program.name.eq(program.tracepoint).then_some(Decision::Refuse(reason));
     };
@@ -141,8 +146,9 @@ fn entries(
         entries.push((keyed.map, if wanted { slots * keyed.entries_per_slot } else { 1 }));
         entries.push((keyed.used, if wanted { slots } else { 1 }));
     }
-    let tasks = if wanted("sched") { facts.threads_max.clamp(1024, MAX_TASKS) } else { 1 };
-    entries.push(("SCHED_TASKS", tasks));
+    let tasks = facts.threads_max.clamp(1024, MAX_TASKS);
+    entries.push(("SCHED_TASKS", if wanted("sched") { tasks } else { 1 }));
+    entries.push(("SYSCALL_STARTS", if wanted("syscall_latency") { tasks } else { 1 }));
     entries
 }
 
@@ -156,6 +162,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     let of = |(map, entries): &(&'static str, u32)| {
         let bytes = match *map {
             "SLOT_OF" => hash(*entries, 8, 4),
+            "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
@@ -181,6 +188,8 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+    /// Those that are on by default.
+    const DEFAULTS: [&str; 6] = ["syscalls", "process", "sched", "oom", "files", "io_uring"];
 
     fn types() -> Types {
         let names = PROGRAMS.iter().map(|program| program.tracepoint);
@@ -201,7 +210,7 @@ mod tests {
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: vec!["syscalls", "process", "sched", "oom"] }
+        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec() }
     }
 
     fn total(plan: &Plan) -> u64 {
@@ -209,7 +218,9 @@ mod tests {
     }
 
     fn loaded(facts: &Facts) -> Vec<&'static str> {
-        let plan = Plan::new(facts, &settings(64 * MIB)).expect("fits");
+        let mut settings = settings(64 * MIB);
+        settings.signals.push("syscall_latency");
+        let plan = Plan::new(facts, &settings).expect("fits");
         let loads = |(program, decision): &(&Program, Decision)| {
             (*decision == Decision::Load).then_some(program.name)
         };
@@ -259,6 +270,11 @@ mod tests {
             "sched_process_exit",
             "sched_switch",
             "mark_victim",
+            "files_exit",
+            "io_uring_submit_req",
+            "syscall_task_exit",
+            "syscall_exit",
+            "syscall_enter",
         ];
         assert_eq!(loaded(&facts(2)), new);
         let mut types = types();
@@ -270,6 +286,7 @@ mod tests {
                 _ => {}
             }
         }
+        types.tracepoints.retain(|(name, _)| *name != "io_uring_submit_req");
         let old = Facts { types: Ok(types), ..facts(2) };
         let expected = [
             "cgroup_mkdir",
@@ -282,6 +299,11 @@ mod tests {
             "sched_switch",
             "signal_generate",
             "mark_victim_by_pid",
+            "files_exit_5_10",
+            "io_uring_submit_req_as_sqe",
+            "syscall_task_exit",
+            "syscall_exit_5_10",
+            "syscall_enter_5_10",
         ];
         assert_eq!(loaded(&old), expected);
     }
@@ -299,9 +321,12 @@ mod tests {
         let mut without = types();
         without.offsets.task_run_delay = Offsets::ABSENT;
         without.tracepoints.retain(|(name, _)| *name != "task_newtask");
-        let without = Facts { types: Ok(without), ..facts(2) };
+        let mut without = Facts { types: Ok(without), ..facts(2) };
         assert_eq!(reason(&without, "sched_switch"), "this kernel's BTF has no member task_run_delay");
         assert_eq!(reason(&without, "task_newtask"), "this kernel has no tracepoint task_newtask");
+        without.types.as_mut().expect("read").tracepoints.retain(|(name, _)| !name.starts_with("io_uring"));
+        let uring = "this kernel has no tracepoint io_uring_submit_req";
+        assert_eq!(reason(&without, "io_uring_submit_req"), uring);
         let none = TypesError::Unreadable { path: "/x".to_owned(), error: "no".to_owned() };
         let blind = Facts { types: Err(none), ..facts(2) };
         assert!(reason(&blind, "sys_exit").starts_with("/x: no"));
