@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "its report is what it is for")]
 
+#[path = "bench/bare.rs"]
+mod bare;
 #[path = "bench/encode.rs"]
 mod encode;
 #[path = "bench/kernel.rs"]

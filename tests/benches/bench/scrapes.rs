@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use plimsoll_tests::exporter::{Build, Exporter};
 use plimsoll_tests::runc::{Config, Container, Running};
 
+use crate::bare::{Files, send, thread_seconds};
+
 const SCRAPES: u32 = 40;
 
 pub(crate) fn run() -> Result<()> {
@@ -17,6 +19,7 @@ pub(crate) fn run() -> Result<()> {
         }
         scrapes(&exporter, count, &[], "")?;
     }
+    bare(&containers, &exporter.get_bytes("/metrics", &[])?)?;
     scrapes(&exporter, 300, &[("Accept-Encoding", "gzip")], ", gzip")?;
     let openmetrics = ("Accept", "application/openmetrics-text;version=1.0.0");
     scrapes(&exporter, 300, &[openmetrics], ", OpenMetrics")?;
@@ -54,6 +57,24 @@ fn scrapes(exporter: &Exporter, count: usize, headers: &[(&str, &str)], how: &st
     crate::report(&what, &format!("{:.2} ms of CPU, {rss:.1} MiB", cpu.0), goal);
     let (least, wall, kib) = (cpu.1, wall.0, body.len() / 1024);
     println!("{:<46} least {least:.2} ms, wall {wall:.2} ms, {kib} KiB, {series} lines", "");
+    Ok(())
+}
+
+/// What the system alone asks for such a scrape: the fewest files, and the same bytes.
+fn bare(containers: &[Running], body: &[u8]) -> Result<()> {
+    let mut files = Files::of(containers)?;
+    let (mut read, mut sent) = (Vec::new(), Vec::new());
+    for _ in 0..SCRAPES {
+        let before = thread_seconds();
+        files.read()?;
+        read.push((thread_seconds() - before) * 1e3);
+        sent.push(send(body)?);
+    }
+    let (read, sent) = (median_and_least(&mut read), median_and_least(&mut sent));
+    let result = format!("{:.2} ms of CPU", read.0 + sent.0);
+    crate::report("the system's own part of it", &result, "none");
+    let (read, sent) = (read.0, sent.0);
+    println!("{:<46} 3 files a container {read:.2} ms, sending the answer {sent:.2} ms", "");
     Ok(())
 }
 
