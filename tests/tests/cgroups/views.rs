@@ -10,7 +10,7 @@ use plimsoll_tests::scrape::Scrape;
 use crate::{Busy, expected};
 
 /// The names that cAdvisor has, and dashboards ask for.
-const CADVISORS: [&str; 55] = [
+const CADVISORS: [&str; 56] = [
     "container_cpu_cfs_burst_periods_total",
     "container_cpu_cfs_burst_seconds_total",
     "container_cpu_cfs_periods_total",
@@ -63,6 +63,7 @@ const CADVISORS: [&str; 55] = [
     "container_start_time_seconds",
     "container_threads",
     "container_threads_max",
+    "container_ulimits_soft",
     "machine_cpu_cores",
     "machine_memory_bytes",
     "machine_swap_bytes",
