@@ -9,6 +9,8 @@ mod cgroups;
 mod checks;
 #[path = "kernels/docs.rs"]
 mod docs;
+#[path = "kernels/files.rs"]
+mod files;
 #[path = "kernels/lifecycle.rs"]
 mod lifecycle;
 #[path = "kernels/run.rs"]
@@ -39,6 +41,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("process", "task_newtask"),
     ("process", "sched_process_exec"),
     ("sched", "sched_switch"),
+    ("syscall_latency", "syscall_task_exit"),
 ];
 
 const KERNELS: &[Kernel] = &[
@@ -46,6 +49,10 @@ const KERNELS: &[Kernel] = &[
         series: "5.10-old",
         programs: &[
             ("syscalls", "sys_exit_5_10"),
+            ("files", "files_exit_5_10"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter_5_10"),
+            ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
@@ -56,6 +63,10 @@ const KERNELS: &[Kernel] = &[
         series: "5.10",
         programs: &[
             ("syscalls", "sys_exit_5_10"),
+            ("files", "files_exit_5_10"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter_5_10"),
+            ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
         ],
@@ -65,6 +76,10 @@ const KERNELS: &[Kernel] = &[
         series: "6.1",
         programs: &[
             ("syscalls", "sys_exit"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
         ],
@@ -74,6 +89,10 @@ const KERNELS: &[Kernel] = &[
         series: "6.12",
         programs: &[
             ("syscalls", "sys_exit"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
         ],
@@ -81,7 +100,15 @@ const KERNELS: &[Kernel] = &[
     },
     Kernel {
         series: "7",
-        programs: &[("syscalls", "sys_exit"), ("process", "sched_process_exit"), ("oom", "mark_victim")],
+        programs: &[
+            ("syscalls", "sys_exit"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
+            ("process", "sched_process_exit"),
+            ("oom", "mark_victim"),
+        ],
         possible_cpus: 2,
     },
 ];
@@ -96,6 +123,8 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         let mut checks = Checks::default();
         lifecycle::programs(kernel, &run, &mut checks)?;
         truth::counts(&run, &mut checks)?;
+        files::counts(&run, &mut checks)?;
+        files::durations(&run, &mut checks)?;
         truth::scheduler(&run, &mut checks)?;
         truth::out_of_memory(&run, &mut checks)?;
         truth::neighbour(&run, &mut checks)?;

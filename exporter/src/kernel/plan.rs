@@ -104,16 +104,14 @@ impl Plan {
 fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
     let types: &Types = match &facts.types {
         Ok(types) => types,
-        Err(e) => return program.name.eq(program.tracepoint).then(|| Decision::Refuse(e.to_string())),
+        Err(e) => return is_told_of(program).then(|| Decision::Refuse(e.to_string())),
     };
     let Some(arguments) = types.tracepoint(program.tracepoint) else {
         let before =
             |(now, before): &(&str, &str)| *now == program.tracepoint && types.tracepoint(before).is_some();
-        if RENAMED.iter().any(before) {
-            return None;
-        }
         let reason = format!("this kernel has no tracepoint {}", program.tracepoint);
-        return program.name.eq(program.tracepoint).then_some(Decision::Refuse(reason));
+        let is_missed = is_told_of(program) && !RENAMED.iter().any(before);
+        return is_missed.then_some(Decision::Refuse(reason));
     };
     if !(program.fits)(types, arguments) {
         return None;
@@ -123,6 +121,13 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         Some((member, _)) => Decision::Refuse(format!("this kernel's BTF has no member {member}")),
         None => Decision::Load,
     })
+}
+
+/// Of the variants for one tracepoint, the first is told of where none can run.
+fn is_told_of(program: &Program) -> bool {
+    let same = |other: &&Program| (other.signal, other.tracepoint) == (program.signal, program.tracepoint);
+    let is_first = PROGRAMS.iter().find(same).is_some_and(|first| first.name == program.name);
+    is_first && !RENAMED.iter().any(|(_, before)| *before == program.tracepoint)
 }
 
 fn entries(
@@ -311,7 +316,9 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let reason = |facts: &Facts, name: &str| {
-            let plan = Plan::new(facts, &settings(64 * MIB)).expect("fits");
+            let mut settings = settings(64 * MIB);
+            settings.signals.push("syscall_latency");
+            let plan = Plan::new(facts, &settings).expect("fits");
             let of = |(program, decision): &(&Program, Decision)| match decision {
                 Decision::Refuse(reason) if program.name == name => Some(reason.clone()),
                 _ => None,
@@ -329,7 +336,9 @@ mod tests {
         assert_eq!(reason(&without, "io_uring_submit_req"), uring);
         let none = TypesError::Unreadable { path: "/x".to_owned(), error: "no".to_owned() };
         let blind = Facts { types: Err(none), ..facts(2) };
-        assert!(reason(&blind, "sys_exit").starts_with("/x: no"));
+        for name in ["sys_exit", "files_exit", "syscall_enter", "io_uring_submit_req"] {
+            assert!(reason(&blind, name).starts_with("/x: no"), "{name}");
+        }
         assert_eq!(loaded(&blind), [""; 0]);
     }
 }

@@ -15,6 +15,7 @@ use crate::Kernel;
 pub(crate) const A: &str = "/docker/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub(crate) const B: &str = "/docker/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 pub(crate) const IDLE: &str = "/docker/1111111111111111111111111111111111111111111111111111111111111111";
+pub(crate) const FILES: &str = "/docker/ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 pub(crate) const SPIN: &str = "/docker/5555555555555555555555555555555555555555555555555555555555555555";
 pub(crate) const GROUP: &str = "/docker/0000000000000000000000000000000000000000000000000000000000000000";
 pub(crate) const POD: &str = "/kubepods/burstable/pod6a0d3a35-3a4f-4b5e-9d9e-0b8f7a1c2d3e";
@@ -46,6 +47,7 @@ impl Run {
         let names = [
             ("A", A),
             ("B", B),
+            ("FILES", FILES),
             ("IDLE", IDLE),
             ("SPIN", SPIN),
             ("GROUP", GROUP),
