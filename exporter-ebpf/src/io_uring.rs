@@ -18,7 +18,7 @@ fn io_uring_submit_req(_: BtfTracePointContext) -> i32 {
     submitted()
 }
 
-/// The tracepoint's name before 6.4.
+/// The tracepoint's name in 5.10 and 6.1.
 #[btf_tracepoint(function = "io_uring_submit_sqe")]
 fn io_uring_submit_req_as_sqe(_: BtfTracePointContext) -> i32 {
     submitted()

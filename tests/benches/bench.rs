@@ -8,6 +8,8 @@
 mod bare;
 #[path = "bench/encode.rs"]
 mod encode;
+#[path = "bench/files.rs"]
+mod files;
 #[path = "bench/kernel.rs"]
 mod kernel;
 #[path = "bench/scrapes.rs"]
@@ -24,6 +26,9 @@ fn main() -> Result<()> {
     }
     if runs("kernel") {
         kernel::run()?;
+    }
+    if runs("files") {
+        files::run()?;
     }
     if runs("scrapes") {
         scrapes::run()?;

@@ -20,7 +20,7 @@ static FAMILIES: [Family; 1] = [Family {
     help: "Requests the kernel took from io_uring rings: I/O that container_file_* and container_syscalls_* miss.",
     labels: &[],
     unit: "requests",
-    source: "tracepoint io_uring_submit_req, io_uring_submit_sqe in older kernels (v5.10 to v7.x); also by the kernel's \
+    source: "tracepoint io_uring_submit_sqe (v5.10, v6.1) or io_uring_submit_req (v6.12 to v7.x); also by the kernel's \
              thread that polls a ring, which belongs to the ring's cgroup. A request that is malformed is not counted",
     bound: "1, if any",
 }];

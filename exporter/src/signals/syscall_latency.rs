@@ -11,7 +11,7 @@ use crate::kernel::layout;
 /// The row of the table.
 pub(super) static SIGNAL: Signal = Signal {
     name: "syscall_latency",
-    summary: "how long system calls take, by class, and operations on files; COST",
+    summary: "how long system calls take, by class, and operations on regular files: costs every call three times what `syscalls` does",
     source: Source::Kernel,
     default: false,
     families: &FAMILIES,
