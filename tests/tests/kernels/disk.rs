@@ -1,6 +1,6 @@
 //! Requests to the disk and stalls for want of memory, in pure cgroup v2.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use plimsoll_tests::scrape::Scrape;
 
 use crate::checks::Checks;
