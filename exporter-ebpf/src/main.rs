@@ -15,6 +15,7 @@ mod losses;
 mod oom;
 mod process;
 mod reclaim;
+mod runs;
 mod sched;
 mod slots;
 mod syscalls;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use plimsoll::config::{Collector, Config, one_line};
-use plimsoll::engine::{Engine, Options};
+use plimsoll::engine::{Engine, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
 use plimsoll::ledger::Keep;
@@ -131,5 +131,6 @@ fn options(config: &Config) -> Options {
         },
         zero_first: config.web.zero_first,
         created: config.web.openmetrics_created,
+        overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },
     }
 }

@@ -10,6 +10,8 @@ mod bare;
 mod encode;
 #[path = "bench/kernel.rs"]
 mod kernel;
+#[path = "bench/loads.rs"]
+mod loads;
 #[path = "bench/scrapes.rs"]
 mod scrapes;
 
@@ -24,6 +26,9 @@ fn main() -> Result<()> {
     }
     if runs("kernel") {
         kernel::run()?;
+    }
+    if runs("loads") {
+        loads::run()?;
     }
     if runs("scrapes") {
         scrapes::run()?;

@@ -13,6 +13,7 @@ pub mod loss;
 pub mod oom;
 pub mod process;
 pub mod reclaim;
+pub mod run;
 pub mod sched;
 pub mod slot;
 pub mod syscalls;

@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, event, reclaim, sched};
+use plimsoll_abi::{block_io, event, reclaim, run, sched};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -91,13 +91,7 @@ impl Plan {
         let io_hierarchy = facts.io_hierarchy.filter(|_| wanted("block_io")).unwrap_or(0);
         let programs = PROGRAMS.iter().filter(|program| wanted(program.signal));
         Ok(Self {
-            sizes: Sizes {
-                slots: settings.slots,
-                shard_shift: shift,
-                attached_ns: 0,
-                io_hierarchy,
-                reserved: 0,
-            },
+            sizes: Sizes { slots: settings.slots, shard_shift: shift, io_hierarchy },
             offsets,
             shards,
             entries,
@@ -153,6 +147,8 @@ fn entries(
     entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));
     entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
+    entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
+    entries.push(("SCHED_ATTACHED_NS", 1));
     entries
 }
 
