@@ -64,7 +64,7 @@ fn steps(scrape: &Scrape, step: &str) -> f64 {
 #[test]
 fn it_rests_what_is_too_dear_and_puts_it_to_work_again() -> Result<()> {
     let flags = [
-        "--overhead.cpu=2%",
+        "--overhead.cpu=4%",
         "--overhead.interval=100ms",
         "--collector.disable-defaults",
         "--collector.syscalls",

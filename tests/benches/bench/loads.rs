@@ -66,7 +66,7 @@ fn storm() -> Result<()> {
     let calm = median((0..50).map(|_| scrape()).collect::<Result<_>>()?);
     let lost = |exporter: &Exporter| -> Result<f64> {
         let scrape = exporter.scrape()?;
-        Ok(scrape.losses().iter().map(|(_, count)| count).sum())
+        Ok(scrape.losses().values().sum())
     };
     let (rss, losses) = (rss_mib(exporter.pid())?, lost(&exporter)?);
     let end = Instant::now() + Duration::from_secs(60);
