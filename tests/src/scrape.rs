@@ -113,7 +113,8 @@ const KERNEL: [&str; 17] = [
     "container_memory_direct_reclaim_seconds",
 ];
 
-fn is_of_kernel(name: &str) -> bool {
+/// Whether a sample of this name is counted by the kernel's programs.
+pub fn is_of_kernel(name: &str) -> bool {
     let suffixes = ["", "_bucket", "_sum", "_count"];
     KERNEL.iter().any(|family| name.strip_prefix(family).is_some_and(|rest| suffixes.contains(&rest)))
 }

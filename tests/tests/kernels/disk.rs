@@ -81,6 +81,9 @@ pub(crate) fn many(run: &Run, checks: &mut Checks) -> Result<()> {
         checks.equal(&id, of(OPERATIONS, "read"), Some(reads));
         checks.equal(&id, of(BYTES, "read"), Some(reads * 4096.0));
         checks.equal(&id, of(OPERATIONS, "write"), (writes > 0.0).then_some(writes));
+        // Nobody could read its files in time; what the scheduler says of it is there.
+        let oncpu = scrape.value("container_cpu_oncpu_seconds_total", &[("id", &id)]);
+        checks.holds(format!("time on CPU of {id}: {oncpu:?}"), oncpu > Some(0.0));
     }
     checks.equal("nobody's", after_of(&scrape, "unattributed"), 0.0);
     Ok(())
