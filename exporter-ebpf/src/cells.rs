@@ -5,6 +5,7 @@
 
 use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use aya_ebpf::maps::Array;
+use plimsoll_abi::histogram::{BUCKETS, Histogram, bucket};
 use plimsoll_abi::slot::Sizes;
 
 /// `BPF_F_MMAPABLE`: user space reads these arrays as memory.
@@ -12,8 +13,7 @@ pub(crate) const MMAPABLE: u32 = 1 << 10;
 
 /// Fixed by the loader; constants to the verifier.
 #[unsafe(no_mangle)]
-pub(crate) static SIZES: Sizes =
-    Sizes { slots: 1, shard_shift: 0, error_keys_per_slot: 0, exit_keys_per_slot: 0, attached_ns: 0 };
+pub(crate) static SIZES: Sizes = Sizes { slots: 1, shard_shift: 0, io_hierarchy: 0 };
 
 /// Reads what the loader fixed, so that the compiler cannot fold the placeholder in.
 #[inline(always)]
@@ -43,4 +43,21 @@ pub(crate) unsafe fn add(counter: *mut u64, n: u64) {
     }
     #[cfg(not(target_arch = "bpf"))]
     let _ = (counter, n);
+}
+
+/// Adds an observation to a histogram.
+///
+/// # Safety
+/// `histogram` must point into a map's value.
+#[inline(always)]
+pub(crate) unsafe fn observe(histogram: *mut Histogram, ns: u64) {
+    // The bound is for the verifier: `bucket` never passes it.
+    let at = bucket(ns) & 31;
+    // SAFETY: the caller gives a map value; the bucket is inside it.
+    unsafe {
+        if at < BUCKETS {
+            add((&raw mut (*histogram).buckets).cast::<u64>().add(at), 1);
+        }
+        add(&raw mut (*histogram).sum_ns, ns);
+    }
 }

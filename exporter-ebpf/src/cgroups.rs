@@ -4,12 +4,14 @@ use aya_ebpf::helpers::{bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str_bytes};
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, RingBuf};
 use aya_ebpf::programs::BtfTracePointContext;
-use plimsoll_abi::event::{EMPTIED, Header, MADE, Made, PATH_BYTES, REMOVED};
+use plimsoll_abi::event::{EMPTIED, Header, MADE, MADE_IO, Made, PATH_BYTES, REMOVED};
 use plimsoll_abi::loss;
+use plimsoll_abi::slot::UNATTRIBUTED;
 
+use crate::cells::{SIZES, fixed};
 use crate::losses::lost;
 use crate::slots;
-use crate::task::{OFFSETS, Struct, at, cgroup_id, load};
+use crate::task::{Struct, V2, cgroup_id, hierarchy_id};
 
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
@@ -22,16 +24,19 @@ static MADE_SCRATCH: Array<Made> = Array::with_max_entries(1, 0);
 #[btf_tracepoint(function = "cgroup_mkdir")]
 fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
     let cgroup: Struct = ctx.arg(0);
-    if !is_v2(cgroup) {
-        return 0;
-    }
     // SAFETY: the tracepoint's first argument is a struct cgroup.
-    let id = unsafe { cgroup_id(cgroup) };
-    let slot = slots::give(id);
+    let (id, hierarchy) = unsafe { (cgroup_id(cgroup), hierarchy_id(cgroup)) };
+    let (kind, slot) = if hierarchy == V2 {
+        (MADE, slots::give(id))
+    } else if hierarchy == fixed(&SIZES.io_hierarchy) {
+        (MADE_IO, UNATTRIBUTED)
+    } else {
+        return 0;
+    };
     let Some(made) = MADE_SCRATCH.get_ptr_mut(0) else { return 0 };
     // SAFETY: the only value of MADE_SCRATCH, used by nobody else meanwhile.
     let made = unsafe { &mut *made };
-    made.header = header(MADE, slot, id);
+    made.header = header(kind, slot, id);
     let path: *const u8 = ctx.arg(1);
     // SAFETY: the helper checks the address and the room.
     let length = match unsafe { bpf_probe_read_kernel_str_bytes(path, &mut made.path) } {
@@ -65,9 +70,9 @@ fn cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn gone(ctx: &BtfTracePointContext, kind: u32) -> i32 {
     let cgroup: Struct = ctx.arg(0);
-    if is_v2(cgroup) {
-        // SAFETY: the tracepoint's first argument is a struct cgroup.
-        let id = unsafe { cgroup_id(cgroup) };
+    // SAFETY: the tracepoint's first argument is a struct cgroup.
+    let (id, hierarchy) = unsafe { (cgroup_id(cgroup), hierarchy_id(cgroup)) };
+    if hierarchy == V2 {
         let header = header(kind, slots::slot_of(id), id);
         // SAFETY: a plain record of integers without padding.
         let bytes =
@@ -75,15 +80,6 @@ fn gone(ctx: &BtfTracePointContext, kind: u32) -> i32 {
         send(bytes);
     }
     0
-}
-
-#[inline(always)]
-fn is_v2(cgroup: Struct) -> bool {
-    // SAFETY: a struct cgroup; its root is a struct cgroup_root. The v2 hierarchy is always number 0.
-    unsafe {
-        let root: Struct = load(cgroup, at(&OFFSETS.cgroup_root));
-        load::<i32>(root, at(&OFFSETS.cgroup_root_hierarchy_id)) == 0
-    }
 }
 
 #[inline(always)]

@@ -7,14 +7,21 @@
 #![no_main]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+mod block_io;
+mod calls;
 mod cells;
 mod cgroups;
+mod files;
+mod io_uring;
 mod keyed;
 mod losses;
 mod oom;
 mod process;
+mod reclaim;
+mod runs;
 mod sched;
 mod slots;
+mod syscall_latency;
 mod syscalls;
 mod task;
 

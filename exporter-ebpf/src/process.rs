@@ -5,9 +5,9 @@ use aya_ebpf::maps::{Array, HashMap, LruHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
-use plimsoll_abi::process::{Cell, exit_key};
+use plimsoll_abi::process::{Cell, KEYS_PER_SLOT, exit_key};
 
-use crate::cells::{MMAPABLE, SIZES, add, cell, fixed};
+use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
@@ -133,8 +133,7 @@ unsafe fn ended(task: Struct) {
         };
         let slot = slot_of(task_cgroup_id(task));
         let key = Key { slot, key: exit_key(status) };
-        let limit = fixed(&SIZES.exit_keys_per_slot);
-        if !crate::keyed::count(&PROCESS_EXITS, &PROCESS_EXITS_USED, limit, &key) {
+        if !crate::keyed::count(&PROCESS_EXITS, &PROCESS_EXITS_USED, KEYS_PER_SLOT, &key, 1) {
             if let Some(cell) = cell(&PROCESS, slot) {
                 add(&raw mut (*cell).exits_folded, 1);
             }

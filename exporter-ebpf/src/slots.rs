@@ -10,10 +10,16 @@ use plimsoll_abi::slot::{CACHE_ENTRIES, UNATTRIBUTED};
 
 use crate::cells::MMAPABLE;
 use crate::losses::lost;
+use crate::task::{Struct, V2, cgroup_id, hierarchy_id};
 
 /// Cgroup id → slot. User space removes an id before the slot is read for the last time.
 #[map]
 static SLOT_OF: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
+
+/// Where v1 has the controller of block I/O: a cgroup's id there → the slot of the v2 cgroup of the same path. User
+/// space fills it, and removes an entry before its slot is read for the last time.
+#[map]
+static IO_SLOT_OF: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
 
 /// Slot → the id of the cgroup that has it now, 0 if none.
 #[map]
@@ -49,6 +55,22 @@ pub(crate) fn slot_of(cgroup_id: u64) -> u32 {
         unsafe { proposed.write_volatile(slot) };
     }
     slot
+}
+
+/// The slot of a cgroup of the hierarchy that has the controller of block I/O, whichever that is.
+///
+/// # Safety
+/// `cgroup` must be a `struct cgroup` the verifier knows.
+#[inline(always)]
+pub(crate) unsafe fn io_slot_of(cgroup: Struct) -> u32 {
+    // SAFETY: the caller's.
+    let (id, hierarchy) = unsafe { (cgroup_id(cgroup), hierarchy_id(cgroup)) };
+    if hierarchy == V2 {
+        return slot_of(id);
+    }
+    let Some(slot) = IO_SLOT_OF.get_ptr(id) else { return UNATTRIBUTED };
+    // SAFETY: a value of IO_SLOT_OF.
+    unsafe { slot.read_volatile() }
 }
 
 /// Takes a free slot for a new cgroup.

@@ -8,11 +8,13 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::keyed::Key;
-use plimsoll_abi::syscalls::{COMPAT, Cell, NUMBERS, UNKNOWN, error_key};
-use plimsoll_abi::{loss, syscalls as abi};
+use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, UNKNOWN, error_key};
+use plimsoll_abi::{loss, run, syscalls as abi};
 
-use crate::cells::{MMAPABLE, SIZES, add, cell, fixed};
+use crate::calls::machine;
+use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
+use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
 
@@ -29,19 +31,9 @@ const MAX_ERRNO: u64 = 4095;
 const ENOSYS: u32 = 38;
 
 #[cfg(bpf_target_arch = "aarch64")]
-mod machine {
-    pub(super) const RT_SIGRETURN: u32 = 139;
-    /// `TIF_32BIT` in `thread_info.flags` (v5.10 to v7.x).
-    pub(super) const COMPAT_BIT: u32 = 1 << 22;
-    pub(super) type NumberRegister = i32;
-}
+const RT_SIGRETURN: u32 = 139;
 #[cfg(not(bpf_target_arch = "aarch64"))]
-mod machine {
-    pub(super) const RT_SIGRETURN: u32 = 15;
-    /// `TS_COMPAT` in `thread_info.status`: also set by `int $0x80` from 64-bit code.
-    pub(super) const COMPAT_BIT: u32 = 2;
-    pub(super) type NumberRegister = u64;
-}
+const RT_SIGRETURN: u32 = 15;
 
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
@@ -68,6 +60,7 @@ fn sys_exit_5_10(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn record(ctx: &BtfTracePointContext, compat: bool, cgroup_id: u64) -> i32 {
+    ran(run::SYSCALLS);
     let regs: Struct = ctx.arg(0);
     let ret: u64 = ctx.arg(1);
     // SAFETY: the tracepoint's first argument is the caller's pt_regs.
@@ -84,7 +77,7 @@ fn record(ctx: &BtfTracePointContext, compat: bool, cgroup_id: u64) -> i32 {
             add((&raw mut (*cell).calls).cast::<u64>().add(number as usize), 1);
         } else if number == u32::MAX && errno != ENOSYS {
             // rt_sigreturn puts the interrupted code's registers back: no number, and no result of its own.
-            add((&raw mut (*cell).calls).cast::<u64>().add(machine::RT_SIGRETURN as usize), 1);
+            add((&raw mut (*cell).calls).cast::<u64>().add(RT_SIGRETURN as usize), 1);
             errno = 0;
         } else {
             add(&raw mut (*cell).unknown, 1);
@@ -103,10 +96,9 @@ fn compat_call(slot: u32, number: u32, errno: u32) -> i32 {
     if let Some(cell) = cell(&SYSCALLS, slot) {
         let number = if number < NUMBERS as u32 { number } else { UNKNOWN };
         let key = Key { slot, key: error_key(number | COMPAT, 0) };
-        let limit = fixed(&SIZES.error_keys_per_slot);
         // SAFETY: `cell` is a value of SYSCALLS.
         unsafe {
-            if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, limit, &key) {
+            if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, KEYS_PER_SLOT, &key, 1) {
                 add(&raw mut (*cell).unknown, 1);
             }
             if errno != 0 {
@@ -121,8 +113,7 @@ fn compat_call(slot: u32, number: u32, errno: u32) -> i32 {
 /// `cell` must be a value of SYSCALLS.
 #[inline(always)]
 unsafe fn error(slot: u32, cell: *mut abi::Cell, key: [u32; 2]) {
-    let limit = fixed(&SIZES.error_keys_per_slot);
-    if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, limit, &Key { slot, key }) {
+    if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, KEYS_PER_SLOT, &Key { slot, key }, 1) {
         // SAFETY: the caller's.
         unsafe { add(&raw mut (*cell).errors_folded, 1) };
         lost(loss::ERROR_FOLDED);

@@ -42,6 +42,22 @@ pub(crate) unsafe fn cgroup_id(cgroup: Struct) -> u64 {
     }
 }
 
+/// The number of the v2 hierarchy.
+pub(crate) const V2: u32 = 0;
+
+/// The number of the hierarchy a cgroup is in.
+///
+/// # Safety
+/// `cgroup` must be a `struct cgroup` the verifier knows.
+#[inline(always)]
+pub(crate) unsafe fn hierarchy_id(cgroup: Struct) -> u32 {
+    // SAFETY: root is a cgroup_root, its hierarchy_id an int.
+    unsafe {
+        let root: Struct = load(cgroup, at(&OFFSETS.cgroup_root));
+        load(root, at(&OFFSETS.cgroup_root_hierarchy_id))
+    }
+}
+
 /// The id of the task's cgroup in the v2 hierarchy. It stays with a task until it is freed, past its exit.
 ///
 /// # Safety

@@ -2,7 +2,9 @@
 //! and reading. The only place that names aya.
 
 pub mod btf;
+mod calls;
 mod cells;
+mod cost;
 mod events;
 mod facts;
 mod keyed;
@@ -12,10 +14,11 @@ mod plan;
 mod programs;
 mod slots;
 
+pub use cost::{FREQUENT, Frequent};
 pub use events::Event;
 pub use facts::{Facts, Types, TypesError};
 pub use keyed::Counted;
-pub use load::{Kernel, KernelError, ProgramStatus};
+pub use load::{Kernel, KernelError, ProgramStatus, Run};
 pub use plan::{Decision, Plan, PlanError, Settings};
 pub use programs::{CGROUPS, PROGRAMS, Program};
 

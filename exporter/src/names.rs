@@ -83,6 +83,21 @@ static SIGNALS: [&str; 31] = [
     "SIGSYS",
 ];
 
+/// The path of a disk that has this name in the kernel. One path of several to the same NVMe namespace, `nvme0c1n2`, is
+/// called as what stands for all of them, `nvme0n2`.
+pub fn disk(name: &[u8]) -> Option<String> {
+    let name = name.split(|byte| *byte == 0).next().filter(|name| !name.is_empty())?;
+    // A slash cannot be in a file's name, so the kernel has another character for it.
+    let name = String::from_utf8_lossy(name).replace('!', "/");
+    let head = || {
+        let (controller, rest) = name.strip_prefix("nvme")?.split_once('c')?;
+        let (path, namespace) = rest.split_once('n')?;
+        let numbers = [controller, path, namespace].iter().all(|part| part.parse::<u32>().is_ok());
+        numbers.then(|| format!("nvme{controller}n{namespace}"))
+    };
+    Some(format!("/dev/{}", head().unwrap_or(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +132,15 @@ mod tests {
     fn the_table_of_aarch64() {
         assert_eq!(syscalls::aarch64::Sysno::new(56).map(|call| call.name()), Some("openat"));
         assert_eq!(syscalls::aarch64::Sysno::new(139).map(|call| call.name()), Some("rt_sigreturn"));
+    }
+
+    #[test]
+    fn disks_are_called_by_their_paths() {
+        assert_eq!(disk(b"sda\0\0\0").as_deref(), Some("/dev/sda"));
+        assert_eq!(disk(b"cciss!c0d1\0").as_deref(), Some("/dev/cciss/c0d1"));
+        assert_eq!(disk(b"nvme1n2\0").as_deref(), Some("/dev/nvme1n2"));
+        assert_eq!(disk(b"nvme1c12n2\0").as_deref(), Some("/dev/nvme1n2"));
+        assert_eq!(disk(b"nvmecn\0").as_deref(), Some("/dev/nvmecn"));
+        assert_eq!(disk(&[0; 32]), None);
     }
 }

@@ -4,9 +4,13 @@
 //! `host` have read everything before it is called. Flags, `collect[]`, `docs/metrics.md` and the completeness
 //! test derive from [`ALL`].
 
+mod block_io;
 mod cpu;
 mod descriptors;
 mod diskio;
+mod files;
+mod histogram;
+mod io_uring;
 mod life;
 mod machine;
 mod memory;
@@ -16,9 +20,14 @@ mod per_row;
 mod pids;
 mod pressure;
 mod process;
+mod reclaim;
 mod sched;
 mod spec;
+mod syscall_latency;
 mod syscalls;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::HostStats;
@@ -43,6 +52,8 @@ pub struct Signal {
     pub summary: &'static str,
     /// Where its numbers come from.
     pub source: Source,
+    /// Whether it is on when no flag says anything. What is dear is off.
+    pub default: bool,
     /// What it serves.
     pub families: &'static [Family],
     /// Writes its families for all rows, family by family in the order of `families`.
@@ -52,9 +63,14 @@ pub struct Signal {
 /// All signals, in the order they are served.
 pub static ALL: &[&Signal] = &[
     &syscalls::SIGNAL,
+    &syscall_latency::SIGNAL,
+    &files::SIGNAL,
+    &io_uring::SIGNAL,
     &process::SIGNAL,
     &sched::SIGNAL,
     &oom::SIGNAL,
+    &block_io::SIGNAL,
+    &reclaim::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,
     &spec::SIGNAL,
@@ -65,6 +81,13 @@ pub static ALL: &[&Signal] = &[
     &pressure::SIGNAL,
     &life::SIGNAL,
     &machine::SIGNAL,
+];
+
+/// Families from files that cAdvisor does not have, and that its path leaves out.
+pub const NOT_CADVISORS: &[&str] = &[
+    "container_memory_events_total",
+    "container_memory_swapped_in_bytes_total",
+    "container_memory_swapped_out_bytes_total",
 ];
 
 /// One container, cgroup or tombstone in a scrape.
@@ -89,6 +112,8 @@ pub struct KernelRow<'a> {
     pub cells: &'a [u64],
     /// The counters that have a second key, sorted by key.
     pub keyed: &'a [Keyed],
+    /// The names of the devices among the keys.
+    pub devices: &'a BTreeMap<u32, Arc<str>>,
 }
 
 /// A counter with a second key, summed likewise.
@@ -130,7 +155,8 @@ mod tests {
 
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed });
+        static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
+        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices: &NO_DEVICES });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

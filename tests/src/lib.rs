@@ -4,6 +4,7 @@ pub mod cgroup;
 pub mod exporter;
 pub mod hierarchy;
 pub mod icinga;
+pub mod loopback;
 pub mod netns;
 pub mod plugins;
 pub mod prometheus;

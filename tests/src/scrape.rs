@@ -93,7 +93,7 @@ impl Scrape {
 }
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 10] = [
+const KERNEL: [&str; 17] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
     "container_process_forks_total",
@@ -104,9 +104,17 @@ const KERNEL: [&str; 10] = [
     "container_cpu_runqueue_wait_seconds",
     "container_oom_kills_total",
     "container_oom_events_total",
+    "container_cpu_oncpu_seconds_total",
+    "container_cpu_migrations_total",
+    "container_block_io_duration_seconds",
+    "container_block_io_operations_total",
+    "container_block_io_bytes_total",
+    "container_block_io_errors_total",
+    "container_memory_direct_reclaim_seconds",
 ];
 
-fn is_of_kernel(name: &str) -> bool {
+/// Whether a sample of this name is counted by the kernel's programs.
+pub fn is_of_kernel(name: &str) -> bool {
     let suffixes = ["", "_bucket", "_sum", "_count"];
     KERNEL.iter().any(|family| name.strip_prefix(family).is_some_and(|rest| suffixes.contains(&rest)))
 }

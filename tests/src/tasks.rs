@@ -17,6 +17,8 @@ pub struct Tasks {
     pub cpu_ns: u64,
     /// Time they waited for one.
     pub run_delay_ns: u64,
+    /// Moves to another CPU.
+    pub migrations: u64,
 }
 
 impl Tasks {
@@ -33,6 +35,11 @@ impl Tasks {
                 let value = status.lines().find_map(|line| line.strip_prefix(name));
                 Ok(value.with_context(|| name.to_owned())?.trim().parse()?)
             };
+            let sched = read("sched")?;
+            let moves = sched.lines().find_map(|line| line.strip_prefix("se.nr_migrations"));
+            let moves =
+                moves.and_then(|rest| rest.trim_start().strip_prefix(':')).context("se.nr_migrations")?;
+            sums.migrations += moves.trim().parse::<u64>()?;
             let schedstat = read("schedstat")?;
             let mut times = schedstat.split_whitespace().map(str::parse::<u64>);
             sums.threads += 1;
@@ -53,6 +60,7 @@ impl Tasks {
             involuntary: self.involuntary - before.involuntary,
             cpu_ns: self.cpu_ns - before.cpu_ns,
             run_delay_ns: self.run_delay_ns - before.run_delay_ns,
+            migrations: self.migrations - before.migrations,
         }
     }
 }

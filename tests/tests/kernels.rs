@@ -7,8 +7,12 @@
 mod cgroups;
 #[path = "kernels/checks.rs"]
 mod checks;
+#[path = "kernels/disk.rs"]
+mod disk;
 #[path = "kernels/docs.rs"]
 mod docs;
+#[path = "kernels/files.rs"]
+mod files;
 #[path = "kernels/lifecycle.rs"]
 mod lifecycle;
 #[path = "kernels/run.rs"]
@@ -39,6 +43,11 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("process", "task_newtask"),
     ("process", "sched_process_exec"),
     ("sched", "sched_switch"),
+    ("reclaim", "mm_vmscan_direct_reclaim_begin"),
+    ("reclaim", "mm_vmscan_direct_reclaim_end"),
+    ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
+    ("reclaim", "mm_vmscan_memcg_reclaim_end"),
+    ("syscall_latency", "syscall_task_exit"),
 ];
 
 const KERNELS: &[Kernel] = &[
@@ -46,9 +55,14 @@ const KERNELS: &[Kernel] = &[
         series: "5.10-old",
         programs: &[
             ("syscalls", "sys_exit_5_10"),
+            ("files", "files_exit_5_10"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter_5_10"),
+            ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
+            ("block_io", "block_rq_complete_rq_disk"),
         ],
         possible_cpus: 2,
     },
@@ -56,8 +70,13 @@ const KERNELS: &[Kernel] = &[
         series: "5.10",
         programs: &[
             ("syscalls", "sys_exit_5_10"),
+            ("files", "files_exit_5_10"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter_5_10"),
+            ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
+            ("block_io", "block_rq_complete_rq_disk"),
         ],
         possible_cpus: 128,
     },
@@ -65,8 +84,13 @@ const KERNELS: &[Kernel] = &[
         series: "6.1",
         programs: &[
             ("syscalls", "sys_exit"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
+            ("block_io", "block_rq_complete"),
         ],
         possible_cpus: 2,
     },
@@ -74,14 +98,28 @@ const KERNELS: &[Kernel] = &[
         series: "6.12",
         programs: &[
             ("syscalls", "sys_exit"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
+            ("block_io", "block_rq_complete"),
         ],
         possible_cpus: 128,
     },
     Kernel {
         series: "7",
-        programs: &[("syscalls", "sys_exit"), ("process", "sched_process_exit"), ("oom", "mark_victim")],
+        programs: &[
+            ("syscalls", "sys_exit"),
+            ("block_io", "block_rq_complete"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
+            ("process", "sched_process_exit"),
+            ("oom", "mark_victim"),
+        ],
         possible_cpus: 2,
     },
 ];
@@ -96,7 +134,10 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         let mut checks = Checks::default();
         lifecycle::programs(kernel, &run, &mut checks)?;
         truth::counts(&run, &mut checks)?;
+        files::counts(&run, &mut checks)?;
+        files::durations(&run, &mut checks)?;
         truth::scheduler(&run, &mut checks)?;
+        truth::cpu(&run, &mut checks)?;
         truth::out_of_memory(&run, &mut checks)?;
         truth::neighbour(&run, &mut checks)?;
         cgroups::files(&run, &mut checks)?;
@@ -104,6 +145,10 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         cgroups::slots(&run, &mut checks)?;
         lifecycle::ends(&run, &mut checks)?;
         lifecycle::restarts(&run, &mut checks)?;
+        disk::requests(&run, &mut checks)?;
+        disk::written_back(&run, &mut checks)?;
+        disk::many(&run, &mut checks)?;
+        disk::reclaim(&run, &mut checks)?;
         lifecycle::refusals(&run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));

@@ -3,14 +3,22 @@
 //! Scrapes are made while the workers sleep in `read`, so nothing moves under them; a command in a worker's script costs
 //! one `read` and one `write` beside what it does, and those are counted too.
 
+#[path = "truth/block_io.rs"]
+mod block_io;
 #[path = "truth/cgroups.rs"]
 mod cgroups;
+#[path = "truth/cpu.rs"]
+mod cpu;
+#[path = "truth/files.rs"]
+mod files;
 #[path = "truth/oom.rs"]
 mod oom;
 #[path = "truth/process.rs"]
 mod process;
 #[path = "truth/sched.rs"]
 mod sched;
+#[path = "truth/syscall_latency.rs"]
+mod syscall_latency;
 #[path = "truth/syscalls.rs"]
 mod syscalls;
 

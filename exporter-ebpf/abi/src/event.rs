@@ -12,11 +12,14 @@ pub const EMPTIED: u32 = 2;
 /// The cgroup was removed.
 pub const REMOVED: u32 = 3;
 
+/// A cgroup was made in the v1 hierarchy of block I/O; its path follows the header, its id is that hierarchy's own.
+pub const MADE_IO: u32 = 4;
+
 /// The head of every event.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Header {
-    /// [`MADE`], [`EMPTIED`] or [`REMOVED`].
+    /// [`MADE`], [`EMPTIED`], [`REMOVED`] or [`MADE_IO`].
     pub kind: u32,
     /// The slot the cgroup was given; [`crate::slot::UNATTRIBUTED`] if none was free.
     pub slot: u32,

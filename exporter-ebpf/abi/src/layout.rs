@@ -66,6 +66,62 @@ offsets! {
     regs_syscall_nr,
     /// `task_struct.thread_info.status` on x86-64, `.flags` on aarch64: whether the call is a 32-bit one
     task_compat,
+    /// `task_struct.se.sum_exec_runtime`
+    task_oncpu,
+    /// `task_struct.se.nr_migrations`
+    task_migrations,
+    /// `request.q`
+    request_queue,
+    /// `request_queue.disk` (5.15)
+    queue_disk,
+    /// `request.rq_disk` (until 5.16)
+    request_disk,
+    /// `request.cmd_flags`
+    request_flags,
+    /// `request.__data_len`
+    request_bytes,
+    /// `request.bio`
+    request_bio,
+    /// `request.start_time_ns`
+    request_start,
+    /// `bio.bi_iter.bi_idx`
+    bio_index,
+    /// `bio.bi_blkg`
+    bio_blkg,
+    /// `blkcg_gq.blkcg`
+    blkg_blkcg,
+    /// `blkcg.css.cgroup`
+    blkcg_cgroup,
+    /// `gendisk.major`
+    disk_major,
+    /// `gendisk.first_minor`
+    disk_minor,
+    /// `gendisk.disk_name`
+    disk_name,
+    /// `pt_regs.di` on x86-64, `.orig_x0` on aarch64: a call's first argument, also when it returns
+    regs_argument0,
+    /// `pt_regs.si` on x86-64; `.regs` on aarch64, where each further argument has its place
+    regs_argument1,
+    /// `pt_regs.dx` on x86-64; `.regs` on aarch64
+    regs_argument2,
+    /// `pt_regs.bx` on x86-64, `.orig_x0` on aarch64: a 32-bit call's first argument
+    regs_compat0,
+    /// `pt_regs.cx` on x86-64; `.regs` on aarch64
+    regs_compat1,
+    /// `task_struct.files`
+    task_files,
+    /// `files_struct.fdt`
+    files_fdt,
+    /// `fdtable.max_fds`
+    fdtable_max_fds,
+    /// `fdtable.fd`
+    fdtable_fd,
+    /// `file.f_inode`
+    file_inode,
+    /// `inode.i_mode`
+    inode_mode,
+    /// `inode.i_flags`
+    inode_flags,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 22 * 4);
+const _: () = assert!(size_of::<Offsets>() == 50 * 4);

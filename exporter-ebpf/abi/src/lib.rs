@@ -4,12 +4,20 @@
 //! derives refuse it), with its unit in the field's name and its size asserted.
 #![no_std]
 
+pub mod block_io;
+pub mod calls;
 pub mod event;
+pub mod files;
+pub mod histogram;
+pub mod io_uring;
 pub mod keyed;
 pub mod layout;
 pub mod loss;
 pub mod oom;
 pub mod process;
+pub mod reclaim;
+pub mod run;
 pub mod sched;
 pub mod slot;
+pub mod syscall_latency;
 pub mod syscalls;

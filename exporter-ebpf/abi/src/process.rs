@@ -18,6 +18,9 @@ pub struct Cell {
 
 const _: () = assert!(size_of::<Cell>() == 32);
 
+/// Exit codes and signals one slot may hold; beyond it exits are folded.
+pub const KEYS_PER_SLOT: u32 = 64;
+
 /// The core-dump flag in a wait status, which is not part of the key.
 pub const STATUS_CORE: u32 = 0x80;
 

@@ -15,13 +15,9 @@ pub struct Sizes {
     pub slots: u32,
     /// A CPU's shard is its number shifted right by this.
     pub shard_shift: u32,
-    /// Keys one slot may hold in `SYSCALL_ERRORS`; beyond it errors are folded.
-    pub error_keys_per_slot: u32,
-    /// Keys one slot may hold in `PROCESS_EXITS`; beyond it exits are folded.
-    pub exit_keys_per_slot: u32,
-    /// `CLOCK_MONOTONIC` just before the programs were attached: a task that started later is known whole.
-    pub attached_ns: u64,
+    /// The number of the v1 hierarchy that has the controller of block I/O; 0 if v2 has it.
+    pub io_hierarchy: u32,
 }
 
-const _: () = assert!(size_of::<Sizes>() == 24);
+const _: () = assert!(size_of::<Sizes>() == 12);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

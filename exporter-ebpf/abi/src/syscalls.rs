@@ -4,6 +4,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Columns: one a system call number of the machine's own ABI.
 pub const NUMBERS: usize = 510;
+/// Keys one slot may hold; beyond it errors are folded.
+pub const KEYS_PER_SLOT: u32 = 256;
 
 /// One shard of a slot's cell.
 #[repr(C)]

@@ -18,13 +18,16 @@ use crate::signals::Keyed;
 
 impl State {
     /// Takes in everything the kernel has to tell.
-    pub(super) fn drain_events(&mut self, options: &Options, worker: &Worker) {
+    pub(super) fn drain_events(&mut self, options: &Options, hierarchies: &Hierarchies, worker: &Worker) {
         while let Some(event) = self.kernel.as_mut().and_then(Kernel::next_event) {
             match event {
                 Event::Made { cgroup_id, slot, boot_ns, path } => {
                     let created = unix_of_boot(boot_ns);
-                    self.made(cgroup_id, slot, &path_from_bytes(&path), Some(created), options, worker);
+                    let path = path_from_bytes(&path);
+                    alias_io(self.kernel.as_mut(), hierarchies, &path, slot);
+                    self.made(cgroup_id, slot, &path, Some(created), options, worker);
                 }
+                Event::MadeIo { path } => self.made_io(&path_from_bytes(&path), hierarchies),
                 Event::Emptied { cgroup_id } => self.emptied(cgroup_id, worker),
                 Event::Removed { cgroup_id, .. } => self.removed(cgroup_id, worker),
             }
@@ -42,6 +45,7 @@ impl State {
         for found in hierarchies.walk(walk_bounds(options.slots)) {
             let id = id_of(&found);
             let slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
+            alias_io(kernel.as_deref_mut(), hierarchies, &found.path, slot);
             self.made(id, slot, &found.path, None, options, worker);
         }
     }
@@ -57,10 +61,12 @@ impl State {
         }
         for found in &found {
             let id = id_of(found);
-            if self.ledger.member(id).is_none_or(|member| member.slot == UNATTRIBUTED) {
-                let slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
+            let mut slot = self.ledger.member(id).map_or(UNATTRIBUTED, |member| member.slot);
+            if slot == UNATTRIBUTED {
+                slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
                 self.made(id, slot, &found.path, None, options, worker);
             }
+            alias_io(kernel.as_mut(), hierarchies, &found.path, slot);
         }
         self.kernel = kernel;
     }
@@ -160,6 +166,16 @@ impl State {
                 }
             }
         }
+    }
+
+    /// The v1 cgroup of block I/O may come before or after the v2 cgroup of the same path: whichever is second joins them.
+    fn made_io(&mut self, path: &str, hierarchies: &Hierarchies) {
+        let Some(id) = hierarchies.unified().and_then(|unified| unified.id(path)) else { return };
+        let Some(slot) = self.ledger.member(id).filter(|member| !member.leaving).map(|member| member.slot)
+        else {
+            return;
+        };
+        alias_io(self.kernel.as_mut(), hierarchies, path, slot);
     }
 
     /// The last moment its files can be read and its runtime may still know it.
@@ -281,6 +297,16 @@ impl State {
             }
             path = parent;
         }
+    }
+}
+
+/// Where v1 has the controller of block I/O, a request names a cgroup of that hierarchy: it belongs to the slot of the v2
+/// cgroup of the same path, as runtimes make them. What has no such twin is not attributed.
+fn alias_io(kernel: Option<&mut Kernel>, hierarchies: &Hierarchies, path: &str, slot: u32) {
+    if let Some(kernel) = kernel.filter(|kernel| kernel.io_is_v1())
+        && let Some(io_id) = hierarchies.io_v1_id(path)
+    {
+        kernel.alias_io(io_id, slot);
     }
 }
 

@@ -1,6 +1,7 @@
 //! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
@@ -12,8 +13,9 @@ use crate::http::{
     View,
 };
 use crate::kernel::UNATTRIBUTED;
-use crate::kernel::layout::WORDS;
+use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::ledger::{Owner, sum_keyed};
+use crate::names;
 use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source};
 
 /// Buffers kept from scrape to scrape.
@@ -22,6 +24,7 @@ pub(super) struct Scratch {
     cells: Vec<u64>,
     keyed: Vec<Keyed>,
     rows: Vec<Prepared>,
+    devices: BTreeMap<u32, Arc<str>>,
 }
 
 /// A row whose numbers are in the buffers.
@@ -57,6 +60,7 @@ impl HttpSource for Engine {
         let kernel_took = state.prepare()?;
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
+        let resting = state.resting.clone();
         let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
@@ -69,7 +73,7 @@ impl HttpSource for Engine {
         for signal in signals::ALL.iter().copied().filter(|signal| wanted(signal)) {
             let start = Instant::now();
             let available = match signal.source {
-                Source::Kernel => self.runs(signal),
+                Source::Kernel => self.runs(signal) && !resting.contains(&signal.name),
                 Source::Cgroup | Source::Process => reading.is_some(),
             };
             if available {
@@ -96,6 +100,7 @@ impl HttpSource for Engine {
     }
 
     fn collectors(&self) -> Vec<CollectorStatus> {
+        let resting = self.lock().resting.clone();
         let status = |signal: &&Signal| {
             let refused = |p: &crate::kernel::ProgramStatus| {
                 (p.signal == signal.name).then(|| p.refused.clone()).flatten()
@@ -104,6 +109,8 @@ impl HttpSource for Engine {
                 CollectorState::Disabled
             } else if let Some(reason) = self.programs.iter().find_map(refused) {
                 CollectorState::Refused(reason)
+            } else if resting.contains(&signal.name) {
+                CollectorState::Refused("rests while the cost is above --overhead.cpu".to_owned())
             } else {
                 CollectorState::Enabled
             };
@@ -167,6 +174,16 @@ impl State {
             let keyed = first_keyed..scratch.keyed.len();
             scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed, counted });
         }
+        scratch.devices.clear();
+        for counter in scratch.keyed.iter().filter(|counter| counter.map == BLOCK_IO_REQUESTS) {
+            let device = counter.key[0];
+            if !scratch.devices.contains_key(&device)
+                && let Some(name) = self.kernel.as_ref().and_then(|kernel| kernel.disk_name(device))
+                && let Some(path) = names::disk(&name)
+            {
+                scratch.devices.insert(device, path.into());
+            }
+        }
         Ok(start.elapsed())
     }
 
@@ -191,6 +208,7 @@ impl State {
                 created: prepared.created,
                 cells: &scratch.cells[at * WORDS..(at + 1) * WORDS],
                 keyed: &scratch.keyed[prepared.keyed.clone()],
+                devices: &scratch.devices,
             };
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
@@ -210,7 +228,8 @@ const UNATTRIBUTED_LABELS: &str = r#"container="",id="unattributed",image="",nam
 /// The families of `/metrics/cadvisor`.
 fn is_cadvisors(family: &Family) -> bool {
     family.name == "container_oom_events_total"
-        || signals::ALL.iter().any(|signal| {
-            signal.source != Source::Kernel && signal.families.iter().any(|f| std::ptr::eq(f, family))
-        })
+        || !signals::NOT_CADVISORS.contains(&family.name)
+            && signals::ALL.iter().any(|signal| {
+                signal.source != Source::Kernel && signal.families.iter().any(|f| std::ptr::eq(f, family))
+            })
 }

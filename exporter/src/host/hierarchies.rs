@@ -1,5 +1,6 @@
 //! Which mount serves which controller: cgroup v2 where its root has the controller, else the v1 mount.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::HostError;
@@ -132,6 +133,12 @@ impl Hierarchies {
         self.serving[controller as usize].as_ref()
     }
 
+    /// The id of a cgroup in the v1 hierarchy that has the controller of block I/O; `None` if v2 has it, or there is no
+    /// such cgroup.
+    pub fn io_v1_id(&self, cgroup: &str) -> Option<u64> {
+        self.serving(Controller::Io).filter(|io| io.version == Version::V1)?.id(cgroup)
+    }
+
     /// The hierarchy cgroups are listed in: cgroup2, else the first v1 controller there is.
     pub fn primary(&self) -> Option<&Hierarchy> {
         const ORDER: [Controller; 5] =
@@ -141,6 +148,11 @@ impl Hierarchies {
 }
 
 impl Hierarchy {
+    /// The id of a cgroup, which is its directory's inode number.
+    pub fn id(&self, cgroup: &str) -> Option<u64> {
+        Some(std::fs::metadata(self.mount.join(self.relative(cgroup)?)).ok()?.ino())
+    }
+
     /// The path of a cgroup below the mount point, without a leading slash; `None` if it is not mounted there.
     pub fn relative<'a>(&self, cgroup: &'a str) -> Option<&'a str> {
         let rest = cgroup.strip_prefix(self.root.trim_end_matches('/'))?;

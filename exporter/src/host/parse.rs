@@ -11,10 +11,10 @@ mod process;
 pub use cpu::{CpuStat, parse_cpu_max, parse_cpu_stat, parse_cpuacct_stat, parse_quota, shares_from_weight};
 pub use io::{DeviceCounts, parse_blkio, parse_io_stat};
 pub use machine::{parse_cpu_list, parse_meminfo, parse_uevent_devname};
-pub use memory::{MemoryStat, parse_memory_events, parse_memory_stat_v1, parse_memory_stat_v2};
+pub use memory::{MemoryEvents, MemoryStat, parse_memory_events, parse_memory_stat_v1, parse_memory_stat_v2};
 pub use mounts::{CgroupMount, parse_controllers, parse_mountinfo};
 pub use net::{NetDev, parse_net_dev, parse_ns_link};
-pub use process::{parse_pids, parse_pressure};
+pub use process::{parse_open_files_limit, parse_pids, parse_pressure};
 
 /// A file that holds one number.
 pub fn parse_u64(bytes: &[u8]) -> Option<u64> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::parse::MemoryEvents;
+
 /// Everything read for one cgroup. `None` is "not available here": the series is then absent, never 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostStats {
@@ -91,10 +93,12 @@ pub struct MemoryStats {
     pub total_pgfault: Option<u64>,
     /// Major page faults with descendants.
     pub total_pgmajfault: Option<u64>,
-    /// How often `memory.high` throttled it (v2).
-    pub events_high: Option<u64>,
-    /// How often `memory.max` was hit (v2).
-    pub events_max: Option<u64>,
+    /// Bytes read back from swap (v2 of new kernels).
+    pub swapped_in: Option<u64>,
+    /// Bytes written to swap, likewise.
+    pub swapped_out: Option<u64>,
+    /// `memory.events` (v2).
+    pub events: MemoryEvents,
 }
 
 /// Limits, in the units and with the conventions of cAdvisor.
@@ -153,6 +157,8 @@ pub struct PidStats {
     pub descriptors: Option<u64>,
     /// Of them, sockets.
     pub sockets: Option<u64>,
+    /// How many descriptors its first process may have open.
+    pub descriptors_limit: Option<u64>,
 }
 
 /// Pressure stall information of the three resources.

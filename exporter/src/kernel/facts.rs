@@ -15,6 +15,8 @@ pub struct Facts {
     pub possible_cpus: u32,
     /// The most tasks the kernel allows at once.
     pub threads_max: u32,
+    /// The number of the v1 hierarchy that has the controller of block I/O; `None` if v2 has it, or nobody.
+    pub io_hierarchy: Option<u32>,
     /// What the kernel's BTF says, or why there is none.
     pub types: Result<Types, TypesError>,
 }
@@ -72,6 +74,9 @@ impl Facts {
         Self {
             possible_cpus: possible_cpus(sysfs),
             threads_max: number("sys/kernel/threads-max").unwrap_or(DEFAULT_THREADS_MAX),
+            io_hierarchy: fs::read_to_string(procfs.join("cgroups"))
+                .ok()
+                .and_then(|text| io_hierarchy(&text)),
             types,
         }
     }
@@ -117,6 +122,12 @@ fn parse_cpu_list(list: &str) -> Option<u32> {
     last.parse::<u32>().ok()?.checked_add(1)
 }
 
+/// From `/proc/cgroups`: name, hierarchy, cgroups, enabled. v2 is number 0.
+fn io_hierarchy(text: &str) -> Option<u32> {
+    let mut fields = text.lines().find(|line| line.starts_with("blkio\t"))?.split('\t');
+    fields.nth(1)?.parse().ok().filter(|number| *number != 0)
+}
+
 #[cfg(target_arch = "aarch64")]
 const COMPAT: &[(&str, &[&str])] = &[("task_struct", &["thread_info", "flags"])];
 #[cfg(not(target_arch = "aarch64"))]
@@ -154,6 +165,34 @@ const MEMBERS: &[Member] = members! {
     signal_flags: "signal_struct"."flags";
     signal_group_exit_code: "signal_struct"."group_exit_code";
     regs_syscall_nr: "pt_regs"."orig_ax", "pt_regs"."syscallno";
+    task_oncpu: "task_struct"."se"."sum_exec_runtime";
+    task_migrations: "task_struct"."se"."nr_migrations";
+    request_queue: "request"."q";
+    queue_disk: "request_queue"."disk";
+    request_disk: "request"."rq_disk";
+    request_flags: "request"."cmd_flags";
+    request_bytes: "request"."__data_len";
+    request_bio: "request"."bio";
+    request_start: "request"."start_time_ns";
+    bio_index: "bio"."bi_iter"."bi_idx";
+    bio_blkg: "bio"."bi_blkg";
+    blkg_blkcg: "blkcg_gq"."blkcg";
+    blkcg_cgroup: "blkcg"."css"."cgroup";
+    disk_major: "gendisk"."major";
+    disk_minor: "gendisk"."first_minor";
+    disk_name: "gendisk"."disk_name";
+    regs_argument0: "pt_regs"."di", "pt_regs"."orig_x0";
+    regs_argument1: "pt_regs"."si", "pt_regs"."regs";
+    regs_argument2: "pt_regs"."dx", "pt_regs"."regs";
+    regs_compat0: "pt_regs"."bx", "pt_regs"."orig_x0";
+    regs_compat1: "pt_regs"."cx", "pt_regs"."regs";
+    task_files: "task_struct"."files";
+    files_fdt: "files_struct"."fdt";
+    fdtable_max_fds: "fdtable"."max_fds";
+    fdtable_fd: "fdtable"."fd";
+    file_inode: "file"."f_inode";
+    inode_mode: "inode"."i_mode";
+    inode_flags: "inode"."i_flags";
 };
 
 #[cfg(test)]
@@ -167,6 +206,14 @@ mod tests {
         assert_eq!(parse_cpu_list("0-3,8-127"), Some(128));
         assert_eq!(parse_cpu_list(""), None);
         assert_eq!(parse_cpu_list("4294967295"), None);
+    }
+
+    #[test]
+    fn the_hierarchy_of_block_io_where_it_is_v1() {
+        let head = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t1\t1\n";
+        assert_eq!(io_hierarchy(&format!("{head}blkio\t7\t1\t1\n")), Some(7));
+        assert_eq!(io_hierarchy(&format!("{head}blkio\t0\t1\t1\n")), None);
+        assert_eq!(io_hierarchy(head), None, "new kernels list v1 only");
     }
 
     #[test]

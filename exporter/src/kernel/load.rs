@@ -3,16 +3,20 @@
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
+use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
-use plimsoll_abi::loss;
+use plimsoll_abi::block_io::DiskName;
+use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
 
+use super::calls;
 use super::cells::{Cells, Words};
+use super::cost::{self, FREQUENT, Frequent, added, event_ns};
 use super::events::Event;
 use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
@@ -61,16 +65,31 @@ pub struct ProgramStatus {
     pub refused: Option<String>,
 }
 
+/// How often a signal's programs ran so far, and what a run costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Run {
+    /// The signal.
+    pub signal: &'static str,
+    /// Runs on all CPUs.
+    pub runs: u64,
+    /// Nanoseconds a run adds to its event, as measured when it was attached.
+    pub ns: f64,
+}
+
 /// The programs in the kernel and the maps they fill. Dropping it takes everything out of the kernel again.
 pub struct Kernel {
     ebpf: Ebpf,
     btf: Option<Btf>,
     plan: Plan,
     programs: Vec<ProgramStatus>,
+    links: Vec<(&'static str, BtfTracePointLink)>,
     slots: Slots,
     cells: Vec<(usize, Cells)>,
-    keyed: Vec<(OwnedFd, Keyed)>,
+    keyed: Vec<Keyed>,
+    disks: HashMap<MapData, u32, DiskName>,
     losses: Words,
+    runs: Words,
+    frequent: Vec<Attached>,
     events: RingBuf<MapData>,
 }
 
@@ -79,12 +98,12 @@ impl Kernel {
     /// missed. The signals follow with [`Kernel::attach_signals`], once what existed before has its slots.
     pub fn load(plan: Plan, sysfs: &Path) -> Result<Self, KernelError> {
         let btf = Btf::parse_file(sysfs.join("kernel/btf/vmlinux"), Endianness::default())?;
-        let mut sizes = plan.sizes;
-        sizes.attached_ns = monotonic_ns();
         let mut loader = EbpfLoader::new();
         loader.btf(Some(&btf)).verifier_log_level(VerifierLogLevel::STATS);
-        loader.override_global("SIZES", sizes.as_bytes(), true);
+        loader.override_global("SIZES", plan.sizes.as_bytes(), true);
         loader.override_global("OFFSETS", plan.offsets.as_bytes(), true);
+        let calls = calls::tables();
+        loader.override_global("CALLS", calls.as_bytes(), true);
         for (map, entries) in &plan.entries {
             loader.map_max_entries(map, *entries);
         }
@@ -96,14 +115,19 @@ impl Kernel {
                 maps.take("SLOT_OF")?,
                 maps.words("SLOT_OWNER", slots as usize)?,
                 maps.take("FREE_SLOTS")?,
+                maps.take("IO_SLOT_OF")?,
                 slots,
             )
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
+            disks: maps.take("BLOCK_IO_DISKS")?,
             losses: maps.words("LOSSES", loss::REASONS.len())?,
+            runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
+            frequent: maps.frequent()?,
             events: maps.take("EVENTS")?,
             cells: maps.cells(&plan)?,
             keyed: maps.keyed(&plan)?,
             programs: Vec::new(),
+            links: Vec::new(),
             ebpf,
             btf: Some(btf),
             plan,
@@ -114,7 +138,14 @@ impl Kernel {
 
     /// Attaches the programs of all signals. What is refused is in [`Kernel::programs`].
     pub fn attach_signals(&mut self) {
-        self.attach(|signal| signal != CGROUPS);
+        self.attach(|signal| signal != CGROUPS && FREQUENT.iter().all(|f| f.signal != signal));
+        for at in 0..self.frequent.len() {
+            let frequent = self.frequent[at].what;
+            let before = event_ns(frequent.event);
+            self.frequent[at].begin();
+            self.attach(|signal| signal == frequent.signal);
+            self.frequent[at].ns = added(frequent.event, before);
+        }
         // The parsed types are large and not needed again.
         self.btf = None;
     }
@@ -122,6 +153,39 @@ impl Kernel {
     /// What became of every program meant for this kernel.
     pub fn programs(&self) -> &[ProgramStatus] {
         &self.programs
+    }
+
+    /// The signals whose programs run often: how often they did, and what each run costs.
+    pub fn runs(&self) -> impl Iterator<Item = Run> {
+        let cpus = self.runs.get().chunks(run::STRIDE as usize);
+        self.frequent.iter().filter(|attached| self.is_attached(attached.what.signal)).map(move |attached| {
+            let of =
+                |cpu: &[AtomicU64]| cpu.get(attached.what.run as usize).map(|n| n.load(Ordering::Relaxed));
+            let runs = cpus.clone().filter_map(of).sum();
+            Run { signal: attached.what.signal, runs, ns: attached.ns }
+        })
+    }
+
+    /// Takes a signal's programs off their events. What they counted stays.
+    pub fn pause(&mut self, signal: &str) {
+        self.links.retain(|(of, _)| *of != signal);
+    }
+
+    /// Puts them back. What they remembered of tasks is forgotten first: it is from before the pause.
+    pub fn resume(&mut self, signal: &str) -> Result<(), String> {
+        if let Some(attached) = self.frequent.iter_mut().find(|attached| attached.what.signal == signal) {
+            attached.forget();
+            attached.begin();
+        }
+        let of = |status: &&ProgramStatus| status.signal == signal && status.refused.is_none();
+        for status in self.programs.iter().filter(of) {
+            self.links.push((status.signal, link(&mut self.ebpf, status.program)?));
+        }
+        Ok(())
+    }
+
+    fn is_attached(&self, signal: &str) -> bool {
+        self.programs.iter().any(|program| program.signal == signal && program.refused.is_none())
     }
 
     /// Estimated kernel memory of every map.
@@ -156,6 +220,16 @@ impl Kernel {
         self.slots.adopt(cgroup_id)
     }
 
+    /// Block I/O of a cgroup of the v1 hierarchy that has its controller belongs to a slot.
+    pub fn alias_io(&mut self, io_id: u64, slot: u32) {
+        self.slots.alias(io_id, slot);
+    }
+
+    /// Whether cgroups of v1 have the controller of block I/O, and it matters.
+    pub fn io_is_v1(&self) -> bool {
+        self.plan.sizes.io_hierarchy != 0
+    }
+
     /// Takes a removed cgroup's id out of the kernel: from here on its slot only gets what was already under way.
     pub fn unmap(&mut self, cgroup_id: u64, slot: u32) {
         self.slots.unmap(cgroup_id, slot);
@@ -170,8 +244,8 @@ impl Kernel {
     /// All counters with a second key, by slot, map and key.
     pub fn keyed(&mut self, out: &mut Vec<Counted>) -> io::Result<()> {
         out.clear();
-        for (fd, keyed) in &mut self.keyed {
-            keyed.read(fd.as_fd(), out)?;
+        for keyed in &mut self.keyed {
+            keyed.read(out)?;
         }
         out.sort_unstable();
         Ok(())
@@ -181,17 +255,22 @@ impl Kernel {
     /// `counted` are their counters with a second key.
     pub fn recycle(&mut self, slots: &[u32], counted: &[Counted]) {
         for counter in counted {
-            if let Some((_, keyed)) = self.keyed.get_mut(counter.map as usize) {
+            if let Some(keyed) = self.keyed.get(counter.map as usize) {
                 keyed.remove(counter.slot, counter.key);
             }
         }
         for slot in slots {
-            self.keyed.iter().for_each(|(_, keyed)| keyed.clear_used(*slot));
+            self.keyed.iter().for_each(|keyed| keyed.clear_used(*slot));
             // It was read, so it is mapped. Rather lose a slot than give one away that still holds counts.
             if self.cells.iter().all(|(_, cells)| cells.clear(*slot).is_ok()) {
                 self.slots.give_back(*slot);
             }
         }
+    }
+
+    /// The name of a disk, NUL-padded, as the kernel has it.
+    pub fn disk_name(&self, device: u32) -> Option<Vec<u8>> {
+        self.disks.get(&device, 0).ok().map(|name| name.as_bytes().to_vec())
     }
 
     /// What was lost so far, in the order of [`super::LOSS_REASONS`].
@@ -207,7 +286,8 @@ impl Kernel {
             let refused = match (decision, &self.btf) {
                 (Decision::Refuse(reason), _) => Some(reason.clone()),
                 (Decision::Load, Some(btf)) => {
-                    attach(&mut self.ebpf, program.name, program.tracepoint, btf).err()
+                    let link = attach(&mut self.ebpf, program.name, program.tracepoint, btf);
+                    link.map(|link| self.links.push((program.signal, link))).err()
                 }
                 (Decision::Load, None) => Some("attached too late".to_owned()),
             };
@@ -216,12 +296,21 @@ impl Kernel {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<(), String> {
+fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<BtfTracePointLink, String> {
+    program(ebpf, name)?.load(tracepoint, btf).map_err(|e| brief(&e))?;
+    link(ebpf, name)
+}
+
+/// Puts a loaded program on its event, for as long as the link lives.
+fn link(ebpf: &mut Ebpf, name: &str) -> Result<BtfTracePointLink, String> {
+    let program = program(ebpf, name)?;
+    let id = program.attach().map_err(|e| brief(&e))?;
+    program.take_link(id).map_err(|e| brief(&e))
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, String> {
     let program = ebpf.program_mut(name).ok_or("not in the object")?;
-    let program: &mut BtfTracePoint = program.try_into().map_err(|e: ProgramError| brief(&e))?;
-    program.load(tracepoint, btf).map_err(|e| brief(&e))?;
-    program.attach().map_err(|e| brief(&e))?;
-    Ok(())
+    program.try_into().map_err(|e: ProgramError| brief(&e))
 }
 
 /// An error and its causes in one line: a verifier's log can be long.
@@ -242,6 +331,31 @@ fn brief(error: &dyn std::error::Error) -> String {
         line.push('…');
     }
     line
+}
+
+/// A signal whose programs run often, and what user space keeps for it.
+struct Attached {
+    what: &'static Frequent,
+    /// Nanoseconds a run adds to its event.
+    ns: f64,
+    tables: Vec<MapData>,
+    since: Option<Words>,
+}
+
+impl Attached {
+    /// Notes that its programs are attached now.
+    fn begin(&self) {
+        if let Some(word) = self.since.as_ref().and_then(|since| since.get().first()) {
+            word.store(monotonic_ns(), Ordering::Relaxed);
+        }
+    }
+
+    /// Empties its tables of tasks.
+    fn forget(&self) {
+        for table in &self.tables {
+            cost::forget(table.fd().as_fd());
+        }
+    }
 }
 
 fn monotonic_ns() -> u64 {
@@ -272,23 +386,31 @@ impl Maps<'_> {
         Ok(cells)
     }
 
-    fn keyed(&mut self, plan: &Plan) -> Result<Vec<(OwnedFd, Keyed)>, KernelError> {
+    fn keyed(&mut self, plan: &Plan) -> Result<Vec<Keyed>, KernelError> {
         let mut all = Vec::new();
         for (index, keyed) in KEYED.iter().enumerate() {
             let capacity = entries(plan, keyed.map);
             let used = self.words(keyed.used, entries(plan, keyed.used) as usize)?;
-            let map = self.map(keyed.map)?;
-            let Map::HashMap(data) = &map else {
+            let Map::HashMap(data) = self.map(keyed.map)? else {
                 let source = MapError::InvalidMapType { map_type: 0 };
                 return Err(KernelError::Map { name: keyed.map, source });
             };
-            let fd = data.fd().as_fd().try_clone_to_owned();
-            let fd = fd.map_err(|source| KernelError::Memory { name: keyed.map, source })?;
-            let hash = HashMap::try_from(map);
-            let hash = hash.map_err(|source| KernelError::Map { name: keyed.map, source })?;
-            all.push((fd, Keyed::new(hash, used, index as u32, capacity)));
+            all.push(Keyed::new(data, used, index as u32, capacity, keyed.words));
         }
         Ok(all)
+    }
+
+    fn frequent(&mut self) -> Result<Vec<Attached>, KernelError> {
+        let attached = |what: &'static Frequent| {
+            let tables = what.tables.iter().map(|name| match self.map(name)? {
+                Map::HashMap(data) => Ok(data),
+                _ => Err(KernelError::Map { name, source: MapError::InvalidMapType { map_type: 0 } }),
+            });
+            let tables = tables.collect::<Result<_, _>>()?;
+            let since = what.attached.map(|name| self.words(name, 1)).transpose()?;
+            Ok(Attached { what, ns: 0.0, tables, since })
+        };
+        FREQUENT.iter().map(attached).collect()
     }
 
     fn map(&mut self, name: &'static str) -> Result<Map, KernelError> {

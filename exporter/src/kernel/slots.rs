@@ -13,6 +13,9 @@ pub(super) struct Slots {
     owner: Words,
     free: Stack<MapData, u32>,
     count: u32,
+    io: HashMap<MapData, u64, u32>,
+    /// Slot → the id it has in `io`.
+    io_ids: std::collections::HashMap<u32, u64>,
 }
 
 impl Slots {
@@ -21,12 +24,13 @@ impl Slots {
         of: HashMap<MapData, u64, u32>,
         owner: Words,
         mut free: Stack<MapData, u32>,
+        io: HashMap<MapData, u64, u32>,
         count: u32,
     ) -> Result<Self, MapError> {
         for slot in (UNATTRIBUTED + 1..count).rev() {
             free.push(slot, 0)?;
         }
-        Ok(Self { of, owner, free, count })
+        Ok(Self { of, owner, free, count, io, io_ids: std::collections::HashMap::new() })
     }
 
     /// How many there are, the unattributed one left out.
@@ -50,13 +54,32 @@ impl Slots {
         self.of.get(&cgroup_id, 0).ok()
     }
 
+    /// Block I/O of this cgroup of the v1 hierarchy belongs to the slot, and that of no other any more.
+    pub(super) fn alias(&mut self, io_id: u64, slot: u32) {
+        if slot == UNATTRIBUTED || self.io_ids.get(&slot) == Some(&io_id) {
+            return;
+        }
+        self.unalias(slot);
+        // There is room for every slot; if it fails all the same, the I/O is not attributed.
+        if self.io.insert(io_id, slot, 0).is_ok() {
+            self.io_ids.insert(slot, io_id);
+        }
+    }
+
     /// From now on nothing finds this slot by the cgroup's id.
     pub(super) fn unmap(&mut self, cgroup_id: u64, slot: u32) {
+        self.unalias(slot);
         if let Some(owner) = self.owner.get().get(slot as usize) {
             owner.store(0, Ordering::Release);
         }
         // It may have had none.
         let _ = self.of.remove(&cgroup_id);
+    }
+
+    fn unalias(&mut self, slot: u32) {
+        if let Some(io_id) = self.io_ids.remove(&slot) {
+            let _ = self.io.remove(&io_id);
+        }
     }
 
     /// Puts a cleared slot on the free list.

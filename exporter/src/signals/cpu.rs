@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "cpu",
     summary: "CPU time used, and throttling where a quota is set",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

@@ -10,6 +10,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "diskio",
     summary: "disk I/O by device",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "life",
     summary: "times of creation and of the last sight",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

@@ -10,6 +10,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "machine",
     summary: "CPUs, memory and swap of the machine",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

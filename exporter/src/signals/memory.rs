@@ -4,12 +4,14 @@ use super::per_row::{Read, counter, encode_all, gauge};
 use super::{Row, Signal, Source};
 use crate::exposition::{Encoder, Family, Value};
 use crate::host::MemoryStats;
+use crate::host::parse::MemoryEvents;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
     name: "memory",
     summary: "memory used, by kind, and page faults",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };
@@ -25,7 +27,7 @@ const FAILURES: Family = Family {
     )
 };
 
-static FAMILIES: [Family; 11] = [
+static FAMILIES: [Family; 14] = [
     gauge(
         "container_memory_usage_bytes",
         "Memory charged, page cache and kernel memory included.",
@@ -82,6 +84,29 @@ static FAMILIES: [Family; 11] = [
         "events",
         "v2 memory.events max",
     ),
+    counter(
+        "container_memory_swapped_in_bytes_total",
+        "Bytes read back from swap.",
+        "bytes",
+        "v2 memory.stat pswpin (6.13), in pages",
+    ),
+    counter(
+        "container_memory_swapped_out_bytes_total",
+        "Bytes written to swap.",
+        "bytes",
+        "v2 memory.stat pswpout (6.13), in pages",
+    ),
+    Family {
+        labels: &["event"],
+        bound: "6",
+        ..counter(
+            "container_memory_events_total",
+            "What the memory controller had to do: reclaim below memory.low, throttle at memory.high, reclaim at \
+             memory.max, find nothing to reclaim there (oom), kill for it.",
+            "events",
+            "v2 memory.events; oom_group_kill since 5.17",
+        )
+    },
 ];
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
@@ -95,13 +120,38 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
         |s| s.memory.max_usage.map(Value::Int),
         |s| s.memory.failcnt.map(Value::Int),
     ];
-    const EVENTS: [Read; 2] =
-        [|s| s.memory.events_high.map(Value::Int), |s| s.memory.events_max.map(Value::Int)];
-    let [plain @ .., failures, high, max] = &FAMILIES;
+    const MORE: [Read; 4] = [
+        |s| s.memory.events.high.map(Value::Int),
+        |s| s.memory.events.max.map(Value::Int),
+        |s| s.memory.swapped_in.map(Value::Int),
+        |s| s.memory.swapped_out.map(Value::Int),
+    ];
+    let [plain @ .., failures, high, max, swapped_in, swapped_out, events] = &FAMILIES;
     encode_all(encoder, rows, plain, &READS);
     encode_failures(encoder, rows, failures);
-    for (family, read) in [high, max].into_iter().zip(EVENTS) {
+    for (family, read) in [high, max, swapped_in, swapped_out].into_iter().zip(MORE) {
         super::per_row::encode_family(encoder, rows, family, &[], read);
+    }
+    encode_events(encoder, rows, events);
+}
+
+fn encode_events(encoder: &mut Encoder<'_>, rows: &[Row<'_>], family: &'static Family) {
+    type Event = fn(&MemoryEvents) -> Option<u64>;
+    const EVENTS: [(&str, Event); 6] = [
+        ("low", |e| e.low),
+        ("high", |e| e.high),
+        ("max", |e| e.max),
+        ("oom", |e| e.oom),
+        ("oom_kill", |e| e.oom_kill),
+        ("oom_group_kill", |e| e.oom_group_kill),
+    ];
+    encoder.family(family);
+    for (series, stats) in rows.iter().filter_map(Row::host_series) {
+        for (event, read) in EVENTS {
+            if let Some(count) = read(&stats.memory.events) {
+                encoder.counter(series, &[("event", event)], Value::Int(count));
+            }
+        }
     }
 }
 
@@ -144,8 +194,9 @@ mod tests {
             pgmajfault: Some(2),
             total_pgfault: Some(13),
             total_pgmajfault: Some(3),
-            events_high: Some(4),
-            events_max: Some(5),
+            swapped_in: Some(4096),
+            swapped_out: Some(8192),
+            events: MemoryEvents { low: Some(0), high: Some(4), max: Some(5), ..MemoryEvents::default() },
         };
         assert_eq!(
             lines(&SIGNAL, &HostStats { memory, ..HostStats::default() }),
@@ -164,6 +215,11 @@ mod tests {
                 r#"container_memory_failures_total{id="/a",failure_type="pgmajfault",scope="hierarchy"} 3"#,
                 r#"container_memory_events_high_total{id="/a"} 4"#,
                 r#"container_memory_events_max_total{id="/a"} 5"#,
+                r#"container_memory_swapped_in_bytes_total{id="/a"} 4096"#,
+                r#"container_memory_swapped_out_bytes_total{id="/a"} 8192"#,
+                r#"container_memory_events_total{id="/a",event="low"} 0"#,
+                r#"container_memory_events_total{id="/a",event="high"} 4"#,
+                r#"container_memory_events_total{id="/a",event="max"} 5"#,
             ]
         );
     }

@@ -10,6 +10,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "network",
     summary: "network traffic by interface, once for each network namespace",
     source: Source::Process,
+    default: true,
     families: &FAMILIES,
     encode,
 };

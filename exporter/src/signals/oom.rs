@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "oom",
     summary: "processes killed for lack of memory",
     source: Source::Kernel,
+    default: true,
     families: &FAMILIES,
     encode,
 };
@@ -54,7 +55,8 @@ mod tests {
     #[test]
     fn under_both_names() {
         let mut cells = vec![0; layout::WORDS];
-        cells[layout::WORDS - 1] = 2;
+        let first = layout::CELLS.iter().find(|c| c.signal == "oom").expect("in the table").first;
+        cells[first] = 2;
         let text = encoded(&SIGNAL, &[kernel_row(&cells, &[])]);
         assert!(text.contains("container_oom_kills_total{id=\"/a\"} 2\n"), "{text}");
         assert!(text.contains("container_oom_events_total{id=\"/a\"} 2\n"), "{text}");

@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "pids",
     summary: "numbers of processes and threads",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

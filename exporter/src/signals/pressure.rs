@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "pressure",
     summary: "time lost waiting for CPU, memory and disk I/O",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

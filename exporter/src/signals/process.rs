@@ -12,6 +12,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "process",
     summary: "processes and threads started, programs executed, exits by code and signal",
     source: Source::Kernel,
+    default: true,
     families: &FAMILIES,
     encode,
 };

@@ -1,21 +1,22 @@
-//! `sched`: how long tasks waited for a CPU, and why they left it.
+//! `sched`: how long tasks waited for a CPU, how long they had it, and why they left it.
 
-use plimsoll_abi::sched::BUCKETS;
+use plimsoll_abi::sched::Cell;
 
-use super::{Row, Signal, Source};
+use super::{Row, Signal, Source, histogram};
 use crate::exposition::{Encoder, Family, Kind, Value};
 use crate::kernel::layout;
 
 /// The row of the table.
 pub(super) static SIGNAL: Signal = Signal {
     name: "sched",
-    summary: "run queue waits and context switches",
+    summary: "run queue waits, time on CPU, context switches and migrations",
     source: Source::Kernel,
+    default: true,
     families: &FAMILIES,
     encode,
 };
 
-static FAMILIES: [Family; 2] = [
+static FAMILIES: [Family; 4] = [
     Family {
         name: "container_cpu_runqueue_wait_seconds",
         kind: Kind::Histogram,
@@ -24,7 +25,7 @@ static FAMILIES: [Family; 2] = [
         unit: "seconds",
         source: "growth of task_struct.sched_info.run_delay between two switches away from a task, at tracepoint \
                  sched_switch (v5.10 to v7.x); needs CONFIG_SCHED_INFO",
-        bound: "28: 26 buckets from 1 µs to 16.8 s, sum and count",
+        bound: histogram::SERIES,
     },
     Family {
         name: "container_context_switches_total",
@@ -35,35 +36,27 @@ static FAMILIES: [Family; 2] = [
         source: "task_struct.nvcsw and .nivcsw at tracepoint sched_switch (v5.10 to v7.x)",
         bound: "2",
     },
-];
-
-/// 1 µs · 2^i.
-static BOUNDS: [&str; BUCKETS - 1] = [
-    "1e-06",
-    "2e-06",
-    "4e-06",
-    "8e-06",
-    "1.6e-05",
-    "3.2e-05",
-    "6.4e-05",
-    "0.000128",
-    "0.000256",
-    "0.000512",
-    "0.001024",
-    "0.002048",
-    "0.004096",
-    "0.008192",
-    "0.016384",
-    "0.032768",
-    "0.065536",
-    "0.131072",
-    "0.262144",
-    "0.524288",
-    "1.048576",
-    "2.097152",
-    "4.194304",
-    "8.388608",
-    "16.777216",
+    Family {
+        name: "container_cpu_oncpu_seconds_total",
+        kind: Kind::Counter,
+        help: "Time on a CPU as the scheduler charges it, each run counted when it ends. Unlike \
+               container_cpu_usage_seconds_total it is complete for a container whose files are gone before they are read.",
+        labels: &[],
+        unit: "seconds",
+        source: "growth of task_struct.se.sum_exec_runtime between two switches away from a task, at tracepoint \
+                 sched_switch (v5.10 to v7.x); what of a run is still under way is not in it",
+        bound: "1",
+    },
+    Family {
+        name: "container_cpu_migrations_total",
+        kind: Kind::Counter,
+        help: "Moves of a task to another CPU, each counted when the run after it ends.",
+        labels: &[],
+        unit: "moves",
+        source: "growth of task_struct.se.nr_migrations between two switches away from a task, at tracepoint \
+                 sched_switch (v5.10 to v7.x)",
+        bound: "1",
+    },
 ];
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
@@ -71,8 +64,7 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     for row in rows {
         let Some(kernel) = row.kernel else { continue };
         let Some(cell) = layout::sched(kernel.cells) else { continue };
-        let (series, sum) = (row.kernel_series(kernel), Value::Nanos(cell.wait_sum_ns));
-        encoder.histogram(series, &[], &BOUNDS, &cell.wait_buckets, sum);
+        histogram::write(encoder, row.kernel_series(kernel), &[], &cell.wait);
     }
     encoder.family(&FAMILIES[1]);
     for row in rows {
@@ -82,22 +74,24 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
         encoder.counter(series, &[("kind", "voluntary")], Value::Int(cell.voluntary));
         encoder.counter(series, &[("kind", "involuntary")], Value::Int(cell.involuntary));
     }
+    const PLAIN: [fn(&Cell) -> Value; 2] = [|c| Value::Nanos(c.oncpu_ns), |c| Value::Int(c.migrations)];
+    for (family, value) in FAMILIES[2..].iter().zip(PLAIN) {
+        encoder.family(family);
+        for row in rows {
+            let Some(kernel) = row.kernel else { continue };
+            let Some(cell) = layout::sched(kernel.cells) else { continue };
+            encoder.counter(row.kernel_series(kernel), &[], value(cell));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_abi::histogram::BUCKETS;
+
     use super::super::tests::{encoded, kernel_row};
     use super::*;
     use crate::kernel::layout::{CELLS, WORDS};
-
-    #[test]
-    fn bounds_are_microseconds_doubled() {
-        for (i, bound) in BOUNDS.iter().enumerate() {
-            let seconds: f64 = bound.parse().expect("a number");
-            let expected = (1u64 << i) as f64 / 1e6;
-            assert!((seconds - expected).abs() < expected * 1e-12, "{bound}");
-        }
-    }
 
     #[test]
     fn waits_and_switches() {
@@ -108,6 +102,8 @@ mod tests {
         cells[first + BUCKETS] = 20_000_004_500;
         cells[first + BUCKETS + 1] = 3;
         cells[first + BUCKETS + 2] = 1;
+        cells[first + BUCKETS + 3] = 1_500_000_001;
+        cells[first + BUCKETS + 4] = 5;
         let text = encoded(&SIGNAL, &[kernel_row(&cells, &[])]);
         for line in [
             "container_cpu_runqueue_wait_seconds_bucket{id=\"/a\",le=\"1e-06\"} 0\n",
@@ -118,6 +114,8 @@ mod tests {
             "container_cpu_runqueue_wait_seconds_count{id=\"/a\"} 4\n",
             "container_context_switches_total{id=\"/a\",kind=\"voluntary\"} 3\n",
             "container_context_switches_total{id=\"/a\",kind=\"involuntary\"} 1\n",
+            "container_cpu_oncpu_seconds_total{id=\"/a\"} 1.500000001\n",
+            "container_cpu_migrations_total{id=\"/a\"} 5\n",
         ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }

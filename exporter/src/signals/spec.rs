@@ -9,6 +9,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "spec",
     summary: "limits of CPU and memory",
     source: Source::Cgroup,
+    default: true,
     families: &FAMILIES,
     encode,
 };

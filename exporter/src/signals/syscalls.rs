@@ -14,6 +14,7 @@ pub(super) static SIGNAL: Signal = Signal {
     name: "syscalls",
     summary: "system calls and their errors, by name",
     source: Source::Kernel,
+    default: true,
     families: &FAMILIES,
     encode,
 };

@@ -16,6 +16,7 @@ pub struct Config {
     cpus: Option<String>,
     cpu_quota: Option<(u64, u64)>,
     annotations: Vec<(String, String)>,
+    devices: Vec<(String, u32, u32)>,
 }
 
 impl Default for Config {
@@ -30,6 +31,7 @@ impl Default for Config {
             cpus: None,
             cpu_quota: None,
             annotations: Vec::new(),
+            devices: Vec::new(),
         }
     }
 }
@@ -89,6 +91,12 @@ impl Config {
         self
     }
 
+    /// A block device it may use, under the same path as here.
+    pub fn block_device(mut self, path: &str, (major, minor): (u32, u32)) -> Self {
+        self.devices.push((path.to_owned(), major, minor));
+        self
+    }
+
     /// The configuration, in runtime-spec 1.0.2.
     pub(super) fn json(&self, cgroups_path: &str) -> Value {
         let args: Vec<&str> =
@@ -117,6 +125,9 @@ impl Config {
                 "cgroupsPath": cgroups_path,
                 "namespaces": namespaces.iter().map(|kind| json!({ "type": kind })).collect::<Vec<_>>(),
                 "resources": self.resources(),
+                "devices": self.devices.iter().map(|(path, major, minor)| {
+                    json!({ "path": path, "type": "b", "major": major, "minor": minor })
+                }).collect::<Vec<_>>(),
             },
         })
     }
@@ -135,6 +146,10 @@ impl Config {
         if let Some((quota, period)) = self.cpu_quota {
             resources["cpu"]["quota"] = json!(quota);
             resources["cpu"]["period"] = json!(period);
+        }
+        if !self.devices.is_empty() {
+            let allow = |(_, major, minor): &(String, u32, u32)| json!({ "allow": true, "type": "b", "major": major, "minor": minor, "access": "rwm" });
+            resources["devices"] = self.devices.iter().map(allow).collect();
         }
         resources
     }

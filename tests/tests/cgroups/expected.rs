@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use plimsoll::signals::{self, Source};
 use plimsoll_tests::hierarchy::{Hierarchies, Place};
 
 /// Values by name and the family's own labels.
@@ -32,10 +33,12 @@ pub(crate) fn key(name: &str, labels: &BTreeMap<String, String>) -> String {
 
 /// Whether a family is one that [`read`] knows the file of.
 pub(crate) fn is_compared(name: &str) -> bool {
-    const STARTS: [&str; 7] = ["cpu_", "memory_", "spec_", "fs_", "network_", "pressure_", "threads_max"];
+    const STARTS: [&str; 8] =
+        ["cpu_", "memory_", "spec_", "fs_", "network_", "pressure_", "threads_max", "ulimits_"];
     const NAMES: [&str; 4] = ["processes", "threads", "file_descriptors", "sockets"];
     // The kernel's programs count these.
-    let of_kernel = name.starts_with("container_cpu_runqueue_wait_");
+    let kernel = signals::ALL.iter().filter(|signal| signal.source == Source::Kernel);
+    let of_kernel = kernel.flat_map(|signal| signal.families).any(|family| name.starts_with(family.name));
     let Some(rest) = name.strip_prefix("container_").filter(|_| !of_kernel) else { return false };
     STARTS.iter().any(|start| rest.starts_with(start)) || NAMES.contains(&rest)
 }
@@ -128,6 +131,12 @@ fn memory(add: Add<'_>, memory: &Place) {
         add("swap", memory.number("memory.swap.current").ok());
         add("events_high_total", memory.field("memory.events", "high").ok());
         add("events_max_total", memory.field("memory.events", "max").ok());
+        for event in ["low", "high", "max", "oom", "oom_kill", "oom_group_kill"] {
+            add(&format!("events_total event={event}"), memory.field("memory.events", event).ok());
+        }
+        let bytes = |key| stat(key).map(|pages| pages * rustix::param::page_size() as u64);
+        add("swapped_in_bytes_total", bytes("pswpin"));
+        add("swapped_out_bytes_total", bytes("pswpout"));
     } else {
         add("swap", stat("total_swap"));
         add("failcnt", memory.number("memory.failcnt").ok());
@@ -226,6 +235,10 @@ fn processes(add: Add<'_>, unified: &Place, pids: &Place) -> Result<()> {
     add("file_descriptors", Some(descriptors));
     add("sockets", Some(sockets));
     let first = processes.lines().next().unwrap_or_default();
+    let limits = std::fs::read_to_string(format!("/proc/{first}/limits"))?;
+    let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = open_files.and_then(|limits| limits.split_whitespace().next()?.parse().ok());
+    add("ulimits_soft ulimit=max_open_files", soft);
     let net = std::fs::read_to_string(format!("/proc/{first}/net/dev"))?;
     for line in net.lines() {
         let Some((interface @ "eth0", numbers)) = line.trim().split_once(':') else { continue };

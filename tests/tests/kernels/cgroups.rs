@@ -48,6 +48,18 @@ const RULES: &[Rule] = &[
     ("container_memory_max_usage_bytes", &[], |f| f.word("memory.peak", 0)),
     ("container_memory_events_high_total", &[], |f| f.scaled("memory.events", "high", 1.0)),
     ("container_memory_events_max_total", &[], |f| f.scaled("memory.events", "max", 1.0)),
+    ("container_memory_events_total", &[("event", "low")], |f| f.scaled("memory.events", "low", 1.0)),
+    ("container_memory_events_total", &[("event", "max")], |f| f.scaled("memory.events", "max", 1.0)),
+    ("container_memory_events_total", &[("event", "oom")], |f| f.scaled("memory.events", "oom", 1.0)),
+    ("container_memory_events_total", &[("event", "oom_kill")], |f| {
+        f.scaled("memory.events", "oom_kill", 1.0)
+    }),
+    ("container_memory_swapped_in_bytes_total", &[], |f| {
+        f.scaled("memory.stat", "pswpin", 1.0).map(|pages| pages * 4096.0)
+    }),
+    ("container_memory_swapped_out_bytes_total", &[], |f| {
+        f.scaled("memory.stat", "pswpout", 1.0).map(|pages| pages * 4096.0)
+    }),
     ("container_memory_failures_total", &[("failure_type", "pgfault"), ("scope", "hierarchy")], |f| {
         f.scaled("memory.stat", "pgfault", 1.0)
     }),

@@ -1,5 +1,5 @@
 # What happens in the virtual machine: the exporter runs, cgroups come, work and go, and everything said about it is
-# left in /out for the host to judge. Before it stands NAME=VALUE for: A B IDLE SPIN POD X Y GROUP CHURNED SLOTS.
+# left in /out for the host to judge. Before it stands NAME=VALUE for: A B FILES IDLE SPIN POD X Y GROUP CHURNED SLOTS.
 
 TREE=/sys/fs/cgroup
 SITE=http://127.0.0.1:18760
@@ -24,7 +24,7 @@ exporter() {
   done
 }
 
-FLAGS="--web.listen-address=127.0.0.1:18760 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json"
+FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency"
 
 # stop SIGNAL NAME: ends the exporter, and waits until the kernel has nothing of it any more.
 stop() {
@@ -87,7 +87,13 @@ tasks() {
     cat "/proc/$(cat "/tmp/$name.pid")/status" > "$into/$name.status"
     cat "/proc/$(cat "/tmp/$name.pid")/schedstat" > "$into/$name.schedstat"
   done
+  for name in A B SPIN; do eval "cat \$TREE\$$name/cpu.stat" > "$into/$name.cpu"; done
 }
+
+# stalls NAME: what the kernel itself has counted of stalls for want of memory.
+stalls() { grep allocstall /proc/vmstat > "/out/$1"; }
+# io WHEN: what the kernel itself counted of the reads and writes of the worker `files`.
+io() { cat "/proc/$(cat /tmp/files.pid)/io" > "/out/$1.io"; }
 
 # files NAME DIR: what the files of a cgroup say.
 files() {
@@ -146,7 +152,7 @@ echo 32M > "$TREE$A/memory.max"
 phase 'the exporter starts'
 exporter first /plimsoll $FLAGS
 phase 'the exporter runs'
-for cgroup in $B $IDLE $SPIN $POD $X $Y $GROUP; do
+for cgroup in $B $FILES $IDLE $SPIN $POD $X $Y $GROUP; do
   mkdir -p "$TREE$cgroup"
   case $cgroup in $POD) enable /kubepods; enable /kubepods/burstable; enable "$POD" ;; esac
 done
@@ -158,8 +164,10 @@ echo 50 > "$TREE$B/cpu.weight"
 echo 100 > "$TREE$B/pids.max"
 echo 1M > "$TREE$B/memory.min"
 worker a "$A"; worker b "$B"; worker idle "$IDLE"; worker s1 "$SPIN"; worker s2 "$SPIN"
+worker files "$FILES"
 worker x "$X"; worker y "$Y"; worker group "$GROUP"
-tasks before a b idle s1 s2 x y group
+tasks before a b files idle s1 s2 x y group
+io before
 scrape before.prom
 
 phase 'counted work'
@@ -182,6 +190,13 @@ finish a
 echo "$answer" >> /out/ends.A
 finish b
 echo "$answer" >> /out/ends.B
+phase 'files'
+both files 'files /f 50 700' b 'file-errors /g 9'
+tell files 'opens /f 20'
+tell files 'file-errors /f 10'
+tell files 'pipes 30 64'
+tell files 'transfers /f 10 512'
+tell files 'io-uring 20'
 phase 'two spinners on one CPU'
 both s1 'spin 0.4 0' s2 'spin 0.4 0'
 phase 'out of memory'
@@ -192,7 +207,8 @@ wait "$(cat /tmp/x.pid)"
 begin group 'oom 64'
 wait "$(cat /tmp/group.pid)"
 sh -c "echo 0 > $TREE$B/cgroup.procs && exec /bin/busybox dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct" 2>/dev/null
-tasks after a b idle s1 s2 y
+tasks after a b files idle s1 s2 y
+io after
 scrape after.prom
 for name in A X Y GROUP; do eval "cat \$TREE\$$name/memory.events" > "/out/$name.events"; done
 
@@ -229,6 +245,48 @@ exporter third /plimsoll $FLAGS
 scrape third.before.prom
 tell b 'syscalls 1000 getppid'
 scrape third.after.prom
+
+phase 'disk'
+DISK=/dev/nvme0n1
+for cgroup in $D1 $D2 $PLAIN $PLAIN/sub $TIGHT $GREEDY; do mkdir "$TREE$cgroup"; done
+worker d1 "$D1"; worker d2 "$D2"; worker sub "$PLAIN/sub"; worker greedy "$GREEDY"
+scrape disk.before.prom
+both d1 "disk $DISK write 40 4096 0" d2 "disk $DISK read 30 8192 0"
+tell d1 "disk $DISK flush 5 0 0"
+tell d2 "disk $DISK discard 3 65536 1048576"
+tell sub "disk $DISK read 6 4096 0"
+cat "$TREE$D1/io.stat" > /out/disk.after.d1.io
+cat "$TREE$D2/io.stat" > /out/disk.after.d2.io
+scrape disk.after.prom
+phase 'what another writes back'
+tell d1 "disk-buffered $DISK 64 4096"
+sync
+scrape disk.synced.prom
+cat "$TREE$D1/io.stat" > /out/disk.synced.io
+phase 'a disk for many'
+used=$(own 'plimsoll_slots{state="used"}')
+for n in $(seq 9001 9120); do
+  cgroup=$TREE/docker/$ZEROS$n
+  mkdir "$cgroup"
+  (echo 0 > "$cgroup/cgroup.procs" && exec /worker disk $DISK read $((1 + n % 3)) 4096 0 , disk $DISK write $((n % 2)) 512 0)
+  until_true rmdir "$cgroup"
+  # Twice, so that slots have second tenants.
+  [ "$n" = 9060 ] && until_true own_is 'plimsoll_slots{state="used"}' "$used"
+done
+until_true own_is 'plimsoll_slots{state="used"}' "$used"
+scrape disk.many.prom
+phase 'a cgroup at its limit of memory'
+echo 4M > "$TREE$TIGHT/memory.max"
+sh -c "echo 0 > $TREE$TIGHT/cgroup.procs && exec /bin/busybox dd if=$DISK of=/dev/null bs=64k" 2>/dev/null
+cat "$TREE$TIGHT/memory.events" > /out/tight.events
+phase 'a machine out of memory'
+stalls stalls.before
+scrape stalls.before.prom
+# More than there is must be promised first.
+echo 1 > /proc/sys/vm/overcommit_memory
+tell greedy 'oom 1500'
+stalls stalls.after
+scrape stalls.after.prom
 stop TERM third
 
 # ---- what is refused costs what needs it and nothing else

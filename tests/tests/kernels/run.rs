@@ -15,8 +15,15 @@ use crate::Kernel;
 pub(crate) const A: &str = "/docker/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub(crate) const B: &str = "/docker/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 pub(crate) const IDLE: &str = "/docker/1111111111111111111111111111111111111111111111111111111111111111";
+pub(crate) const FILES: &str = "/docker/ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 pub(crate) const SPIN: &str = "/docker/5555555555555555555555555555555555555555555555555555555555555555";
 pub(crate) const GROUP: &str = "/docker/0000000000000000000000000000000000000000000000000000000000000000";
+pub(crate) const D1: &str = "/docker/2222222222222222222222222222222222222222222222222222222222222222";
+pub(crate) const D2: &str = "/docker/3333333333333333333333333333333333333333333333333333333333333333";
+pub(crate) const TIGHT: &str = "/docker/4444444444444444444444444444444444444444444444444444444444444444";
+pub(crate) const GREEDY: &str = "/docker/6666666666666666666666666666666666666666666666666666666666666666";
+/// One that hands no controller down to what is below it.
+pub(crate) const PLAIN: &str = "/plain";
 pub(crate) const POD: &str = "/kubepods/burstable/pod6a0d3a35-3a4f-4b5e-9d9e-0b8f7a1c2d3e";
 pub(crate) const X: &str = concat!(
     "/kubepods/burstable/pod6a0d3a35-3a4f-4b5e-9d9e-0b8f7a1c2d3e/",
@@ -46,9 +53,15 @@ impl Run {
         let names = [
             ("A", A),
             ("B", B),
+            ("FILES", FILES),
             ("IDLE", IDLE),
             ("SPIN", SPIN),
             ("GROUP", GROUP),
+            ("D1", D1),
+            ("D2", D2),
+            ("TIGHT", TIGHT),
+            ("GREEDY", GREEDY),
+            ("PLAIN", PLAIN),
             ("POD", POD),
             ("X", X),
             ("Y", Y),
@@ -60,7 +73,7 @@ impl Run {
             .program(stripped()?, "/plimsoll")?
             .program(worker::path()?, "/worker")?
             .text("/etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
-            .disk_mb(2)
+            .disk_mb(32)
             .possible_cpus(kernel.possible_cpus)
             .run(&(names + include_str!("guest.sh")), LIMIT)?;
         let said = &result.stdout;

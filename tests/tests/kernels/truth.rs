@@ -165,6 +165,28 @@ pub(crate) fn scheduler(run: &Run, checks: &mut Checks) -> Result<()> {
     Ok(())
 }
 
+/// Time on a CPU, against what the tasks have and what the cgroups are charged.
+pub(crate) fn cpu(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("time on CPU");
+    let between = Between::of(run, "before", "after")?;
+    let counted_ns = |id| (between.moved("container_cpu_oncpu_seconds_total", id, &[]) * 1e9).round();
+    let ran = |when: &str, task: &str| {
+        let schedstat = run.text(&format!("{when}/{task}.schedstat")).ok()?;
+        schedstat.split_whitespace().next()?.parse().ok()
+    };
+    checks.equal("of the spinners", counted_ns(SPIN), grown(ran).context("schedstat")? as f64);
+    for (name, id) in [("A", A), ("SPIN", SPIN), ("B", B)] {
+        let usage = |when| run.number(&format!("{when}/{name}.cpu"), "usage_usec").context("usage_usec");
+        let charged_ns = (usage("after")? - usage("before")?) as f64 * 1e3;
+        // The file is in microseconds. `dd` came to B from another cgroup in the middle of a run, which is B's as a whole.
+        let room = if name == "B" { charged_ns / 100.0 } else { 1e3 };
+        let counted = counted_ns(id);
+        let close = charged_ns > 0.0 && (counted - charged_ns).abs() < room;
+        checks.holds(format!("{name}: counted {counted} ns, charged {charged_ns} ns"), close);
+    }
+    Ok(())
+}
+
 /// The sum over the two spinners of what a number of theirs grew by.
 fn grown(number: impl Fn(&str, &str) -> Option<u64>) -> Option<u64> {
     ["s1", "s2"].into_iter().map(|task| Some(number("after", task)? - number("before", task)?)).sum()

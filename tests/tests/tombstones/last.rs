@@ -8,11 +8,13 @@ use plimsoll_tests::exporter::Exporter;
 use plimsoll_tests::hierarchy::Hierarchies;
 use plimsoll_tests::netns::Cable;
 use plimsoll_tests::runc::{Config, Container};
-use plimsoll_tests::scrape::Scrape;
+use plimsoll_tests::scrape::{Scrape, is_of_kernel};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::names::quiet;
 use crate::{alone, end, live_and_die, lost, scrape_as, sum, until};
+
+const ONCPU: &str = "container_cpu_oncpu_seconds_total";
 
 /// Stops the exporter, or has it go on.
 fn signal(exporter: &Exporter, signal: Signal) -> Result<()> {
@@ -27,9 +29,7 @@ fn value(scrape: &Scrape, name: &str, id: &str) -> Option<f64> {
 /// What a tombstone has of cgroup files and procfs: names and values, the labels left out.
 fn of_files(scrape: &Scrape, id: &str) -> BTreeMap<String, f64> {
     let names = ["container_cpu_", "container_memory_", "container_network_", "container_last_seen"];
-    let of_files = |name: &&str| {
-        names.iter().any(|start| name.starts_with(start)) && !name.starts_with("container_cpu_runqueue_wait_")
-    };
+    let of_files = |name: &&str| names.iter().any(|start| name.starts_with(start)) && !is_of_kernel(name);
     let mut found = BTreeMap::new();
     for name in scrape.names().filter(of_files) {
         for sample in scrape.all(name, &[("id", id)]) {
@@ -67,6 +67,9 @@ fn the_last_numbers_are_those_the_files_had_at_the_end() -> Result<()> {
     let scrape = scrape_as(&exporter, "a")?;
     assert_eq!(sum(&scrape, "container_cpu_usage_seconds_total", &id, ("cpu", "total")), usage);
     assert!(usage > 0.0, "{usage}");
+    // Over a whole life: what entered the container in the middle of a run is split by the kernel, and not here.
+    let oncpu = value(&scrape, ONCPU, &id).context("time on CPU")?;
+    assert!((oncpu - usage).abs() <= usage / 100.0, "{oncpu} counted, {usage} charged");
     assert_eq!(value(&scrape, "container_memory_max_usage_bytes", &id), Some(peak as f64));
     assert_eq!(value(&scrape, "container_memory_usage_bytes", &id), None, "nothing uses it any more");
     Ok(())
@@ -85,6 +88,8 @@ fn a_last_read_that_came_too_late_is_counted_and_what_the_kernel_counted_is_whol
     assert_eq!(sum(&scrape, "container_syscalls_total", &id, ("syscall", "getsid")), 7.0);
     assert_eq!(sum(&scrape, "container_process_exits_total", &id, ("code", "3")), 2.0);
     assert_eq!(of_files(&scrape, &id), BTreeMap::new());
+    // Its CPU time was in files that nobody read; the scheduler's is there.
+    assert!(value(&scrape, ONCPU, &id) > Some(0.0), "{:?}", value(&scrape, ONCPU, &id));
     // It is counted when the row has become a tombstone.
     until(&exporter, "a", |scrape| (lost(scrape, "last_read_missed") > before).then_some(()))
 }

@@ -19,6 +19,8 @@ struct Counted {
     involuntary: u64,
     waits: u64,
     wait_ns: u64,
+    oncpu_ns: u64,
+    migrations: u64,
 }
 
 fn counted(before: &Scrape, after: &Scrape, container: &Running) -> Counted {
@@ -29,12 +31,15 @@ fn counted(before: &Scrape, after: &Scrape, container: &Running) -> Counted {
         let labels: Vec<_> = [("id", &*id)].into_iter().chain(labels.iter().copied()).collect();
         after.moved(before, &format!("container_cpu_runqueue_wait_seconds_{part}"), &labels)
     };
+    let plain = |name: &str| after.moved(before, name, &[("id", &id)]);
     let counted = Counted {
         voluntary: switches("voluntary"),
         involuntary: switches("involuntary"),
         waits: waits("count", &[]) as u64,
         // Nanoseconds below 2^53 survive as seconds in a double.
         wait_ns: (waits("sum", &[]) * 1e9).round() as u64,
+        oncpu_ns: (plain("container_cpu_oncpu_seconds_total") * 1e9).round() as u64,
+        migrations: plain("container_cpu_migrations_total") as u64,
     };
     assert_eq!(waits("bucket", &[("le", "+Inf")]) as u64, counted.waits);
     counted
@@ -45,6 +50,7 @@ fn assert_exact(counted: &Counted, truth: &Tasks) {
     assert_eq!((counted.voluntary, counted.involuntary), (truth.voluntary, truth.involuntary));
     assert_eq!(counted.waits, truth.voluntary + truth.involuntary);
     assert_eq!(counted.wait_ns, truth.run_delay_ns);
+    assert_eq!((counted.oncpu_ns, counted.migrations), (truth.cpu_ns, truth.migrations));
 }
 
 #[test]
@@ -87,6 +93,7 @@ fn threads_older_than_the_exporter_miss_their_first_wait_only() -> Result<()> {
     assert_eq!((counted.voluntary, counted.involuntary), (truth.voluntary, truth.involuntary));
     assert_eq!(counted.waits, truth.voluntary + truth.involuntary - truth.threads);
     assert!(counted.wait_ns <= truth.run_delay_ns, "{counted:?} {truth:?}");
+    assert!(counted.oncpu_ns > 0 && counted.oncpu_ns <= truth.cpu_ns, "{counted:?} {truth:?}");
     // From here on it knows them.
     together(&mut containers, &["crew-work 100"])?;
     let (last, tasks_last) = (exporter.scrape()?, Tasks::of(containers[0].pid())?);

@@ -23,6 +23,27 @@ pub struct MemoryStat {
     pub total_pgfault: Option<u64>,
     /// `total_pgmajfault`, `pgmajfault`.
     pub total_pgmajfault: Option<u64>,
+    /// Pages: `pswpin` (v2 of new kernels).
+    pub swapped_in: Option<u64>,
+    /// Pages: `pswpout` (v2 of new kernels).
+    pub swapped_out: Option<u64>,
+}
+
+/// `memory.events`, descendants included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryEvents {
+    /// Reclaimed though below `memory.low`.
+    pub low: Option<u64>,
+    /// Throttled by `memory.high`.
+    pub high: Option<u64>,
+    /// About to pass `memory.max`.
+    pub max: Option<u64>,
+    /// At the limit, and nothing could be reclaimed.
+    pub oom: Option<u64>,
+    /// Processes killed for it.
+    pub oom_kill: Option<u64>,
+    /// Killed as a group (5.17).
+    pub oom_group_kill: Option<u64>,
 }
 
 /// `memory.stat` of v1.
@@ -56,23 +77,29 @@ pub fn parse_memory_stat_v2(bytes: &[u8]) -> MemoryStat {
             b"inactive_file" => stat.inactive_file = Some(value),
             b"pgfault" => (stat.pgfault, stat.total_pgfault) = (Some(value), Some(value)),
             b"pgmajfault" => (stat.pgmajfault, stat.total_pgmajfault) = (Some(value), Some(value)),
+            b"pswpin" => stat.swapped_in = Some(value),
+            b"pswpout" => stat.swapped_out = Some(value),
             _ => {}
         }
     }
     stat
 }
 
-/// `memory.events`: `high` and `max`.
-pub fn parse_memory_events(bytes: &[u8]) -> (Option<u64>, Option<u64>) {
-    let (mut high, mut max) = (None, None);
+/// `memory.events`.
+pub fn parse_memory_events(bytes: &[u8]) -> MemoryEvents {
+    let mut events = MemoryEvents::default();
     for (key, value) in pairs(bytes) {
         match key {
-            b"high" => high = Some(value),
-            b"max" => max = Some(value),
+            b"low" => events.low = Some(value),
+            b"high" => events.high = Some(value),
+            b"max" => events.max = Some(value),
+            b"oom" => events.oom = Some(value),
+            b"oom_kill" => events.oom_kill = Some(value),
+            b"oom_group_kill" => events.oom_group_kill = Some(value),
             _ => {}
         }
     }
-    (high, max)
+    events
 }
 
 #[cfg(test)]
@@ -97,6 +124,7 @@ mod tests {
             pgmajfault: Some(6),
             total_pgfault: Some(15),
             total_pgmajfault: Some(16),
+            ..MemoryStat::default()
         };
         assert_eq!(stat, want);
     }
@@ -105,7 +133,7 @@ mod tests {
     fn v2_is_hierarchical() {
         let stat = parse_memory_stat_v2(
             b"anon 100\nfile 200\nkernel 1\nfile_mapped 30\ninactive_anon 4\ninactive_file 50\n\
-              pgfault 600\npgmajfault 7\n",
+              pgfault 600\npgmajfault 7\npswpin 8\npswpout 9\n",
         );
         let want = MemoryStat {
             rss: Some(100),
@@ -117,13 +145,25 @@ mod tests {
             pgmajfault: Some(7),
             total_pgfault: Some(600),
             total_pgmajfault: Some(7),
+            swapped_in: Some(8),
+            swapped_out: Some(9),
         };
         assert_eq!(stat, want);
     }
 
     #[test]
     fn events() {
-        assert_eq!(parse_memory_events(b"low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\n"), (Some(2), Some(3)));
-        assert_eq!(parse_memory_events(b"high\nmax -1\n"), (None, None));
+        let events = parse_memory_events(b"low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\n");
+        let want = MemoryEvents {
+            low: Some(1),
+            high: Some(2),
+            max: Some(3),
+            oom: Some(4),
+            oom_kill: Some(5),
+            oom_group_kill: None,
+        };
+        assert_eq!(events, want);
+        assert_eq!(parse_memory_events(b"oom_group_kill 6\n").oom_group_kill, Some(6));
+        assert_eq!(parse_memory_events(b"high\nmax -1\n"), MemoryEvents::default());
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{HostReader, Pass};
 use crate::host::files::{CgroupFiles, File, Place};
-use crate::host::parse::{parse_memory_events, parse_memory_stat_v1, parse_memory_stat_v2, parse_u64};
+use crate::host::parse::{
+    MemoryEvents, parse_memory_events, parse_memory_stat_v1, parse_memory_stat_v2, parse_u64,
+};
 use crate::host::{Collector, MemoryStats, Version};
 
 impl HostReader {
@@ -37,13 +39,14 @@ impl HostReader {
             pgmajfault: stat.pgmajfault,
             total_pgfault: stat.total_pgfault,
             total_pgmajfault: stat.total_pgmajfault,
-            events_high: None,
-            events_max: None,
+            swapped_in: stat.swapped_in.and_then(bytes_of),
+            swapped_out: stat.swapped_out.and_then(bytes_of),
+            events: MemoryEvents::default(),
         };
         if version == Version::V2 {
             memory.swap = self.number(files, File::MemorySwap, pass);
             let events = self.source.read(files, File::MemoryEvents, pass.full, Collector::Memory);
-            (memory.events_high, memory.events_max) = events.map(parse_memory_events).unwrap_or_default();
+            memory.events = events.map(parse_memory_events).unwrap_or_default();
         }
         files.memo.memory = memory;
         memory
@@ -52,4 +55,8 @@ impl HostReader {
     fn number(&mut self, files: &mut CgroupFiles, file: File, pass: Pass) -> Option<u64> {
         self.source.read(files, file, pass.full, Collector::Memory).and_then(parse_u64)
     }
+}
+
+fn bytes_of(pages: u64) -> Option<u64> {
+    pages.checked_mul(rustix::param::page_size() as u64)
 }
