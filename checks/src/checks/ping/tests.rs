@@ -1,3 +1,4 @@
+use super::config::limits;
 use super::*;
 
 fn config(args: &[&str]) -> Result<Config, Stop> {
