@@ -70,7 +70,9 @@ fn side_by_side() -> Result<()> {
             .filter(|name| !seen.contains_key(name.as_str()))
             .map(|name| format!("{name}: listed, and no case")),
     );
-    failures.extend(through_icinga(&data.into_inner().unwrap())?);
+    let data = data.into_inner().unwrap();
+    failures.extend(through_icinga(&data)?);
+    println!("{} values of perfdata through Icinga's parser", data.len());
     println!("{} command lines side by side, {} of them with a listed difference", seen.len(), listed.len());
     ensure!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
@@ -102,7 +104,6 @@ fn through_icinga(data: &[Datum]) -> Result<Vec<String>> {
             failures.push(format!("{text}: Icinga reads {parsed:?}, not {expected:?}"));
         }
     }
-    println!("{} values of perfdata through Icinga's parser", data.len());
     Ok(failures)
 }
 
