@@ -9,6 +9,7 @@
 
 mod cells;
 mod cgroups;
+mod faults;
 mod keyed;
 mod losses;
 mod oom;

@@ -7,6 +7,7 @@
 mod lifecycle;
 mod own;
 mod scrape;
+mod senders;
 mod worker;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -21,6 +22,7 @@ pub use self::own::own_families;
 
 use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
+use self::senders::Senders;
 use self::worker::Worker;
 use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
@@ -93,6 +95,7 @@ struct State {
     looks: [VecDeque<(Instant, String)>; LOOK_AFTER.len()],
     last_reads_missed: u64,
     counted: Vec<Counted>,
+    senders: Senders,
     scratch: Scratch,
     /// Unix time at which counting began.
     started: f64,
@@ -243,6 +246,7 @@ impl State {
             looks: Default::default(),
             last_reads_missed: 0,
             counted: Vec::new(),
+            senders: Senders::default(),
             scratch: Scratch::default(),
             started: unix_now(),
         }

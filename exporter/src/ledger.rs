@@ -10,6 +10,7 @@ mod scrapers;
 use std::collections::{BTreeMap, HashMap};
 
 pub use retired::Retired;
+pub(crate) use retired::FATAL_SIGNALS_FOLDED;
 pub(crate) use retired::sum_keyed;
 pub use scrapers::{Scrapers, Visit};
 

@@ -7,6 +7,7 @@
 mod cpu;
 mod descriptors;
 mod diskio;
+mod faults;
 mod histogram;
 mod life;
 mod machine;
@@ -20,6 +21,8 @@ mod process;
 mod sched;
 mod spec;
 mod syscalls;
+
+pub(crate) use faults::Sender;
 
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::HostStats;
@@ -56,6 +59,7 @@ pub struct Signal {
 pub static ALL: &[&Signal] = &[
     &syscalls::SIGNAL,
     &process::SIGNAL,
+    &faults::SIGNAL,
     &sched::SIGNAL,
     &oom::SIGNAL,
     &cpu::SIGNAL,
@@ -92,6 +96,8 @@ pub struct KernelRow<'a> {
     pub cells: &'a [u64],
     /// The counters that have a second key, sorted by key.
     pub keyed: &'a [Keyed],
+    /// Paths of rows that keys of `faults` name.
+    pub senders: &'a [String],
 }
 
 /// A counter with a second key, summed likewise.
@@ -133,7 +139,7 @@ mod tests {
 
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed });
+        let kernel = Some(KernelRow { created: 1.0, cells, keyed, senders: &[] });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

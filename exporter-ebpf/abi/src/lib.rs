@@ -5,6 +5,7 @@
 #![no_std]
 
 pub mod event;
+pub mod faults;
 pub mod histogram;
 pub mod keyed;
 pub mod layout;

@@ -14,9 +14,11 @@ pub const OOM_VICTIM_UNKNOWN: u32 = 4;
 pub const ERROR_FOLDED: u32 = 5;
 /// An exit by code or signal was folded into `other`.
 pub const EXIT_FOLDED: u32 = 6;
+/// A fatal signal by number and sender was folded into `other`.
+pub const FATAL_SIGNAL_FOLDED: u32 = 7;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 7] = [
+pub const REASONS: [&str; 8] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -24,4 +26,5 @@ pub const REASONS: [&str; 7] = [
     "oom_victim_unknown",
     "syscall_error_folded",
     "process_exit_folded",
+    "fatal_signal_folded",
 ];

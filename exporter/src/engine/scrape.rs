@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
+use super::senders::Shown;
 use super::{Engine, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
 use crate::host::{HostStats, Wanted};
@@ -22,6 +23,7 @@ pub(super) struct Scratch {
     cells: Vec<u64>,
     keyed: Vec<Keyed>,
     rows: Vec<Prepared>,
+    senders: Shown,
 }
 
 /// A row whose numbers are in the buffers.
@@ -132,10 +134,12 @@ impl State {
         scratch.rows.clear();
         scratch.cells.clear();
         scratch.keyed.clear();
+        scratch.senders.clear();
         self.counted.clear();
         if let Some(kernel) = &mut self.kernel {
             kernel.keyed(&mut self.counted)?;
         }
+        self.senders.note(&self.counted, &self.ledger);
         let unattributed = Owner { created: self.started, ..Owner::default() };
         let unattributed = self.kernel.as_ref().map(|_| (UNATTRIBUTED_PATH, &unattributed));
         for (path, owner) in self.ledger.owners().chain(unattributed) {
@@ -159,6 +163,7 @@ impl State {
                 scratch.cells.truncate(first);
                 continue;
             }
+            self.senders.resolve(path, &mut scratch.keyed[first_keyed..], &mut scratch.senders);
             if owner.members.len() > 1 || !owner.retired.keyed().is_empty() {
                 let mut mine = scratch.keyed.split_off(first_keyed);
                 sum_keyed(&mut mine);
@@ -175,6 +180,7 @@ impl State {
         let ledger = &self.ledger;
         self.known.retain(|path, _| ledger.owner(path).is_some());
         self.claimed.retain(|path| ledger.owner(path).is_some());
+        self.senders.forget(&self.counted, ledger);
     }
 
     /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
@@ -191,6 +197,7 @@ impl State {
                 created: prepared.created,
                 cells: &scratch.cells[at * WORDS..(at + 1) * WORDS],
                 keyed: &scratch.keyed[prepared.keyed.clone()],
+                senders: &scratch.senders.paths,
             };
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),

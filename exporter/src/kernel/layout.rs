@@ -1,6 +1,6 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
-use plimsoll_abi::{oom, process, sched, syscalls};
+use plimsoll_abi::{faults, oom, process, sched, syscalls};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// An array of cells.
@@ -33,10 +33,13 @@ pub struct KeyedMap {
 pub const SYSCALL_ERRORS: u32 = 0;
 /// See [`SYSCALL_ERRORS`].
 pub const PROCESS_EXITS: u32 = 1;
+/// See [`SYSCALL_ERRORS`].
+pub const FATAL_SIGNALS: u32 = 2;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
-const SCHED_AT: usize = PROCESS_AT + size_of::<process::Cell>() / 8;
+const FAULTS_AT: usize = PROCESS_AT + size_of::<process::Cell>() / 8;
+const SCHED_AT: usize = FAULTS_AT + size_of::<faults::Cell>() / 8;
 const OOM_AT: usize = SCHED_AT + size_of::<sched::Cell>() / 8;
 
 /// Words of a row: the cells of all signals, one after the other.
@@ -46,6 +49,7 @@ pub const WORDS: usize = OOM_AT + size_of::<oom::Cell>() / 8;
 pub static CELLS: &[CellMap] = &[
     cells::<syscalls::Cell>("SYSCALLS", "syscalls", SYSCALLS_AT),
     cells::<process::Cell>("PROCESS", "process", PROCESS_AT),
+    cells::<faults::Cell>("FAULTS", "faults", FAULTS_AT),
     cells::<sched::Cell>("SCHED", "sched", SCHED_AT),
     cells::<oom::Cell>("OOM", "oom", OOM_AT),
 ];
@@ -54,6 +58,7 @@ pub static CELLS: &[CellMap] = &[
 pub static KEYED: &[KeyedMap] = &[
     KeyedMap { map: "SYSCALL_ERRORS", used: "SYSCALL_ERRORS_USED", signal: "syscalls", entries_per_slot: 16 },
     KeyedMap { map: "PROCESS_EXITS", used: "PROCESS_EXITS_USED", signal: "process", entries_per_slot: 4 },
+    KeyedMap { map: "FATAL_SIGNALS", used: "FATAL_SIGNALS_USED", signal: "faults", entries_per_slot: 4 },
 ];
 
 /// The `syscalls` cell of a row.
@@ -64,6 +69,11 @@ pub fn syscalls(row: &[u64]) -> Option<&syscalls::Cell> {
 /// The `process` cell of a row.
 pub fn process(row: &[u64]) -> Option<&process::Cell> {
     cell(row, PROCESS_AT)
+}
+
+/// The `faults` cell of a row.
+pub fn faults(row: &[u64]) -> Option<&faults::Cell> {
+    cell(row, FAULTS_AT)
 }
 
 /// The `sched` cell of a row.

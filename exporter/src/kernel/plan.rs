@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{event, sched};
+use plimsoll_abi::{event, faults, sched};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -104,11 +104,11 @@ impl Plan {
 fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
     let types: &Types = match &facts.types {
         Ok(types) => types,
-        Err(e) => return program.name.eq(program.tracepoint).then(|| Decision::Refuse(e.to_string())),
+        Err(e) => return is_first(program).then(|| Decision::Refuse(e.to_string())),
     };
     let Some(arguments) = types.tracepoint(program.tracepoint) else {
         let reason = format!("this kernel has no tracepoint {}", program.tracepoint);
-        return program.name.eq(program.tracepoint).then_some(Decision::Refuse(reason));
+        return is_first(program).then_some(Decision::Refuse(reason));
     };
     if !(program.fits)(types, arguments) {
         return None;
@@ -118,6 +118,12 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         Some((member, _)) => Decision::Refuse(format!("this kernel's BTF has no member {member}")),
         None => Decision::Load,
     })
+}
+
+/// Whether it is the first of a signal's variants for one tracepoint: it speaks for all where none can be chosen.
+fn is_first(program: &Program) -> bool {
+    let of = |p: &Program| (p.signal, p.tracepoint);
+    PROGRAMS.iter().find(|p| of(p) == of(program)).is_some_and(|first| first.name == program.name)
 }
 
 fn entries(
@@ -143,6 +149,7 @@ fn entries(
     }
     let tasks = if wanted("sched") { facts.threads_max.clamp(1024, MAX_TASKS) } else { 1 };
     entries.push(("SCHED_TASKS", tasks));
+    entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
     entries
 }
 
@@ -157,6 +164,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
         let bytes = match *map {
             "SLOT_OF" => hash(*entries, 8, 4),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
+            "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -201,7 +209,7 @@ mod tests {
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: vec!["syscalls", "process", "sched", "oom"] }
+        Settings { slots: 1024, memory_limit, signals: vec!["syscalls", "process", "faults", "sched", "oom"] }
     }
 
     fn total(plan: &Plan) -> u64 {
@@ -257,6 +265,8 @@ mod tests {
             "task_newtask",
             "sched_process_exec",
             "sched_process_exit",
+            "fatal_signal_sent",
+            "fatal_exit",
             "sched_switch",
             "mark_victim",
         ];
@@ -279,6 +289,8 @@ mod tests {
             "task_newtask",
             "sched_process_exec",
             "sched_process_exit_by_live",
+            "fatal_signal_sent",
+            "fatal_exit_by_live",
             "sched_switch",
             "signal_generate",
             "mark_victim_by_pid",
