@@ -40,8 +40,7 @@ static FATAL_EXITED: LruHashMap<Process, u8> = LruHashMap::with_max_entries(1024
 /// `TRACE_SIGNAL_DELIVERED`: neither ignored nor already on its way.
 const DELIVERED: i32 = 0;
 /// SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH: their default action kills nobody.
-const HARMLESS: u64 =
-    1 << 17 | 1 << 18 | 1 << 19 | 1 << 20 | 1 << 21 | 1 << 22 | 1 << 23 | 1 << 28;
+const HARMLESS: u64 = 1 << 17 | 1 << 18 | 1 << 19 | 1 << 20 | 1 << 21 | 1 << 22 | 1 << 23 | 1 << 28;
 /// `struct k_sigaction`; the handler is its first member (x86-64 and aarch64).
 const ACTION_BYTES: usize = 32;
 const SIG_DFL: u64 = 0;
@@ -176,8 +175,10 @@ fn is_from_kernel(ctx: &BtfTracePointContext) -> bool {
         SEND_SIG_NOINFO => false,
         SEND_SIG_PRIV => true,
         _ => {
-            // SAFETY: neither of the two numbers that stand for none: a kernel_siginfo.
-            let code: i32 = unsafe { load(info, at(&OFFSETS.siginfo_code)) };
+            // SAFETY: the helper checks the address. To some kernels' verifiers this argument is a mere number.
+            let code =
+                unsafe { bpf_probe_read_kernel(info.wrapping_add(at(&OFFSETS.siginfo_code)).cast::<i32>()) };
+            let code = code.unwrap_or(0);
             code > 0 || matches!(code, SI_TIMER | SI_ASYNCIO | SI_SIGIO)
         }
     }

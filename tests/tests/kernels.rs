@@ -38,6 +38,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("cgroups", "cgroup_rmdir"),
     ("process", "task_newtask"),
     ("process", "sched_process_exec"),
+    ("faults", "fatal_signal_sent"),
     ("sched", "sched_switch"),
 ];
 
@@ -47,6 +48,7 @@ const KERNELS: &[Kernel] = &[
         programs: &[
             ("syscalls", "sys_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
         ],
@@ -57,6 +59,7 @@ const KERNELS: &[Kernel] = &[
         programs: &[
             ("syscalls", "sys_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
         ],
         possible_cpus: 128,
@@ -66,6 +69,7 @@ const KERNELS: &[Kernel] = &[
         programs: &[
             ("syscalls", "sys_exit"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
         ],
         possible_cpus: 2,
@@ -75,13 +79,19 @@ const KERNELS: &[Kernel] = &[
         programs: &[
             ("syscalls", "sys_exit"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
         ],
         possible_cpus: 128,
     },
     Kernel {
         series: "7",
-        programs: &[("syscalls", "sys_exit"), ("process", "sched_process_exit"), ("oom", "mark_victim")],
+        programs: &[
+            ("syscalls", "sys_exit"),
+            ("process", "sched_process_exit"),
+            ("faults", "fatal_exit"),
+            ("oom", "mark_victim"),
+        ],
         possible_cpus: 2,
     },
 ];
@@ -98,6 +108,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         truth::counts(&run, &mut checks)?;
         truth::scheduler(&run, &mut checks)?;
         truth::out_of_memory(&run, &mut checks)?;
+        truth::faults(&run, &mut checks)?;
         truth::neighbour(&run, &mut checks)?;
         cgroups::files(&run, &mut checks)?;
         cgroups::tombstones(&run, &mut checks)?;

@@ -5,6 +5,8 @@
 
 #[path = "truth/cgroups.rs"]
 mod cgroups;
+#[path = "truth/faults.rs"]
+mod faults;
 #[path = "truth/oom.rs"]
 mod oom;
 #[path = "truth/process.rs"]

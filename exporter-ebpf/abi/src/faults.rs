@@ -42,7 +42,8 @@ pub const fn sender_of(key: [u32; 2]) -> u64 {
     ((key[0] & 0xff_ffff) as u64) << 32 | key[1] as u64
 }
 
-const _: () = assert!(signal_of(fatal_key(64, UNKNOWN)) == 64 && sender_of(fatal_key(64, UNKNOWN)) == UNKNOWN);
+const _: () =
+    assert!(signal_of(fatal_key(64, UNKNOWN)) == 64 && sender_of(fatal_key(64, UNKNOWN)) == UNKNOWN);
 const _: () = assert!(sender_of(fatal_key(9, 0x12_3456_789a)) == 0x12_3456_789a);
 
 /// A signal on its way to a process.

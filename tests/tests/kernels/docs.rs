@@ -55,7 +55,7 @@ impl Seen {
 /// Both tables. Only what belongs to a series is in them: its versions change in the archive.
 pub(crate) fn tables(seen: &[Seen]) -> String {
     let mut text = String::new();
-    let signals = ["cgroups", "syscalls", "process", "sched", "oom"];
+    let signals = ["cgroups", "syscalls", "process", "faults", "sched", "oom"];
     row(
         &mut text,
         ["kernel".to_owned(), "possible CPUs".to_owned()],

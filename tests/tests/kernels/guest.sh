@@ -158,7 +158,7 @@ echo 50 > "$TREE$B/cpu.weight"
 echo 100 > "$TREE$B/pids.max"
 echo 1M > "$TREE$B/memory.min"
 worker a "$A"; worker b "$B"; worker idle "$IDLE"; worker s1 "$SPIN"; worker s2 "$SPIN"
-worker x "$X"; worker y "$Y"; worker group "$GROUP"
+worker x "$X"; worker y "$Y"; worker group "$GROUP"; worker victim "$A"
 tasks before a b idle s1 s2 x y group
 scrape before.prom
 
@@ -182,6 +182,13 @@ finish a
 echo "$answer" >> /out/ends.A
 finish b
 echo "$answer" >> /out/ends.B
+phase 'signals that kill'
+tell a 'children 8 fault'
+tell b 'children-core 3'
+echo "$answer" > /out/cores.B
+tell a 'children 6 pending SIGTERM'
+tell b "kill $(cat /tmp/victim.pid) SIGKILL"
+wait "$(cat /tmp/victim.pid)"
 phase 'two spinners on one CPU'
 both s1 'spin 0.4 0' s2 'spin 0.4 0'
 phase 'out of memory'

@@ -11,7 +11,7 @@ use crate::truth::Between;
 use crate::{EVERYWHERE, Kernel, cgroups};
 
 /// The signals that need the kernel.
-pub(crate) const KERNEL_SIGNALS: [&str; 4] = ["oom", "process", "sched", "syscalls"];
+pub(crate) const KERNEL_SIGNALS: [&str; 5] = ["faults", "oom", "process", "sched", "syscalls"];
 
 /// The programs that are meant for this kernel, and no others, all run.
 pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
