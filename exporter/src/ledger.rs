@@ -9,8 +9,8 @@ mod scrapers;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use retired::Retired;
 pub(crate) use retired::FATAL_SIGNALS_FOLDED;
+pub use retired::Retired;
 pub(crate) use retired::sum_keyed;
 pub use scrapers::{Scrapers, Visit};
 

@@ -21,6 +21,7 @@ mod process;
 mod sched;
 mod spec;
 mod syscalls;
+mod tasks;
 
 pub(crate) use faults::Sender;
 
@@ -68,6 +69,7 @@ pub static ALL: &[&Signal] = &[
     &diskio::SIGNAL,
     &network::SIGNAL,
     &pids::SIGNAL,
+    &tasks::SIGNAL,
     &descriptors::SIGNAL,
     &pressure::SIGNAL,
     &life::SIGNAL,
