@@ -93,9 +93,10 @@ impl Scrape {
 }
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 12] = [
+const KERNEL: [&str; 13] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
+    "container_permission_denied_total",
     "container_process_forks_total",
     "container_threads_started_total",
     "container_process_execs_total",

@@ -15,6 +15,8 @@ mod process;
 mod sched;
 #[path = "truth/syscalls.rs"]
 mod syscalls;
+#[path = "truth/tasks.rs"]
+mod tasks;
 
 use std::collections::BTreeMap;
 

@@ -27,6 +27,8 @@
 //! | `leak RATE` | RATE threads a second that stay, until none can be made; answers `THREADS ERRNO`. Nothing that makes children may follow |
 //! | `crew N` | N threads of the worker's own, which stay and sleep; nothing that makes children may follow |
 //! | `crew-work N` | each of them sleeps N times for a moment and yields N times |
+//! | `states Z S U` | leaves Z zombies, S stopped children, and U that wait as after `vfork`, with a child each; needs /proc |
+//! | `named N` | leaves N children named c00, c01 … that sleep; needs /proc |
 //! | `visit DIR N NAME CODE` | makes the cgroup DIR, one child in it that makes N calls NAME and exits with CODE, and removes it |
 //! | `oom MB` | one child that takes up MB of memory, and must be killed for it |
 //! | `take MB` | takes up MB of memory itself, and keeps it |
@@ -42,6 +44,7 @@
 
 mod bpf;
 mod calls;
+mod held;
 mod processes;
 mod threaded;
 mod time;
@@ -129,6 +132,8 @@ fn execute(words: &[String]) -> Answer {
         ["spin", seconds] => time::spin(number(seconds)?, None),
         ["spin", seconds, cpu] => time::spin(number(seconds)?, Some(number(cpu)?)),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
+        ["states", z, s, u] => held::states(number(z)?, number(s)?, number(u)?),
+        ["named", n] => held::named(number(n)?),
         ["bpf"] => bpf::count(),
         ["switches"] => time::switches(),
         ["exit", code] => std::process::exit(number(code)?),
