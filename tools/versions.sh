@@ -11,6 +11,7 @@ busybox-static  busybox            is the user space of the test kernels
 qemu-system-x86 qemu-system-x86_64 boots the test kernels
 shellcheck      shellcheck         checks the scripts
 g++             c++                builds the engine of the fuzz targets
+stress-ng       stress-ng          is one of the loads of the bench
 '
 # Older ones crash guests with newer kernels.
 QEMU_AT_LEAST=8.2

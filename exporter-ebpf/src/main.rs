@@ -14,6 +14,7 @@ mod keyed;
 mod losses;
 mod oom;
 mod process;
+mod runs;
 mod sched;
 mod slots;
 mod syscalls;

@@ -7,11 +7,12 @@
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
-use plimsoll_abi::loss;
 use plimsoll_abi::sched::{Cell, Seen};
+use plimsoll_abi::{loss, run};
 
-use crate::cells::{MMAPABLE, SIZES, add, cell, fixed, observe};
+use crate::cells::{MMAPABLE, add, cell, observe};
 use crate::losses::lost;
+use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
 
@@ -24,12 +25,17 @@ static SCHED: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static SCHED_TASKS: HashMap<u64, Seen> = HashMap::with_max_entries(1, 0);
 
+/// `CLOCK_MONOTONIC` just before the program was attached: a task that started later is known whole.
+#[map]
+static SCHED_ATTACHED_NS: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+
 /// `TASK_DEAD` in a task's state: it will not run again (the same from v4.14 to v7.x).
 const TASK_DEAD: u32 = 0x80;
 
 /// The CPU goes from one task to another.
 #[btf_tracepoint(function = "sched_switch")]
 fn sched_switch(ctx: BtfTracePointContext) -> i32 {
+    ran(run::SCHED);
     let previous: Struct = ctx.arg(1);
     // SAFETY: the tracepoint's second argument is the task_struct that leaves.
     let (now, state) = unsafe {
@@ -77,7 +83,9 @@ fn since_last_switch(task: Struct, now: Seen) -> Option<Seen> {
     }
     // SAFETY: the caller's task_struct.
     let started_ns: u64 = unsafe { load(task, at(&OFFSETS.task_start_time)) };
-    (started_ns >= fixed(&SIZES.attached_ns)).then_some(Seen { run_delay_ns: 0, voluntary: 0 })
+    // SAFETY: a value of SCHED_ATTACHED_NS.
+    let attached_ns = unsafe { SCHED_ATTACHED_NS.get_ptr(0)?.read_volatile() };
+    (started_ns >= attached_ns).then_some(Seen { run_delay_ns: 0, voluntary: 0 })
 }
 
 /// # Safety

@@ -9,10 +9,11 @@ use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, REFUSALS, UNKNOWN, error_key};
-use plimsoll_abi::{loss, syscalls as abi};
+use plimsoll_abi::{loss, run, syscalls as abi};
 
 use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
+use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
 
@@ -68,6 +69,7 @@ fn sys_exit_5_10(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn record(ctx: &BtfTracePointContext, compat: bool, cgroup_id: u64) -> i32 {
+    ran(run::SYSCALLS);
     let regs: Struct = ctx.arg(0);
     let ret: u64 = ctx.arg(1);
     // SAFETY: the tracepoint's first argument is the caller's pt_regs.

@@ -14,7 +14,7 @@ use clap::error::ErrorKind;
 use clap::{Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
 
 pub use switches::Collector;
-pub use units::{UnitError, parse_duration, parse_size};
+pub use units::{UnitError, parse_duration, parse_percent, parse_size};
 
 use crate::http::ListenAddress;
 use crate::telemetry::log::LogFormat;
@@ -32,6 +32,9 @@ pub struct Config {
     /// The programs in the kernel.
     #[command(flatten)]
     pub kernel: Kernel,
+    /// What Plimsoll may cost.
+    #[command(flatten)]
+    pub overhead: Overhead,
     /// How long a dead container is still served.
     #[command(flatten)]
     pub tombstone: Tombstone,
@@ -96,6 +99,19 @@ pub struct Kernel {
     /// The most memory the maps of the programs may take, such as 64MiB
     #[arg(long = "kernel.memory-limit", value_name = "SIZE", default_value = "64MiB", value_parser = memory_limit)]
     pub memory_limit: u64,
+}
+
+/// What Plimsoll may cost.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Overhead")]
+pub struct Overhead {
+    /// The share of all CPUs together that Plimsoll may use, its programs in the kernel included, such as 2%;
+    /// above it the dearest signals rest until it is calm. 0 is no ceiling
+    #[arg(long = "overhead.cpu", value_name = "PERCENT", default_value = "2%", value_parser = parse_percent)]
+    pub cpu: f64,
+    /// How often the cost is measured; a signal rests after two intervals above the ceiling
+    #[arg(long = "overhead.interval", value_name = "DURATION", default_value = "10s", value_parser = overhead_interval)]
+    pub interval: Duration,
 }
 
 /// How long a dead container is still served.
@@ -216,6 +232,10 @@ fn scrape_timeout(text: &str) -> Result<Duration, UnitError> {
 
 fn min_age(text: &str) -> Result<Duration, UnitError> {
     units::within(parse_duration(text)?, Duration::ZERO, Duration::from_secs(86_400), "0 to 1d")
+}
+
+fn overhead_interval(text: &str) -> Result<Duration, UnitError> {
+    units::within(parse_duration(text)?, Duration::from_millis(50), Duration::from_secs(600), "50ms to 10m")
 }
 
 fn memory_limit(text: &str) -> Result<u64, UnitError> {

@@ -4,6 +4,7 @@
 //! the host ([`worker`]). A scrape takes what the ledger says, lets the host be read within its deadline, reads
 //! the kernel's cells, and encodes.
 
+mod govern;
 mod lifecycle;
 mod own;
 mod scrape;
@@ -18,8 +19,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+pub use self::govern::Overhead;
 pub use self::own::own_families;
 
+use self::govern::Govern;
 use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
 use self::senders::Senders;
@@ -52,6 +55,8 @@ pub struct Options {
     pub zero_first: bool,
     /// Carry `_created` in OpenMetrics.
     pub created: bool,
+    /// What Plimsoll may cost.
+    pub overhead: Overhead,
 }
 
 /// Why the engine cannot start. Whatever the kernel refuses is no reason: it is in a metric.
@@ -75,6 +80,7 @@ pub struct Engine {
     worker: Worker,
     telemetry: Telemetry,
     own: Own,
+    govern: Govern,
     programs: Vec<ProgramStatus>,
     hierarchies: Hierarchies,
     state: Mutex<State>,
@@ -94,6 +100,8 @@ struct State {
     /// Young cgroups whose runtime is not known yet, and when to ask again: as many queues as [`LOOK_AFTER`].
     looks: [VecDeque<(Instant, String)>; LOOK_AFTER.len()],
     last_reads_missed: u64,
+    /// Signals that the governor lets rest.
+    resting: Vec<&'static str>,
     counted: Vec<Counted>,
     senders: Senders,
     scratch: Scratch,
@@ -158,6 +166,7 @@ impl Engine {
         let settings =
             Settings { slots: options.slots, memory_limit: options.memory_limit, signals: kernel_signals };
         let plan = Plan::new(&facts, &settings)?;
+        announce(&plan, &facts, options.memory_limit);
         let (mut kernel, refused) = load(plan.clone(), &paths.sysfs);
         let hierarchies = hierarchies(paths);
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
@@ -173,10 +182,12 @@ impl Engine {
         report(&programs);
         give_back_memory();
         let own = Own::new(&telemetry.registry, &programs, kernel.as_ref())?;
+        let govern = Govern::new(&telemetry.registry, options.overhead, kernel.as_ref())?;
         let events = kernel.as_ref().map(Kernel::events_fd).transpose()?;
         state.kernel = kernel;
         let state = Mutex::new(state);
-        let engine = Arc::new(Self { options, worker, telemetry, own, programs, hierarchies, state });
+        let engine = Arc::new(Self { options, worker, telemetry, own, govern, programs, hierarchies, state });
+        engine.govern_while_it_lives()?;
         if let Some(events) = events {
             let engine = Arc::downgrade(&engine);
             let follow = move || {
@@ -245,6 +256,7 @@ impl State {
             settling: VecDeque::new(),
             looks: Default::default(),
             last_reads_missed: 0,
+            resting: Vec::new(),
             counted: Vec::new(),
             senders: Senders::default(),
             scratch: Scratch::default(),
@@ -278,6 +290,14 @@ fn load(plan: Plan, sysfs: &Path) -> (Option<Kernel>, Option<String>) {
         Ok(kernel) => (Some(kernel), None),
         Err(error) => (None, Some(error.to_string())),
     }
+}
+
+/// The memory plan, in the log.
+fn announce(plan: &Plan, facts: &Facts, limit: u64) {
+    let bytes: u64 = plan.memory.iter().map(|(_, bytes)| bytes).sum();
+    let (slots, shards, cpus) = (plan.sizes.slots, plan.shards, facts.possible_cpus);
+    let dearest = plan.memory.iter().max_by_key(|(_, bytes)| *bytes);
+    tracing::info!(bytes, limit, slots, shards, cpus, ?dearest, "kernel memory of the maps");
 }
 
 fn refuse_all(plan: &Plan, reason: &str) -> Vec<ProgramStatus> {

@@ -3,19 +3,22 @@
 
 pub mod btf;
 mod cells;
+mod cost;
 mod events;
 mod facts;
 mod keyed;
 pub mod layout;
 mod load;
+mod missed;
 mod plan;
 mod programs;
 mod slots;
 
+pub use cost::{FREQUENT, Frequent};
 pub use events::Event;
 pub use facts::{Facts, Types, TypesError};
 pub use keyed::Counted;
-pub use load::{Kernel, KernelError, ProgramStatus};
+pub use load::{Kernel, KernelError, ProgramStatus, Run};
 pub use plan::{Decision, Plan, PlanError, Settings};
 pub use programs::{CGROUPS, PROGRAMS, Program};
 

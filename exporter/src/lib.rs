@@ -6,6 +6,7 @@
 pub mod config;
 pub mod engine;
 pub mod exposition;
+pub mod governor;
 pub mod host;
 pub mod http;
 pub mod identity;

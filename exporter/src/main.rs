@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use plimsoll::config::{Collector, Config, one_line};
-use plimsoll::engine::{Engine, Options};
+use plimsoll::engine::{Engine, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
 use plimsoll::ledger::Keep;
@@ -47,6 +47,16 @@ fn say(line: &str) {
     eprintln!("{line}");
 }
 
+/// Answers of megabytes grow by remapping, not by copying, and leave no holes behind: by default the allocator
+/// takes this back once the first such buffer was freed.
+fn map_large_buffers() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it only sets a threshold.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 256 << 10);
+    }
+}
+
 fn run(config: &Config, collectors: &[Collector]) -> anyhow::Result<()> {
     let telemetry = Telemetry::new().context("cannot set up the own metrics")?;
     let settings = settings(config, collectors);
@@ -56,6 +66,7 @@ fn run(config: &Config, collectors: &[Collector]) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     raise_nofile_limit();
+    map_large_buffers();
     let source = Engine::start(options(config), telemetry.clone()).context("cannot start")?;
     let served = runtime.block_on(serve(&settings, source, &telemetry));
     // A scrape that hangs in the kernel must not keep the process.
@@ -120,5 +131,6 @@ fn options(config: &Config) -> Options {
         },
         zero_first: config.web.zero_first,
         created: config.web.openmetrics_created,
+        overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },
     }
 }

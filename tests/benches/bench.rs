@@ -4,10 +4,14 @@
 
 #![expect(clippy::print_stdout, reason = "its report is what it is for")]
 
+#[path = "bench/bare.rs"]
+mod bare;
 #[path = "bench/encode.rs"]
 mod encode;
 #[path = "bench/kernel.rs"]
 mod kernel;
+#[path = "bench/loads.rs"]
+mod loads;
 #[path = "bench/scrapes.rs"]
 mod scrapes;
 
@@ -22,6 +26,9 @@ fn main() -> Result<()> {
     }
     if runs("kernel") {
         kernel::run()?;
+    }
+    if runs("loads") {
+        loads::run()?;
     }
     if runs("scrapes") {
         scrapes::run()?;

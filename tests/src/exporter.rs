@@ -76,8 +76,12 @@ impl Exporter {
         Self::start_command(command)
     }
 
-    /// Starts a command that is the exporter or becomes it, with these flags added.
+    /// Starts a command that is the exporter or becomes it, with these flags added. It has no ceiling on what it costs
+    /// unless the command says so: tests scrape without a pause.
     pub fn start_command(mut command: Command) -> Result<Self> {
+        if !command.get_args().any(|arg| arg.to_string_lossy().starts_with("--overhead.cpu")) {
+            command.arg("--overhead.cpu=0");
+        }
         let mut child = command
             .args(["--web.listen-address=127.0.0.1:0", "--log.format=json"])
             .stdin(Stdio::null())

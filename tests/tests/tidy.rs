@@ -143,6 +143,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `syscall_error_folded` | an error's system call and errno | `syscall=\"other\", errno=\"other\"` |
 | `process_exit_folded` | an exit's code or signal | `reason=\"other\"` |
 | `fatal_signal_folded` | the number or sender of a signal that killed | `signal=\"other\", sender=\"other\"` |
+| `program_missed` | an event: its program was already running on that CPU and had been preempted (seen in 7.3) | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
 ";

@@ -12,6 +12,7 @@ pub mod layout;
 pub mod loss;
 pub mod oom;
 pub mod process;
+pub mod run;
 pub mod sched;
 pub mod slot;
 pub mod syscalls;

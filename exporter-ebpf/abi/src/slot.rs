@@ -15,9 +15,7 @@ pub struct Sizes {
     pub slots: u32,
     /// A CPU's shard is its number shifted right by this.
     pub shard_shift: u32,
-    /// `CLOCK_MONOTONIC` just before the programs were attached: a task that started later is known whole.
-    pub attached_ns: u64,
 }
 
-const _: () = assert!(size_of::<Sizes>() == 16);
+const _: () = assert!(size_of::<Sizes>() == 8);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

@@ -34,6 +34,7 @@ fn defaults() {
         },
         host: Host { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into(), cgroup_max_depth: 4 },
         kernel: Kernel { slots: 1024, memory_limit: 64 << 20 },
+        overhead: Overhead { cpu: 0.02, interval: Duration::from_secs(10) },
         tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
         log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
         collectors: vec!["syscalls", "oom"],
@@ -75,6 +76,18 @@ fn every_flag_with_a_value() {
             "1GiB",
             |c| c.kernel.memory_limit == 1 << 30,
             &["", "0", "1023KiB", "65GiB", "64MB", "64M", "-1MiB"],
+        ),
+        (
+            "overhead.cpu",
+            "12.5%",
+            |c| c.overhead.cpu == 0.125,
+            &["", "%", "-1%", "101%", "two", "1e2", "nan", "1.2.3", "2%%"],
+        ),
+        (
+            "overhead.interval",
+            "1m",
+            |c| c.overhead.interval == Duration::from_secs(60),
+            &["", "0", "49ms", "11m", "5", "-1s"],
         ),
         ("tombstone.scrapes", "0", |c| c.tombstone.scrapes == 0, &["", "-1", "1001", "two"]),
         (

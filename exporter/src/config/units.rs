@@ -11,6 +11,9 @@ pub enum UnitError {
     /// No size.
     #[error("expected a size such as 512KiB, 64MiB or 1GiB")]
     Size,
+    /// No percentage.
+    #[error("expected a percentage such as 2% or 0.5%, at most 100%")]
+    Percent,
     /// Well-formed, and too small or too large.
     #[error("not within {0}")]
     Bounds(&'static str),
@@ -46,6 +49,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         rest = tail;
     }
     Ok(Duration::from_millis(total))
+}
+
+/// Parses a percentage: a plain decimal number from 0 to 100, with or without its sign, as a share of 1.
+pub fn parse_percent(text: &str) -> Result<f64, UnitError> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(UnitError::Percent);
+    }
+    let percent: f64 = number.parse().map_err(|_| UnitError::Percent)?;
+    if percent > 100.0 { Err(UnitError::Percent) } else { Ok(percent / 100.0) }
 }
 
 /// Parses a size in bytes: a whole number with `B`, `KiB`, `MiB`, `GiB` or nothing.

@@ -8,6 +8,7 @@ use plimsoll_abi::loss;
 use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::State;
+use super::govern::{Govern, Overhead};
 use super::worker::Reading;
 use crate::host::Collector;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
@@ -20,6 +21,7 @@ pub(super) struct Own {
     cgroups: IntGaugeVec,
     memory: GaugeVec,
     losses: IntCounterVec,
+    folded: IntCounterVec,
     host_errors: IntCounterVec,
     host_bounds: IntCounterVec,
     kernel_seconds: Gauge,
@@ -35,6 +37,15 @@ pub(super) const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
 /// missing. What the kernel counted is whole.
 pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
 
+/// The families whose series have a bound for each row, and where what was folded is counted.
+const FOLDED: &[(u32, &str)] = &[
+    (loss::ERROR_FOLDED, "container_syscall_errors_total"),
+    (loss::EXIT_FOLDED, "container_process_exits_total"),
+];
+
+/// Events that programs were not run for.
+pub(super) const PROGRAM_MISSED: &str = "program_missed";
+
 /// Name, type and help of everything Plimsoll says of itself, for the reference.
 pub fn own_families() -> Vec<(String, &'static str, String)> {
     let Ok(telemetry) = Telemetry::new() else { return Vec::new() };
@@ -42,6 +53,9 @@ pub fn own_families() -> Vec<(String, &'static str, String)> {
     let Ok(own) = Own::new(&telemetry.registry, &[program], None) else { return Vec::new() };
     telemetry.collector("", Duration::ZERO, true);
     own.touch();
+    let overhead = Overhead { ceiling: 0.0, interval: Duration::ZERO };
+    let Ok(govern) = Govern::new(&telemetry.registry, overhead, None) else { return Vec::new() };
+    govern.prepare("");
     let kind = |family: &prometheus::proto::MetricFamily| match family.get_field_type() {
         prometheus::proto::MetricType::COUNTER => "counter",
         prometheus::proto::MetricType::HISTOGRAM => "histogram",
@@ -100,6 +114,12 @@ impl Own {
                 "What could not be kept, by reason; docs/metrics.md explains each.",
                 &["reason"],
             )?,
+            folded: counters(
+                "plimsoll_series_folded_total",
+                "What was counted under \"other\" because a row had as many series of a family as it may have, or the map \
+                 for all rows was full. Totals stay exact.",
+                &["family"],
+            )?,
             host_errors: counters(
                 "plimsoll_host_read_errors_total",
                 "Files of cgroups and processes that exist and could not be read, by collector.",
@@ -124,8 +144,11 @@ impl Own {
             )?,
             events_lost: Mutex::new(0),
         };
-        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED]) {
+        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED, PROGRAM_MISSED]) {
             own.losses.with_label_values(&[reason]);
+        }
+        for (_, family) in FOLDED {
+            own.folded.with_label_values(&[family]);
         }
         for collector in Collector::ALL {
             own.host_errors.with_label_values(&[collector.name()]);
@@ -151,10 +174,18 @@ impl Own {
             let (used, all) = (state.ledger.slots_used() as i64, i64::from(kernel.slot_count()));
             self.slots.with_label_values(&["used"]).set(used);
             self.slots.with_label_values(&["free"]).set(all - used);
-            for (reason, count) in LOSS_REASONS.iter().zip(kernel.losses()) {
+            let losses = kernel.losses();
+            for (reason, count) in LOSS_REASONS.iter().zip(&losses) {
                 let counter = self.losses.with_label_values(&[reason]);
                 counter.inc_by(count.saturating_sub(counter.get()));
             }
+            for (loss, family) in FOLDED {
+                let counter = self.folded.with_label_values(&[family]);
+                let count = losses.get(*loss as usize).copied().unwrap_or_default();
+                counter.inc_by(count.saturating_sub(counter.get()));
+            }
+            let counter = self.losses.with_label_values(&[PROGRAM_MISSED]);
+            counter.inc_by(kernel.missed().saturating_sub(counter.get()));
         }
         self.host_up.set(if reading.is_some() { 1.0 } else { 0.0 });
         let Some(reading) = reading else { return };

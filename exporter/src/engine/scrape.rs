@@ -59,6 +59,7 @@ impl HttpSource for Engine {
         let kernel_took = state.prepare()?;
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
+        let resting = state.resting.clone();
         let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
@@ -71,7 +72,7 @@ impl HttpSource for Engine {
         for signal in signals::ALL.iter().copied().filter(|signal| wanted(signal)) {
             let start = Instant::now();
             let available = match signal.source {
-                Source::Kernel => self.runs(signal),
+                Source::Kernel => self.runs(signal) && !resting.contains(&signal.name),
                 Source::Cgroup | Source::Process => reading.is_some(),
             };
             if available {
@@ -98,6 +99,7 @@ impl HttpSource for Engine {
     }
 
     fn collectors(&self) -> Vec<CollectorStatus> {
+        let resting = self.lock().resting.clone();
         let status = |signal: &&Signal| {
             let refused = |p: &crate::kernel::ProgramStatus| {
                 (p.signal == signal.name).then(|| p.refused.clone()).flatten()
@@ -106,6 +108,8 @@ impl HttpSource for Engine {
                 CollectorState::Disabled
             } else if let Some(reason) = self.programs.iter().find_map(refused) {
                 CollectorState::Refused(reason)
+            } else if resting.contains(&signal.name) {
+                CollectorState::Refused("rests while the cost is above --overhead.cpu".to_owned())
             } else {
                 CollectorState::Enabled
             };

@@ -3,19 +3,22 @@
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
+use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
-use plimsoll_abi::loss;
+use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
 
 use super::cells::{Cells, Words};
+use super::cost::{self, FREQUENT, Frequent, added, event_ns};
 use super::events::Event;
 use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
+use super::missed::missed;
 use super::plan::{Decision, Plan};
 use super::programs::CGROUPS;
 use super::slots::Slots;
@@ -61,16 +64,30 @@ pub struct ProgramStatus {
     pub refused: Option<String>,
 }
 
+/// How often a signal's programs ran so far, and what a run costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Run {
+    /// The signal.
+    pub signal: &'static str,
+    /// Runs on all CPUs.
+    pub runs: u64,
+    /// Nanoseconds a run adds to its event, as measured when it was attached.
+    pub ns: f64,
+}
+
 /// The programs in the kernel and the maps they fill. Dropping it takes everything out of the kernel again.
 pub struct Kernel {
     ebpf: Ebpf,
     btf: Option<Btf>,
     plan: Plan,
     programs: Vec<ProgramStatus>,
+    links: Vec<(&'static str, BtfTracePointLink)>,
     slots: Slots,
     cells: Vec<(usize, Cells)>,
     keyed: Vec<(OwnedFd, Keyed)>,
     losses: Words,
+    runs: Words,
+    frequent: Vec<Attached>,
     events: RingBuf<MapData>,
 }
 
@@ -79,11 +96,9 @@ impl Kernel {
     /// missed. The signals follow with [`Kernel::attach_signals`], once what existed before has its slots.
     pub fn load(plan: Plan, sysfs: &Path) -> Result<Self, KernelError> {
         let btf = Btf::parse_file(sysfs.join("kernel/btf/vmlinux"), Endianness::default())?;
-        let mut sizes = plan.sizes;
-        sizes.attached_ns = monotonic_ns();
         let mut loader = EbpfLoader::new();
         loader.btf(Some(&btf)).verifier_log_level(VerifierLogLevel::STATS);
-        loader.override_global("SIZES", sizes.as_bytes(), true);
+        loader.override_global("SIZES", plan.sizes.as_bytes(), true);
         loader.override_global("OFFSETS", plan.offsets.as_bytes(), true);
         for (map, entries) in &plan.entries {
             loader.map_max_entries(map, *entries);
@@ -100,10 +115,13 @@ impl Kernel {
             )
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             losses: maps.words("LOSSES", loss::REASONS.len())?,
+            runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
+            frequent: maps.frequent()?,
             events: maps.take("EVENTS")?,
             cells: maps.cells(&plan)?,
             keyed: maps.keyed(&plan)?,
             programs: Vec::new(),
+            links: Vec::new(),
             ebpf,
             btf: Some(btf),
             plan,
@@ -114,7 +132,14 @@ impl Kernel {
 
     /// Attaches the programs of all signals. What is refused is in [`Kernel::programs`].
     pub fn attach_signals(&mut self) {
-        self.attach(|signal| signal != CGROUPS);
+        self.attach(|signal| signal != CGROUPS && FREQUENT.iter().all(|f| f.signal != signal));
+        for at in 0..self.frequent.len() {
+            let frequent = self.frequent[at].what;
+            let before = event_ns(frequent.event);
+            self.frequent[at].begin();
+            self.attach(|signal| signal == frequent.signal);
+            self.frequent[at].ns = added(frequent.event, before);
+        }
         // The parsed types are large and not needed again.
         self.btf = None;
     }
@@ -122,6 +147,45 @@ impl Kernel {
     /// What became of every program meant for this kernel.
     pub fn programs(&self) -> &[ProgramStatus] {
         &self.programs
+    }
+
+    /// The signals whose programs run often: how often they did, and what each run costs.
+    pub fn runs(&self) -> impl Iterator<Item = Run> {
+        let cpus = self.runs.get().chunks(run::STRIDE as usize);
+        self.frequent.iter().filter(|attached| self.is_attached(attached.what.signal)).map(move |attached| {
+            let of =
+                |cpu: &[AtomicU64]| cpu.get(attached.what.run as usize).map(|n| n.load(Ordering::Relaxed));
+            let runs = cpus.clone().filter_map(of).sum();
+            Run { signal: attached.what.signal, runs, ns: attached.ns }
+        })
+    }
+
+    /// Takes a signal's programs off their events. What they counted stays.
+    pub fn pause(&mut self, signal: &str) {
+        self.links.retain(|(of, _)| *of != signal);
+    }
+
+    /// Puts them back. What they remembered of tasks is forgotten first: it is from before the pause.
+    pub fn resume(&mut self, signal: &str) -> Result<(), String> {
+        if let Some(attached) = self.frequent.iter_mut().find(|attached| attached.what.signal == signal) {
+            attached.forget();
+            attached.begin();
+        }
+        let of = |status: &&ProgramStatus| status.signal == signal && status.refused.is_none();
+        for status in self.programs.iter().filter(of) {
+            self.links.push((status.signal, link(&mut self.ebpf, status.program)?));
+        }
+        Ok(())
+    }
+
+    /// Events that programs were not run for so far.
+    pub fn missed(&self) -> u64 {
+        let programs = self.programs.iter().filter_map(|status| self.ebpf.program(status.program)?.fd().ok());
+        programs.map(|fd| missed(fd.as_fd())).sum()
+    }
+
+    fn is_attached(&self, signal: &str) -> bool {
+        self.programs.iter().any(|program| program.signal == signal && program.refused.is_none())
     }
 
     /// Estimated kernel memory of every map.
@@ -207,7 +271,8 @@ impl Kernel {
             let refused = match (decision, &self.btf) {
                 (Decision::Refuse(reason), _) => Some(reason.clone()),
                 (Decision::Load, Some(btf)) => {
-                    attach(&mut self.ebpf, program.name, program.tracepoint, btf).err()
+                    let link = attach(&mut self.ebpf, program.name, program.tracepoint, btf);
+                    link.map(|link| self.links.push((program.signal, link))).err()
                 }
                 (Decision::Load, None) => Some("attached too late".to_owned()),
             };
@@ -216,12 +281,21 @@ impl Kernel {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<(), String> {
+fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<BtfTracePointLink, String> {
+    program(ebpf, name)?.load(tracepoint, btf).map_err(|e| brief(&e))?;
+    link(ebpf, name)
+}
+
+/// Puts a loaded program on its event, for as long as the link lives.
+fn link(ebpf: &mut Ebpf, name: &str) -> Result<BtfTracePointLink, String> {
+    let program = program(ebpf, name)?;
+    let id = program.attach().map_err(|e| brief(&e))?;
+    program.take_link(id).map_err(|e| brief(&e))
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, String> {
     let program = ebpf.program_mut(name).ok_or("not in the object")?;
-    let program: &mut BtfTracePoint = program.try_into().map_err(|e: ProgramError| brief(&e))?;
-    program.load(tracepoint, btf).map_err(|e| brief(&e))?;
-    program.attach().map_err(|e| brief(&e))?;
-    Ok(())
+    program.try_into().map_err(|e: ProgramError| brief(&e))
 }
 
 /// An error and its causes in one line: a verifier's log can be long.
@@ -242,6 +316,31 @@ fn brief(error: &dyn std::error::Error) -> String {
         line.push('…');
     }
     line
+}
+
+/// A signal whose programs run often, and what user space keeps for it.
+struct Attached {
+    what: &'static Frequent,
+    /// Nanoseconds a run adds to its event.
+    ns: f64,
+    tables: Vec<MapData>,
+    since: Option<Words>,
+}
+
+impl Attached {
+    /// Notes that its programs are attached now.
+    fn begin(&self) {
+        if let Some(word) = self.since.as_ref().and_then(|since| since.get().first()) {
+            word.store(monotonic_ns(), Ordering::Relaxed);
+        }
+    }
+
+    /// Empties its tables of tasks.
+    fn forget(&self) {
+        for table in &self.tables {
+            cost::forget(table.fd().as_fd());
+        }
+    }
 }
 
 fn monotonic_ns() -> u64 {
@@ -289,6 +388,19 @@ impl Maps<'_> {
             all.push((fd, Keyed::new(hash, used, index as u32, capacity)));
         }
         Ok(all)
+    }
+
+    fn frequent(&mut self) -> Result<Vec<Attached>, KernelError> {
+        let attached = |what: &'static Frequent| {
+            let tables = what.tables.iter().map(|name| match self.map(name)? {
+                Map::HashMap(data) => Ok(data),
+                _ => Err(KernelError::Map { name, source: MapError::InvalidMapType { map_type: 0 } }),
+            });
+            let tables = tables.collect::<Result<_, _>>()?;
+            let since = what.attached.map(|name| self.words(name, 1)).transpose()?;
+            Ok(Attached { what, ns: 0.0, tables, since })
+        };
+        FREQUENT.iter().map(attached).collect()
     }
 
     fn map(&mut self, name: &'static str) -> Result<Map, KernelError> {

@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{event, faults, sched};
+use plimsoll_abi::{event, faults, run, sched};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -90,7 +90,7 @@ impl Plan {
         let offsets = facts.types.as_ref().map_or(Offsets::NONE, |types| types.offsets);
         let programs = PROGRAMS.iter().filter(|program| wanted(program.signal));
         Ok(Self {
-            sizes: Sizes { slots: settings.slots, shard_shift: shift, attached_ns: 0 },
+            sizes: Sizes { slots: settings.slots, shard_shift: shift },
             offsets,
             shards,
             entries,
@@ -150,6 +150,8 @@ fn entries(
     let tasks = if wanted("sched") { facts.threads_max.clamp(1024, MAX_TASKS) } else { 1 };
     entries.push(("SCHED_TASKS", tasks));
     entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
+    entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
+    entries.push(("SCHED_ATTACHED_NS", 1));
     entries
 }
 

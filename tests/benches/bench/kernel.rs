@@ -8,6 +8,8 @@ use anyhow::Result;
 use plimsoll_tests::exporter::{Build, Exporter};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
+use crate::bare::EmptyProgram;
+
 const ROUNDS: usize = 6;
 
 pub(crate) fn run() -> Result<()> {
@@ -23,10 +25,13 @@ pub(crate) fn run() -> Result<()> {
             pinned.join().unwrap_or(f64::NAN)
         })
     };
-    let [mut call, mut call_on, mut switch, mut switch_on] = [f64::INFINITY; 4];
+    let [mut call, mut call_empty, mut call_on, mut switch, mut switch_on] = [f64::INFINITY; 5];
     for _ in 0..ROUNDS {
         call = call.min(measure(system_call));
         switch = switch.min(measure(context_switch));
+        let empty = EmptyProgram::on_sys_exit()?;
+        call_empty = call_empty.min(measure(system_call));
+        drop(empty);
         let exporter = Exporter::start_build(Build::Release, &syscalls)?;
         call_on = call_on.min(measure(system_call));
         drop(exporter);
@@ -36,6 +41,9 @@ pub(crate) fn run() -> Result<()> {
     }
     let line = |off: f64, on: f64| format!("+{:.1} ns (off {off:.1})", on - off);
     crate::report("syscalls: added to a getppid", &line(call, call_on), "at most 30 ns");
+    let (by_empty, beyond) = (call_empty - call, call_on - call_empty);
+    let beside = format!("an empty program adds {by_empty:.1} ns, what it does {beyond:.1} ns");
+    println!("{:<46} {beside}", "");
     crate::report("sched: added to a context switch", &line(switch, switch_on), "shown beside it");
     Ok(())
 }

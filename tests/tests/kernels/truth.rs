@@ -99,7 +99,8 @@ pub(crate) fn counts(run: &Run, checks: &mut Checks) -> Result<()> {
         checks.equal("writev", calls("writev"), 0.0);
         checks.equal("openat ENOENT", failed("ENOENT"), done.enoent);
         checks.equal("openat EACCES", failed("EACCES"), done.eacces);
-        let refused = |errno| between.moved("container_permission_denied_total", done.id, &[("errno", errno)]);
+        let refused =
+            |errno| between.moved("container_permission_denied_total", done.id, &[("errno", errno)]);
         checks.equal("refused", [refused("EPERM"), refused("EACCES")], [0.0, done.eacces]);
         checks.equal("all ENOENT", between.moved(ERRORS, done.id, &[("errno", "ENOENT")]), done.enoent);
         checks.equal("unknown calls", calls("unknown"), 0.0);

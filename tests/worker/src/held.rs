@@ -1,6 +1,5 @@
 //! Children that stay in one state.
 
-
 use crate::{Answer, last_error};
 
 /// Z children that ended and are not waited for, S that are stopped, U that wait where no signal wakes them, each of those

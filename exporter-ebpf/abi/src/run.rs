@@ -1,0 +1,9 @@
+//! Signals whose programs run often count their runs, so that what they cost is known while they run.
+
+/// Each such signal's place.
+pub const SYSCALLS: u32 = 0;
+/// See [`SYSCALLS`].
+pub const SCHED: u32 = 1;
+
+/// Words for each CPU: a cache line, so that no two CPUs share one.
+pub const STRIDE: u32 = 8;

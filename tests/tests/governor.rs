@@ -1,0 +1,118 @@
+//! The governor: what is too dear rests, comes back when it is calm, and no counter ever steps backwards.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use plimsoll_tests::exporter::Exporter;
+use plimsoll_tests::runc::{Config, Container, Running};
+use plimsoll_tests::scrape::Scrape;
+use rustix::process::Signal;
+
+/// Scrapes now and then, since scraping costs as well, and sees that no counter falls.
+struct Watch<'a> {
+    exporter: &'a Exporter,
+    highest: BTreeMap<(String, BTreeMap<String, String>), f64>,
+}
+
+/// Between two scrapes: they have to stay far below the ceiling themselves.
+const PAUSE: Duration = Duration::from_millis(700);
+
+impl Watch<'_> {
+    fn look(&mut self) -> Result<Scrape> {
+        let scrape = Scrape::parse(&self.exporter.get("/metrics?collect[]=syscalls", &[])?);
+        let names: Vec<&str> = scrape.names().filter(|name| name.ends_with("_total")).collect();
+        for name in names {
+            for sample in scrape.all(name, &[]) {
+                let series = (name.to_owned(), sample.labels.clone());
+                let before = self.highest.insert(series, sample.value).unwrap_or_default();
+                ensure!(
+                    sample.value >= before,
+                    "{name} {:?}: {before} and then {}",
+                    sample.labels,
+                    sample.value
+                );
+            }
+        }
+        Ok(scrape)
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&Scrape) -> bool) -> Result<Scrape> {
+        let end = Instant::now() + Duration::from_secs(120);
+        loop {
+            let scrape = self.look()?;
+            if done(&scrape) {
+                return Ok(scrape);
+            }
+            if Instant::now() > end {
+                let own: Vec<_> = scrape.all("plimsoll_overhead_ratio", &[]).collect();
+                bail!("not within two minutes: {what}; {own:?}");
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn working(scrape: &Scrape) -> f64 {
+    scrape.sum("plimsoll_governor_signal_working", &[("signal", "syscalls")])
+}
+
+fn steps(scrape: &Scrape, step: &str) -> f64 {
+    scrape.sum("plimsoll_governor_steps_total", &[("signal", "syscalls"), ("step", step)])
+}
+
+#[test]
+fn it_rests_what_is_too_dear_and_puts_it_to_work_again() -> Result<()> {
+    let flags = [
+        "--overhead.cpu=2%",
+        "--overhead.interval=100ms",
+        "--collector.disable-defaults",
+        "--collector.syscalls",
+    ];
+    let exporter = Exporter::start(&flags)?;
+    let mut watch = Watch { exporter: &exporter, highest: BTreeMap::new() };
+    let start = || -> Result<Running> { Container::new(&Config::default())?.start() };
+    let mut quiet = start()?;
+    let id = quiet.container().cgroups_path().to_owned();
+    let calls = |scrape: &Scrape| {
+        let found: Vec<f64> = scrape
+            .all("container_syscalls_total", &[("id", &id), ("syscall", "getsid")])
+            .map(|sample| sample.value)
+            .collect();
+        found
+    };
+    quiet.run("syscalls 1000 getsid")?;
+    let first = watch.look()?;
+    assert_eq!((working(&first), calls(&first)), (1.0, vec![1000.0]));
+    assert!(first.sum("plimsoll_program_run_cost_seconds", &[("signal", "syscalls")]) > 0.0);
+
+    let mut storm = [start()?, start()?];
+    for container in &mut storm {
+        container.script().begin("syscalls 4000000000 getppid")?;
+    }
+    let resting = watch.until("the signal rests", |scrape| working(scrape) == 0.0)?;
+    assert_eq!(steps(&resting, "rest") - steps(&resting, "work"), 1.0);
+    assert_eq!(calls(&resting), Vec::<f64>::new(), "what is not counted is absent");
+    assert_eq!(resting.sum("plimsoll_scrape_collector_success", &[("collector", "syscalls")]), 0.0);
+    // It may be tried again while the storm lasts: only calls made while it surely rested are surely not counted.
+    let rested = |scrape: &Scrape| (working(scrape) == 0.0).then(|| steps(scrape, "work"));
+    let before = rested(&resting);
+    quiet.run("syscalls 500 getsid")?;
+    let not_counted = rested(&watch.look()?) == before;
+
+    for container in storm {
+        container.kill(Signal::KILL)?;
+        container.wait(Duration::from_secs(60))?;
+        container.finish()?;
+    }
+    let calm = watch.until("it works again", |scrape| working(scrape) == 1.0)?;
+    let counted = *calls(&calm).first().context("the counter is back")?;
+    if not_counted {
+        assert_eq!(counted, 1000.0);
+    }
+    quiet.run("syscalls 300 getsid")?;
+    let last = watch.look()?;
+    ensure!(working(&last) == 1.0, "calm as it is, it rests again");
+    assert_eq!(calls(&last), [counted + 300.0]);
+    quiet.finish()
+}
