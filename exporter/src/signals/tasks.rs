@@ -26,7 +26,8 @@ static FAMILIES: [Family; 2] = [
             "Threads of the processes with this command: in a container with those in nested cgroups, elsewhere those \
              in the cgroup itself. Threads of the kernel's own are [kernel].",
             "threads",
-            "/proc/<pid>/stat: comm, num_threads; absent with more than 1,024 processes",
+            "/proc/<pid>/stat: comm, num_threads; absent with more than 1,024 processes. Zombies are in other, so that the \
+             sum is container_threads",
         )
     },
     Family {
@@ -36,7 +37,8 @@ static FAMILIES: [Family; 2] = [
             "container_tasks_state",
             "Threads by state: running, sleeping, stopped, uninterruptible, zombie.",
             "threads",
-            "/proc/<pid>/task/<tid>/stat; a process' first thread that ended before the others is a zombie too. cAdvisor's \
+            "/proc/<pid>/task/<tid>/stat; zombies are what pids.current has beside those, so while much starts and ends one \
+             may be seen that is none, and a process' first thread that ended before the others is one. cAdvisor's \
              iowaiting is in uninterruptible. Absent with more than 1,024 threads or processes, or when a scrape has \
              looked at 8,192 threads",
         )

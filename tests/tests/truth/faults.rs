@@ -104,13 +104,13 @@ fn a_signal_from_before_the_exporter_has_no_sender() -> Result<()> {
     old.run("block SIGTERM")?;
     old.kill(Signal::TERM)?;
     let exporter = Exporter::start(&["--no-collector.syscalls", "--no-collector.sched"])?;
-    old.run("children 3 signal SIGTERM")?;
+    old.run("children 3 signal SIGKILL")?;
     old.script().begin("unblock SIGTERM")?;
     old.wait(Duration::from_secs(60))?;
     let id = id(&old);
     let scrape = exporter.scrape()?;
-    let by = |sender| scrape.value(FATAL, &[("id", &*id), ("signal", "SIGTERM"), ("sender", sender)]);
-    assert_eq!((by("unknown"), by("self")), (Some(1.0), Some(3.0)));
+    let by = |signal, sender| scrape.value(FATAL, &[("id", &*id), ("signal", signal), ("sender", sender)]);
+    assert_eq!((by("SIGTERM", "unknown"), by("SIGKILL", "self")), (Some(1.0), Some(3.0)));
     assert_sums(&scrape, &id);
     Ok(())
 }

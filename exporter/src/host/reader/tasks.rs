@@ -12,8 +12,8 @@ use rustix::io::Errno;
 use super::HostReader;
 use super::descriptors::proc_name;
 use super::pids::Listing;
-use crate::host::files::CgroupFiles;
-use crate::host::parse::{TaskStat, parse_task_stat};
+use crate::host::files::{CgroupFiles, File, Scope};
+use crate::host::parse::{TaskStat, parse_task_stat, parse_u64};
 use crate::host::{Collector, TaskState, TaskStats};
 
 /// Commands shown by name.
@@ -47,7 +47,9 @@ impl HostReader {
         }
         let pids = std::mem::take(&mut self.pids);
         let allowed = self.options.max_threads.min(self.threads_left);
+        let before = self.charged(files);
         let result = self.count_tasks(&pids, allowed);
+        let after = self.charged(files);
         self.pids = pids;
         let Ok(count) = result else {
             self.source.tally.error(Collector::Tasks);
@@ -55,7 +57,12 @@ impl HostReader {
             return None;
         };
         let threads: u64 = count.commands.values().sum();
-        let states = count.left.map(|_| count.states);
+        // No file lists zombies, but they are charged. The lower of the two: what came or went meanwhile is none.
+        let unlisted = before.min(after).filter(|_| threads > 0).map_or(0, |all| all.saturating_sub(threads));
+        let mut states = count.left.map(|_| count.states);
+        if let Some(states) = &mut states {
+            states[TaskState::Zombie as usize] += unlisted;
+        }
         if states.is_some() {
             self.threads_left = self.threads_left.saturating_sub(threads);
         } else {
@@ -66,8 +73,16 @@ impl HostReader {
             files.memo.processes = None;
         }
         let (commands, other) = top(count.commands);
-        files.memo.tasks = Some(Arc::new(TaskStats { commands, other, states }));
+        files.memo.tasks = Some(Arc::new(TaskStats { commands, other: other + unlisted, states }));
         files.memo.tasks.clone()
+    }
+
+    /// Tasks charged to the cgroup, where it has none below that are not listed with it.
+    fn charged(&mut self, files: &mut CgroupFiles) -> Option<u64> {
+        if files.scope == Scope::Own && self.source.has_children(files) {
+            return None;
+        }
+        self.source.read(files, File::PidsCurrent, true, Collector::Tasks).and_then(parse_u64)
     }
 
     fn count_tasks(&mut self, pids: &[u32], allowed: u64) -> Result<Count, Errno> {
