@@ -72,7 +72,7 @@ impl Sender {
         [signal << 24 | kind, place]
     }
 
-    fn labels<'a>(key: [u32; 2], senders: &'a [String]) -> (&'static str, &'a str) {
+    fn labels(key: [u32; 2], senders: &[String]) -> (&'static str, &str) {
         match key[0] & 0xff {
             0 => ("kernel", ""),
             1 => ("self", ""),

@@ -17,8 +17,11 @@ pub(crate) fn states(zombies: u32, stopped: u32, uninterruptible: u32) -> Answer
         }
     }
     for _ in 0..stopped {
-        // SAFETY: no pointers.
-        in_state(fork(|| unsafe { drop(libc::raise(libc::SIGSTOP)) })?, b'T')?;
+        let stop = || {
+            // SAFETY: no pointers.
+            unsafe { libc::raise(libc::SIGSTOP) };
+        };
+        in_state(fork(stop)?, b'T')?;
     }
     for _ in 0..uninterruptible {
         in_state(fork(wait_for_child)?, b'D')?;
@@ -57,12 +60,12 @@ fn sleep() {
 }
 
 fn fork(work: impl FnOnce()) -> Result<libc::pid_t, String> {
-    // SAFETY: this process has one thread, so the child may go on as if it were alone; it ends without what the parent
-    // registered.
+    // SAFETY: this process has one thread, so the child may go on as if it were alone.
     match unsafe { libc::fork() } {
         -1 => Err(last_error("fork")),
         0 => {
             work();
+            // SAFETY: ends the child without running what the parent registered.
             unsafe { libc::_exit(0) }
         }
         child => Ok(child),
