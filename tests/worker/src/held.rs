@@ -17,9 +17,9 @@ pub(crate) fn states(zombies: u32, stopped: u32, uninterruptible: u32) -> Answer
         }
     }
     for _ in 0..stopped {
-        // SAFETY: no pointers.
-        let stop = || unsafe {
-            libc::raise(libc::SIGSTOP);
+        let stop = || {
+            // SAFETY: no pointers.
+            unsafe { libc::raise(libc::SIGSTOP) };
         };
         in_state(fork(stop)?, b'T')?;
     }
@@ -60,13 +60,12 @@ fn sleep() {
 }
 
 fn fork(work: impl FnOnce()) -> Result<libc::pid_t, String> {
-    // SAFETY: this process has one thread, so the child may go on as if it were alone; it ends without what the parent
-    // registered.
+    // SAFETY: this process has one thread, so the child may go on as if it were alone.
     match unsafe { libc::fork() } {
         -1 => Err(last_error("fork")),
         0 => {
             work();
-            // SAFETY: as above.
+            // SAFETY: ends the child without running what the parent registered.
             unsafe { libc::_exit(0) }
         }
         child => Ok(child),
