@@ -8,8 +8,11 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod block_io;
+mod calls;
 mod cells;
 mod cgroups;
+mod files;
+mod io_uring;
 mod keyed;
 mod losses;
 mod oom;
@@ -18,6 +21,7 @@ mod reclaim;
 mod runs;
 mod sched;
 mod slots;
+mod syscall_latency;
 mod syscalls;
 mod task;
 

@@ -11,6 +11,7 @@ use plimsoll_abi::keyed::Key;
 use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, UNKNOWN, error_key};
 use plimsoll_abi::{loss, run, syscalls as abi};
 
+use crate::calls::machine;
 use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::runs::ran;
@@ -30,19 +31,9 @@ const MAX_ERRNO: u64 = 4095;
 const ENOSYS: u32 = 38;
 
 #[cfg(bpf_target_arch = "aarch64")]
-mod machine {
-    pub(super) const RT_SIGRETURN: u32 = 139;
-    /// `TIF_32BIT` in `thread_info.flags` (v5.10 to v7.x).
-    pub(super) const COMPAT_BIT: u32 = 1 << 22;
-    pub(super) type NumberRegister = i32;
-}
+const RT_SIGRETURN: u32 = 139;
 #[cfg(not(bpf_target_arch = "aarch64"))]
-mod machine {
-    pub(super) const RT_SIGRETURN: u32 = 15;
-    /// `TS_COMPAT` in `thread_info.status`: also set by `int $0x80` from 64-bit code.
-    pub(super) const COMPAT_BIT: u32 = 2;
-    pub(super) type NumberRegister = u64;
-}
+const RT_SIGRETURN: u32 = 15;
 
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
@@ -86,7 +77,7 @@ fn record(ctx: &BtfTracePointContext, compat: bool, cgroup_id: u64) -> i32 {
             add((&raw mut (*cell).calls).cast::<u64>().add(number as usize), 1);
         } else if number == u32::MAX && errno != ENOSYS {
             // rt_sigreturn puts the interrupted code's registers back: no number, and no result of its own.
-            add((&raw mut (*cell).calls).cast::<u64>().add(machine::RT_SIGRETURN as usize), 1);
+            add((&raw mut (*cell).calls).cast::<u64>().add(RT_SIGRETURN as usize), 1);
             errno = 0;
         } else {
             add(&raw mut (*cell).unknown, 1);

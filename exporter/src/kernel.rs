@@ -2,6 +2,7 @@
 //! and reading. The only place that names aya.
 
 pub mod btf;
+mod calls;
 mod cells;
 mod cost;
 mod events;

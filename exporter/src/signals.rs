@@ -8,7 +8,9 @@ mod block_io;
 mod cpu;
 mod descriptors;
 mod diskio;
+mod files;
 mod histogram;
+mod io_uring;
 mod life;
 mod machine;
 mod memory;
@@ -21,6 +23,7 @@ mod process;
 mod reclaim;
 mod sched;
 mod spec;
+mod syscall_latency;
 mod syscalls;
 
 use std::collections::BTreeMap;
@@ -60,6 +63,9 @@ pub struct Signal {
 /// All signals, in the order they are served.
 pub static ALL: &[&Signal] = &[
     &syscalls::SIGNAL,
+    &syscall_latency::SIGNAL,
+    &files::SIGNAL,
+    &io_uring::SIGNAL,
     &process::SIGNAL,
     &sched::SIGNAL,
     &oom::SIGNAL,

@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     black_box((parse_memory_stat_v1(bytes), parse_memory_stat_v2(bytes), parse_memory_events(bytes)));
     black_box((parse_meminfo(bytes), parse_cpu_list(bytes), parse_ns_link(bytes), parse_pressure(bytes)));
     black_box((parse_uevent_devname(bytes), parse_controllers(bytes), parse_pids(bytes).count()));
+    black_box(parse_open_files_limit(bytes));
 
     // These go by line: a file's rows are those of its lines, in order, and what one line does to the next is nothing.
     let by_line = |rows: fn(&[u8]) -> Vec<String>| {

@@ -8,6 +8,8 @@
 mod bare;
 #[path = "bench/encode.rs"]
 mod encode;
+#[path = "bench/files.rs"]
+mod files;
 #[path = "bench/kernel.rs"]
 mod kernel;
 #[path = "bench/loads.rs"]
@@ -29,6 +31,9 @@ fn main() -> Result<()> {
     }
     if runs("loads") {
         loads::run()?;
+    }
+    if runs("files") {
+        files::run()?;
     }
     if runs("scrapes") {
         scrapes::run()?;

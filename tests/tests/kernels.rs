@@ -11,6 +11,8 @@ mod checks;
 mod disk;
 #[path = "kernels/docs.rs"]
 mod docs;
+#[path = "kernels/files.rs"]
+mod files;
 #[path = "kernels/lifecycle.rs"]
 mod lifecycle;
 #[path = "kernels/run.rs"]
@@ -45,6 +47,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("reclaim", "mm_vmscan_direct_reclaim_end"),
     ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
     ("reclaim", "mm_vmscan_memcg_reclaim_end"),
+    ("syscall_latency", "syscall_task_exit"),
 ];
 
 const KERNELS: &[Kernel] = &[
@@ -52,6 +55,10 @@ const KERNELS: &[Kernel] = &[
         series: "5.10-old",
         programs: &[
             ("syscalls", "sys_exit_5_10"),
+            ("files", "files_exit_5_10"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter_5_10"),
+            ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
@@ -63,6 +70,10 @@ const KERNELS: &[Kernel] = &[
         series: "5.10",
         programs: &[
             ("syscalls", "sys_exit_5_10"),
+            ("files", "files_exit_5_10"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter_5_10"),
+            ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete_rq_disk"),
@@ -73,6 +84,10 @@ const KERNELS: &[Kernel] = &[
         series: "6.1",
         programs: &[
             ("syscalls", "sys_exit"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req_as_sqe"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete"),
@@ -83,6 +98,10 @@ const KERNELS: &[Kernel] = &[
         series: "6.12",
         programs: &[
             ("syscalls", "sys_exit"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete"),
@@ -93,9 +112,13 @@ const KERNELS: &[Kernel] = &[
         series: "7",
         programs: &[
             ("syscalls", "sys_exit"),
+            ("block_io", "block_rq_complete"),
+            ("files", "files_exit"),
+            ("io_uring", "io_uring_submit_req"),
+            ("syscall_latency", "syscall_enter"),
+            ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit"),
             ("oom", "mark_victim"),
-            ("block_io", "block_rq_complete"),
         ],
         possible_cpus: 2,
     },
@@ -111,6 +134,8 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         let mut checks = Checks::default();
         lifecycle::programs(kernel, &run, &mut checks)?;
         truth::counts(&run, &mut checks)?;
+        files::counts(&run, &mut checks)?;
+        files::durations(&run, &mut checks)?;
         truth::scheduler(&run, &mut checks)?;
         truth::cpu(&run, &mut checks)?;
         truth::out_of_memory(&run, &mut checks)?;

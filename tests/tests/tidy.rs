@@ -144,6 +144,8 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `process_exit_folded` | an exit's code or signal | `reason=\"other\"` |
 | `block_io_folded` | a request's device: the row had 64 pairs of device and operation | `device=\"other\"` |
 | `reclaim_untracked` | a stall in reclaim: 4,096 were under way | nowhere |
+| `file_error_folded` | an error's operation, type of file and errno | `operation=\"other\", type=\"other\", errno=\"other\"` |
+| `syscall_table_full` | how long a system call took: 65,536 tasks were being followed | it is counted in `container_syscalls_total`, not observed |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
 ";
@@ -167,11 +169,11 @@ fn signal_section(out: &mut String, signal: &Signal) {
         Source::Process => "files of the container's processes",
     };
     let name = signal.name;
-    let _ = write!(
-        out,
-        "\n## {name}\n\n{}. From {source}; `--no-collector.{name}` turns it off.\n",
-        capital(signal.summary)
-    );
+    let switch = match signal.default {
+        true => format!("`--no-collector.{name}` turns it off"),
+        false => format!("off unless `--collector.{name}` turns it on"),
+    };
+    let _ = write!(out, "\n## {name}\n\n{}. From {source}; {switch}.\n", capital(signal.summary));
     for family in signal.families {
         let _ = write!(out, "\n### `{}`\n\n{}\n\n", family.name, family.help);
         let labels = if family.labels.is_empty() {

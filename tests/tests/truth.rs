@@ -9,12 +9,16 @@ mod block_io;
 mod cgroups;
 #[path = "truth/cpu.rs"]
 mod cpu;
+#[path = "truth/files.rs"]
+mod files;
 #[path = "truth/oom.rs"]
 mod oom;
 #[path = "truth/process.rs"]
 mod process;
 #[path = "truth/sched.rs"]
 mod sched;
+#[path = "truth/syscall_latency.rs"]
+mod syscall_latency;
 #[path = "truth/syscalls.rs"]
 mod syscalls;
 

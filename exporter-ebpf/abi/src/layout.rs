@@ -98,6 +98,30 @@ offsets! {
     disk_minor,
     /// `gendisk.disk_name`
     disk_name,
+    /// `pt_regs.di` on x86-64, `.orig_x0` on aarch64: a call's first argument, also when it returns
+    regs_argument0,
+    /// `pt_regs.si` on x86-64; `.regs` on aarch64, where each further argument has its place
+    regs_argument1,
+    /// `pt_regs.dx` on x86-64; `.regs` on aarch64
+    regs_argument2,
+    /// `pt_regs.bx` on x86-64, `.orig_x0` on aarch64: a 32-bit call's first argument
+    regs_compat0,
+    /// `pt_regs.cx` on x86-64; `.regs` on aarch64
+    regs_compat1,
+    /// `task_struct.files`
+    task_files,
+    /// `files_struct.fdt`
+    files_fdt,
+    /// `fdtable.max_fds`
+    fdtable_max_fds,
+    /// `fdtable.fd`
+    fdtable_fd,
+    /// `file.f_inode`
+    file_inode,
+    /// `inode.i_mode`
+    inode_mode,
+    /// `inode.i_flags`
+    inode_flags,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 38 * 4);
+const _: () = assert!(size_of::<Offsets>() == 50 * 4);

@@ -5,8 +5,11 @@
 #![no_std]
 
 pub mod block_io;
+pub mod calls;
 pub mod event;
+pub mod files;
 pub mod histogram;
+pub mod io_uring;
 pub mod keyed;
 pub mod layout;
 pub mod loss;
@@ -16,4 +19,5 @@ pub mod reclaim;
 pub mod run;
 pub mod sched;
 pub mod slot;
+pub mod syscall_latency;
 pub mod syscalls;

@@ -14,14 +14,17 @@ pub const OOM_VICTIM_UNKNOWN: u32 = 4;
 pub const ERROR_FOLDED: u32 = 5;
 /// An exit by code or signal was folded into `other`.
 pub const EXIT_FOLDED: u32 = 6;
-
+/// An error by operation on files and errno was folded into `other`.
+pub const FILE_ERROR_FOLDED: u32 = 7;
+/// A task found no room in the table of calls under way: this call's duration is not observed.
+pub const SYSCALL_TABLE_FULL: u32 = 8;
 /// A request to a device beyond the bound was folded into `other`.
-pub const BLOCK_IO_FOLDED: u32 = 7;
+pub const BLOCK_IO_FOLDED: u32 = 9;
 /// More tasks stalled in reclaim at once than are followed.
-pub const RECLAIM_UNTRACKED: u32 = 8;
+pub const RECLAIM_UNTRACKED: u32 = 10;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 9] = [
+pub const REASONS: [&str; 11] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -29,6 +32,8 @@ pub const REASONS: [&str; 9] = [
     "oom_victim_unknown",
     "syscall_error_folded",
     "process_exit_folded",
+    "file_error_folded",
+    "syscall_table_full",
     "block_io_folded",
     "reclaim_untracked",
 ];

@@ -4,6 +4,10 @@
 pub const SYSCALLS: u32 = 0;
 /// See [`SYSCALLS`].
 pub const SCHED: u32 = 1;
+/// See [`SYSCALLS`].
+pub const FILES: u32 = 2;
+/// See [`SYSCALLS`].
+pub const SYSCALL_LATENCY: u32 = 3;
 
 /// Words for each CPU: a cache line, so that no two CPUs share one.
 pub const STRIDE: u32 = 8;

@@ -41,6 +41,8 @@ pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
 const FOLDED: &[(u32, &str)] = &[
     (loss::ERROR_FOLDED, "container_syscall_errors_total"),
     (loss::EXIT_FOLDED, "container_process_exits_total"),
+    (loss::FILE_ERROR_FOLDED, "container_file_errors_total"),
+    (loss::BLOCK_IO_FOLDED, "container_block_io_duration_seconds"),
 ];
 
 /// Name, type and help of everything Plimsoll says of itself, for the reference.

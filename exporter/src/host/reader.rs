@@ -74,6 +74,8 @@ pub(super) struct Memo {
     pids: u64,
     descriptors: Option<u64>,
     sockets: Option<u64>,
+    /// How many descriptors a process may have open, and which.
+    descriptors_limit: Option<(u32, u64)>,
     namespace_of: Option<u32>,
     /// What was wanted: anything else starts anew.
     want: Option<Wanted>,

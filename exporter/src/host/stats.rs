@@ -157,6 +157,8 @@ pub struct PidStats {
     pub descriptors: Option<u64>,
     /// Of them, sockets.
     pub sockets: Option<u64>,
+    /// How many descriptors its first process may have open.
+    pub descriptors_limit: Option<u64>,
 }
 
 /// Pressure stall information of the three resources.

@@ -43,6 +43,14 @@ pub static FREQUENT: &[Frequent] = &[
         tables: &["SCHED_TASKS"],
         attached: Some("SCHED_ATTACHED_NS"),
     },
+    Frequent { signal: "files", run: run::FILES, event: Event::Syscall, tables: &[], attached: None },
+    Frequent {
+        signal: "syscall_latency",
+        run: run::SYSCALL_LATENCY,
+        event: Event::Syscall,
+        tables: &["SYSCALL_STARTS"],
+        attached: None,
+    },
 ];
 
 /// No program is taken for cheaper than this: on a busy machine a measurement can come out as nothing.

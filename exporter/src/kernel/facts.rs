@@ -181,6 +181,18 @@ const MEMBERS: &[Member] = members! {
     disk_major: "gendisk"."major";
     disk_minor: "gendisk"."first_minor";
     disk_name: "gendisk"."disk_name";
+    regs_argument0: "pt_regs"."di", "pt_regs"."orig_x0";
+    regs_argument1: "pt_regs"."si", "pt_regs"."regs";
+    regs_argument2: "pt_regs"."dx", "pt_regs"."regs";
+    regs_compat0: "pt_regs"."bx", "pt_regs"."orig_x0";
+    regs_compat1: "pt_regs"."cx", "pt_regs"."regs";
+    task_files: "task_struct"."files";
+    files_fdt: "files_struct"."fdt";
+    fdtable_max_fds: "fdtable"."max_fds";
+    fdtable_fd: "fdtable"."fd";
+    file_inode: "file"."f_inode";
+    inode_mode: "inode"."i_mode";
+    inode_flags: "inode"."i_flags";
 };
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
-use plimsoll_abi::{block_io, oom, process, reclaim, sched, syscalls};
+use plimsoll_abi::{block_io, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// An array of cells.
@@ -37,6 +37,8 @@ pub const SYSCALL_ERRORS: u32 = 0;
 pub const PROCESS_EXITS: u32 = 1;
 /// See [`SYSCALL_ERRORS`].
 pub const BLOCK_IO_REQUESTS: u32 = 2;
+/// See [`SYSCALL_ERRORS`].
+pub const FILE_ERRORS: u32 = 3;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -44,9 +46,12 @@ const SCHED_AT: usize = PROCESS_AT + size_of::<process::Cell>() / 8;
 const OOM_AT: usize = SCHED_AT + size_of::<sched::Cell>() / 8;
 const BLOCK_IO_AT: usize = OOM_AT + size_of::<oom::Cell>() / 8;
 const RECLAIM_AT: usize = BLOCK_IO_AT + size_of::<block_io::Cell>() / 8;
+const FILES_AT: usize = RECLAIM_AT + size_of::<reclaim::Cell>() / 8;
+const IO_URING_AT: usize = FILES_AT + size_of::<files::Cell>() / 8;
+const SYSCALL_LATENCY_AT: usize = IO_URING_AT + size_of::<io_uring::Cell>() / 8;
 
 /// Words of a row: the cells of all signals, one after the other.
-pub const WORDS: usize = RECLAIM_AT + size_of::<reclaim::Cell>() / 8;
+pub const WORDS: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 8;
 
 /// All arrays of cells.
 pub static CELLS: &[CellMap] = &[
@@ -56,6 +61,9 @@ pub static CELLS: &[CellMap] = &[
     cells::<oom::Cell>("OOM", "oom", OOM_AT),
     cells::<block_io::Cell>("BLOCK_IO", "block_io", BLOCK_IO_AT),
     cells::<reclaim::Cell>("RECLAIM", "reclaim", RECLAIM_AT),
+    cells::<files::Cell>("FILES", "files", FILES_AT),
+    cells::<io_uring::Cell>("IO_URING", "io_uring", IO_URING_AT),
+    cells::<syscall_latency::Cell>("SYSCALL_LATENCY", "syscall_latency", SYSCALL_LATENCY_AT),
 ];
 
 /// All keyed maps.
@@ -81,6 +89,7 @@ pub static KEYED: &[KeyedMap] = &[
         entries_per_slot: 4,
         words: size_of::<block_io::Record>() / 8,
     },
+    KeyedMap { map: "FILE_ERRORS", used: "FILE_ERRORS_USED", signal: "files", entries_per_slot: 4, words: 1 },
 ];
 
 /// The `syscalls` cell of a row.
@@ -111,6 +120,21 @@ pub fn block_io(row: &[u64]) -> Option<&block_io::Cell> {
 /// The `reclaim` cell of a row.
 pub fn reclaim(row: &[u64]) -> Option<&reclaim::Cell> {
     cell(row, RECLAIM_AT)
+}
+
+/// The `files` cell of a row.
+pub fn files(row: &[u64]) -> Option<&files::Cell> {
+    cell(row, FILES_AT)
+}
+
+/// The `io_uring` cell of a row.
+pub fn io_uring(row: &[u64]) -> Option<&io_uring::Cell> {
+    cell(row, IO_URING_AT)
+}
+
+/// The `syscall_latency` cell of a row.
+pub fn syscall_latency(row: &[u64]) -> Option<&syscall_latency::Cell> {
+    cell(row, SYSCALL_LATENCY_AT)
 }
 
 const fn cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {

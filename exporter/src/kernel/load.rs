@@ -14,6 +14,7 @@ use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
 
+use super::calls;
 use super::cells::{Cells, Words};
 use super::cost::{self, FREQUENT, Frequent, added, event_ns};
 use super::events::Event;
@@ -101,6 +102,8 @@ impl Kernel {
         loader.btf(Some(&btf)).verifier_log_level(VerifierLogLevel::STATS);
         loader.override_global("SIZES", plan.sizes.as_bytes(), true);
         loader.override_global("OFFSETS", plan.offsets.as_bytes(), true);
+        let calls = calls::tables();
+        loader.override_global("CALLS", calls.as_bytes(), true);
         for (map, entries) in &plan.entries {
             loader.map_max_entries(map, *entries);
         }

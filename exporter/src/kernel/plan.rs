@@ -3,11 +3,11 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, event, reclaim, run, sched};
+use plimsoll_abi::{block_io, event, reclaim, run, sched, syscall_latency};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, PROGRAMS, Program};
+use super::programs::{CGROUPS, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub enum PlanError {
 
 /// Bytes of the ring buffer for rare events: some 1,500 cgroups made at once.
 const EVENTS_BYTES: u32 = 512 * 1024;
-/// Living tasks the scheduler's table has room for, at the most.
+/// Living tasks that tables of tasks have room for, at the most.
 const MAX_TASKS: u32 = 65_536;
 
 impl Plan {
@@ -105,11 +105,14 @@ impl Plan {
 fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
     let types: &Types = match &facts.types {
         Ok(types) => types,
-        Err(e) => return program.name.eq(program.tracepoint).then(|| Decision::Refuse(e.to_string())),
+        Err(e) => return is_told_of(program).then(|| Decision::Refuse(e.to_string())),
     };
     let Some(arguments) = types.tracepoint(program.tracepoint) else {
+        let before =
+            |(now, before): &(&str, &str)| *now == program.tracepoint && types.tracepoint(before).is_some();
         let reason = format!("this kernel has no tracepoint {}", program.tracepoint);
-        return program.name.eq(program.tracepoint).then_some(Decision::Refuse(reason));
+        let is_missed = is_told_of(program) && !RENAMED.iter().any(before);
+        return is_missed.then_some(Decision::Refuse(reason));
     };
     if !(program.fits)(types, arguments) {
         return None;
@@ -119,6 +122,13 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         Some((member, _)) => Decision::Refuse(format!("this kernel's BTF has no member {member}")),
         None => Decision::Load,
     })
+}
+
+/// Of the variants for one tracepoint, the first is told of where none can run.
+fn is_told_of(program: &Program) -> bool {
+    let same = |other: &&Program| (other.signal, other.tracepoint) == (program.signal, program.tracepoint);
+    let is_first = PROGRAMS.iter().find(same).is_some_and(|first| first.name == program.name);
+    is_first && !RENAMED.iter().any(|(_, before)| *before == program.tracepoint)
 }
 
 fn entries(
@@ -142,8 +152,9 @@ fn entries(
         entries.push((keyed.map, if wanted { slots * keyed.entries_per_slot } else { 1 }));
         entries.push((keyed.used, if wanted { slots } else { 1 }));
     }
-    let tasks = if wanted("sched") { facts.threads_max.clamp(1024, MAX_TASKS) } else { 1 };
-    entries.push(("SCHED_TASKS", tasks));
+    let tasks = facts.threads_max.clamp(1024, MAX_TASKS);
+    entries.push(("SCHED_TASKS", if wanted("sched") { tasks } else { 1 }));
+    entries.push(("SYSCALL_STARTS", if wanted("syscall_latency") { tasks } else { 1 }));
     entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));
     entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
@@ -164,6 +175,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "SLOT_OF" | "IO_SLOT_OF" => hash(*entries, 8, 4),
             "RECLAIM_SINCE" => hash(*entries, 8, 8),
             "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
+            "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
@@ -197,6 +209,9 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
+    /// Those that are on by default.
+    const DEFAULTS: [&str; 8] =
+        ["syscalls", "process", "sched", "oom", "files", "io_uring", "block_io", "reclaim"];
 
     fn types() -> Types {
         let names = PROGRAMS.iter().map(|program| program.tracepoint);
@@ -218,11 +233,7 @@ mod tests {
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings {
-            slots: 1024,
-            memory_limit,
-            signals: vec!["syscalls", "process", "sched", "oom", "block_io", "reclaim"],
-        }
+        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec() }
     }
 
     fn total(plan: &Plan) -> u64 {
@@ -230,7 +241,9 @@ mod tests {
     }
 
     fn loaded(facts: &Facts) -> Vec<&'static str> {
-        let plan = Plan::new(facts, &settings(64 * MIB)).expect("fits");
+        let mut settings = settings(64 * MIB);
+        settings.signals.push("syscall_latency");
+        let plan = Plan::new(facts, &settings).expect("fits");
         let loads = |(program, decision): &(&Program, Decision)| {
             (*decision == Decision::Load).then_some(program.name)
         };
@@ -282,7 +295,9 @@ mod tests {
             "mark_victim",
             "block_rq_complete",
         ];
-        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM].concat());
+        let calls =
+            ["files_exit", "io_uring_submit_req", "syscall_task_exit", "syscall_exit", "syscall_enter"];
+        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls].concat());
         let mut types = types();
         types.current_task_btf = false;
         types.offsets.request_disk = 160;
@@ -293,6 +308,7 @@ mod tests {
                 _ => {}
             }
         }
+        types.tracepoints.retain(|(name, _)| *name != "io_uring_submit_req");
         let old = Facts { types: Ok(types), ..facts(2) };
         let expected = [
             "cgroup_mkdir",
@@ -307,13 +323,22 @@ mod tests {
             "mark_victim_by_pid",
             "block_rq_complete_rq_disk",
         ];
-        assert_eq!(loaded(&old), [&expected[..], &RECLAIM].concat());
+        let calls = [
+            "files_exit_5_10",
+            "io_uring_submit_req_as_sqe",
+            "syscall_task_exit",
+            "syscall_exit_5_10",
+            "syscall_enter_5_10",
+        ];
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls].concat());
     }
 
     #[test]
     fn what_is_missing_is_named() {
         let reason = |facts: &Facts, name: &str| {
-            let plan = Plan::new(facts, &settings(64 * MIB)).expect("fits");
+            let mut settings = settings(64 * MIB);
+            settings.signals.push("syscall_latency");
+            let plan = Plan::new(facts, &settings).expect("fits");
             let of = |(program, decision): &(&Program, Decision)| match decision {
                 Decision::Refuse(reason) if program.name == name => Some(reason.clone()),
                 _ => None,
@@ -323,12 +348,17 @@ mod tests {
         let mut without = types();
         without.offsets.task_run_delay = Offsets::ABSENT;
         without.tracepoints.retain(|(name, _)| *name != "task_newtask");
-        let without = Facts { types: Ok(without), ..facts(2) };
+        let mut without = Facts { types: Ok(without), ..facts(2) };
         assert_eq!(reason(&without, "sched_switch"), "this kernel's BTF has no member task_run_delay");
         assert_eq!(reason(&without, "task_newtask"), "this kernel has no tracepoint task_newtask");
+        without.types.as_mut().expect("read").tracepoints.retain(|(name, _)| !name.starts_with("io_uring"));
+        let uring = "this kernel has no tracepoint io_uring_submit_req";
+        assert_eq!(reason(&without, "io_uring_submit_req"), uring);
         let none = TypesError::Unreadable { path: "/x".to_owned(), error: "no".to_owned() };
         let blind = Facts { types: Err(none), ..facts(2) };
-        assert!(reason(&blind, "sys_exit").starts_with("/x: no"));
+        for name in ["sys_exit", "files_exit", "syscall_enter", "io_uring_submit_req"] {
+            assert!(reason(&blind, name).starts_with("/x: no"), "{name}");
+        }
         assert_eq!(loaded(&blind), [""; 0]);
     }
 }

@@ -45,6 +45,11 @@ const NOTHING: [u8; 16] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0]
 impl EmptyProgram {
     /// Attaches it to the end of every system call.
     pub(crate) fn on_sys_exit() -> Result<Self> {
+        Self::on(c"sys_exit")
+    }
+
+    /// Attaches it to a tracepoint.
+    pub(crate) fn on(tracepoint: &std::ffi::CStr) -> Result<Self> {
         let load = ProgLoad {
             kind: RAW_TRACEPOINT,
             instructions: NOTHING.len() as u32 / 8,
@@ -55,7 +60,7 @@ impl EmptyProgram {
             log: 0,
         };
         let program = bpf(BPF_PROG_LOAD, &load).context("loading an empty program")?;
-        let name = c"sys_exit".as_ptr() as u64;
+        let name = tracepoint.as_ptr() as u64;
         let open = RawTracepointOpen { name, program: program.as_raw_fd() as u32, padding: 0 };
         let link = bpf(BPF_RAW_TRACEPOINT_OPEN, &open).context("attaching it")?;
         Ok(Self { _link: link, _program: program })

@@ -49,7 +49,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// Nanoseconds of one, the least of some samples: what disturbs only adds.
-fn system_call() -> f64 {
+pub(crate) fn system_call() -> f64 {
     const CALLS: u32 = 2_000;
     let sample = || {
         let start = Instant::now();

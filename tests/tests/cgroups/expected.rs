@@ -33,7 +33,8 @@ pub(crate) fn key(name: &str, labels: &BTreeMap<String, String>) -> String {
 
 /// Whether a family is one that [`read`] knows the file of.
 pub(crate) fn is_compared(name: &str) -> bool {
-    const STARTS: [&str; 7] = ["cpu_", "memory_", "spec_", "fs_", "network_", "pressure_", "threads_max"];
+    const STARTS: [&str; 8] =
+        ["cpu_", "memory_", "spec_", "fs_", "network_", "pressure_", "threads_max", "ulimits_"];
     const NAMES: [&str; 4] = ["processes", "threads", "file_descriptors", "sockets"];
     // The kernel's programs count these.
     let kernel = signals::ALL.iter().filter(|signal| signal.source == Source::Kernel);
@@ -234,6 +235,10 @@ fn processes(add: Add<'_>, unified: &Place, pids: &Place) -> Result<()> {
     add("file_descriptors", Some(descriptors));
     add("sockets", Some(sockets));
     let first = processes.lines().next().unwrap_or_default();
+    let limits = std::fs::read_to_string(format!("/proc/{first}/limits"))?;
+    let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = open_files.and_then(|limits| limits.split_whitespace().next()?.parse().ok());
+    add("ulimits_soft ulimit=max_open_files", soft);
     let net = std::fs::read_to_string(format!("/proc/{first}/net/dev"))?;
     for line in net.lines() {
         let Some((interface @ "eth0", numbers)) = line.trim().split_once(':') else { continue };

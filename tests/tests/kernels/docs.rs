@@ -55,7 +55,18 @@ impl Seen {
 /// Both tables. Only what belongs to a series is in them: its versions change in the archive.
 pub(crate) fn tables(seen: &[Seen]) -> String {
     let mut text = String::new();
-    let signals = ["cgroups", "syscalls", "process", "sched", "oom", "block_io", "reclaim"];
+    let signals = [
+        "cgroups",
+        "syscalls",
+        "process",
+        "sched",
+        "oom",
+        "files",
+        "io_uring",
+        "syscall_latency",
+        "block_io",
+        "reclaim",
+    ];
     row(
         &mut text,
         ["kernel".to_owned(), "possible CPUs".to_owned()],

@@ -1,5 +1,5 @@
 # What happens in the virtual machine: the exporter runs, cgroups come, work and go, and everything said about it is
-# left in /out for the host to judge. Before it stands NAME=VALUE for: A B IDLE SPIN POD X Y GROUP CHURNED SLOTS.
+# left in /out for the host to judge. Before it stands NAME=VALUE for: A B FILES IDLE SPIN POD X Y GROUP CHURNED SLOTS.
 
 TREE=/sys/fs/cgroup
 SITE=http://127.0.0.1:18760
@@ -24,7 +24,7 @@ exporter() {
   done
 }
 
-FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json"
+FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency"
 
 # stop SIGNAL NAME: ends the exporter, and waits until the kernel has nothing of it any more.
 stop() {
@@ -92,6 +92,8 @@ tasks() {
 
 # stalls NAME: what the kernel itself has counted of stalls for want of memory.
 stalls() { grep allocstall /proc/vmstat > "/out/$1"; }
+# io WHEN: what the kernel itself counted of the reads and writes of the worker `files`.
+io() { cat "/proc/$(cat /tmp/files.pid)/io" > "/out/$1.io"; }
 
 # files NAME DIR: what the files of a cgroup say.
 files() {
@@ -150,7 +152,7 @@ echo 32M > "$TREE$A/memory.max"
 phase 'the exporter starts'
 exporter first /plimsoll $FLAGS
 phase 'the exporter runs'
-for cgroup in $B $IDLE $SPIN $POD $X $Y $GROUP; do
+for cgroup in $B $FILES $IDLE $SPIN $POD $X $Y $GROUP; do
   mkdir -p "$TREE$cgroup"
   case $cgroup in $POD) enable /kubepods; enable /kubepods/burstable; enable "$POD" ;; esac
 done
@@ -162,8 +164,10 @@ echo 50 > "$TREE$B/cpu.weight"
 echo 100 > "$TREE$B/pids.max"
 echo 1M > "$TREE$B/memory.min"
 worker a "$A"; worker b "$B"; worker idle "$IDLE"; worker s1 "$SPIN"; worker s2 "$SPIN"
+worker files "$FILES"
 worker x "$X"; worker y "$Y"; worker group "$GROUP"
-tasks before a b idle s1 s2 x y group
+tasks before a b files idle s1 s2 x y group
+io before
 scrape before.prom
 
 phase 'counted work'
@@ -186,6 +190,13 @@ finish a
 echo "$answer" >> /out/ends.A
 finish b
 echo "$answer" >> /out/ends.B
+phase 'files'
+both files 'files /f 50 700' b 'file-errors /g 9'
+tell files 'opens /f 20'
+tell files 'file-errors /f 10'
+tell files 'pipes 30 64'
+tell files 'transfers /f 10 512'
+tell files 'io-uring 20'
 phase 'two spinners on one CPU'
 both s1 'spin 0.4 0' s2 'spin 0.4 0'
 phase 'out of memory'
@@ -199,7 +210,8 @@ wait "$(cat /tmp/x.pid)"
 begin group 'oom 64'
 wait "$(cat /tmp/group.pid)"
 sh -c "echo 0 > $TREE$B/cgroup.procs && exec /bin/busybox dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct" 2>/dev/null
-tasks after a b idle s1 s2 y
+tasks after a b files idle s1 s2 y
+io after
 scrape after.prom
 for name in A X Y GROUP; do eval "cat \$TREE\$$name/memory.events" > "/out/$name.events"; done
 

@@ -15,6 +15,7 @@ use crate::Kernel;
 pub(crate) const A: &str = "/docker/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub(crate) const B: &str = "/docker/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 pub(crate) const IDLE: &str = "/docker/1111111111111111111111111111111111111111111111111111111111111111";
+pub(crate) const FILES: &str = "/docker/ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 pub(crate) const SPIN: &str = "/docker/5555555555555555555555555555555555555555555555555555555555555555";
 pub(crate) const GROUP: &str = "/docker/0000000000000000000000000000000000000000000000000000000000000000";
 pub(crate) const D1: &str = "/docker/2222222222222222222222222222222222222222222222222222222222222222";
@@ -52,6 +53,7 @@ impl Run {
         let names = [
             ("A", A),
             ("B", B),
+            ("FILES", FILES),
             ("IDLE", IDLE),
             ("SPIN", SPIN),
             ("GROUP", GROUP),

@@ -16,6 +16,7 @@ const HARMLESS: &[(&str, libc::c_long)] = &[
 ];
 
 const FORBIDDEN: &std::ffi::CStr = c"/worker-may-not-read-this";
+const NO_DESCRIPTOR: u32 = u32::MAX;
 const NOBODY: libc::uid_t = 65534;
 const UNCHANGED: libc::uid_t = libc::uid_t::MAX;
 
@@ -60,17 +61,23 @@ pub(crate) fn open_eacces(n: u64) -> Answer {
 /// 32-bit system calls from 64-bit code: their numbers mean other calls than the 64-bit ones.
 pub(crate) fn compat(n: u64) -> Answer {
     const GETPID: u32 = 20;
-    compat_calls(n, GETPID, |result| result == std::process::id())
+    compat_calls(n, GETPID, NO_DESCRIPTOR, |result| result == std::process::id())
 }
 
 /// 32-bit calls that fail: there is no such descriptor.
 pub(crate) fn compat_ebadf(n: u64) -> Answer {
     const CLOSE: u32 = 6;
-    compat_calls(n, CLOSE, |result| result == libc::EBADF.wrapping_neg().cast_unsigned())
+    compat_calls(n, CLOSE, NO_DESCRIPTOR, |result| result == libc::EBADF.wrapping_neg().cast_unsigned())
 }
 
-fn compat_calls(n: u64, number: u32, right: fn(u32) -> bool) -> Answer {
-    let work = || i32::from(!(0..n).all(|_| compat_call(number).is_some_and(right)));
+/// 32-bit calls about standard input, which must be a pipe: it cannot be synchronized.
+pub(crate) fn compat_fsync(n: u64) -> Answer {
+    const FSYNC: u32 = 118;
+    compat_calls(n, FSYNC, 0, |result| result == libc::EINVAL.wrapping_neg().cast_unsigned())
+}
+
+fn compat_calls(n: u64, number: u32, argument: u32, right: fn(u32) -> bool) -> Answer {
+    let work = || i32::from(!(0..n).all(|_| compat_call(number, argument).is_some_and(right)));
     match in_child(work)? {
         0 => Ok(String::new()),
         status => Err(format!("32-bit system calls do not work here: wait status {status:#x}")),
@@ -100,20 +107,19 @@ fn become_user(user: libc::uid_t) -> Result<(), String> {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn compat_call(number: u32) -> Option<u32> {
-    const NO_DESCRIPTOR: usize = u32::MAX as usize;
+fn compat_call(number: u32, argument: u32) -> Option<u32> {
     let result: u32;
     // SAFETY: the 32-bit entry keeps every register but rax and, on old kernels, r8 to r11; rbx, which may not be named
     // here, is put back; the calls made touch no memory.
     unsafe {
         std::arch::asm!("xchg {argument}, rbx", "int 0x80", "xchg {argument}, rbx",
-            argument = inout(reg) NO_DESCRIPTOR => _, inlateout("eax") number => result,
+            argument = inout(reg) argument as usize => _, inlateout("eax") number => result,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _);
     }
     Some(result)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn compat_call(_: u32) -> Option<u32> {
+fn compat_call(_: u32, _: u32) -> Option<u32> {
     None
 }

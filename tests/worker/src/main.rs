@@ -12,6 +12,13 @@
 //! | `open-eacces N` | N `openat` that fail with EACCES; one more makes the file, and it is removed at the end |
 //! | `compat N` | N 32-bit `getpid`, each held against a 64-bit one, from one child that exits 0 |
 //! | `compat-ebadf N` | N 32-bit `close` that fail with EBADF, from such a child |
+//! | `compat-fsync N` | N 32-bit `fsync` of standard input, a pipe, that fail with EINVAL, from such a child |
+//! | `files PATH N SIZE` | N each of all reads, writes and syncs on one file, SIZE bytes in each (see `files`, also for the next four) |
+//! | `opens PATH N` | N each of all ways to open a file, and N opens of a directory |
+//! | `file-errors PATH N` | N each of seven calls on files that fail |
+//! | `pipes N SIZE` | N writes and reads through a pipe, a socket and an eventfd |
+//! | `transfers PATH N SIZE` | N each of sendfile, copy_file_range and two splices |
+//! | `io-uring N` | N requests, at most 128, through an io_uring |
 //! | `children N exit CODE` | N children, one after the other, that exit with CODE |
 //! | `children N signal NAME` | N children that kill themselves with SIGKILL, SIGTERM, SIGSEGV or SIGABRT |
 //! | `threads N` | N threads, started and joined one after the other |
@@ -39,7 +46,9 @@
 mod bpf;
 mod calls;
 mod disk;
+mod files;
 mod processes;
+mod ring;
 mod threaded;
 mod time;
 
@@ -101,6 +110,13 @@ fn execute(words: &[String]) -> Answer {
         ["open-eacces", n] => calls::open_eacces(number(n)?),
         ["compat", n] => calls::compat(number(n)?),
         ["compat-ebadf", n] => calls::compat_ebadf(number(n)?),
+        ["compat-fsync", n] => calls::compat_fsync(number(n)?),
+        ["files", path, n, size] => files::files(path, number(n)?, number(size)?),
+        ["opens", path, n] => files::opens(path, number(n)?),
+        ["file-errors", path, n] => files::errors(path, number(n)?),
+        ["pipes", n, size] => files::pipes(number(n)?, number(size)?),
+        ["transfers", path, n, size] => files::transfers(path, number(n)?, number(size)?),
+        ["io-uring", n] => ring::nops(number(n)?),
         ["yield", n] => calls::harmless(number(n)?, "sched_yield"),
         ["children", n, "exit", code] => processes::children_exit(number(n)?, number(code)?),
         ["children", n, "signal", name] => processes::children_signal(number(n)?, name),

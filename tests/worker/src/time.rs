@@ -41,7 +41,7 @@ pub(crate) fn switches() -> Answer {
 }
 
 /// `CLOCK_MONOTONIC`, which all containers of a host share.
-fn monotonic_ns() -> u64 {
+pub(crate) fn monotonic_ns() -> u64 {
     // SAFETY: a zeroed timespec is valid, and the clock always exists.
     unsafe {
         let mut now: libc::timespec = std::mem::zeroed();

@@ -1,4 +1,4 @@
-//! File descriptors and sockets of a cgroup's processes.
+//! File descriptors and sockets of a cgroup's processes, and how many they may have.
 //!
 //! How many descriptors a process has is one `stat` (6.2; before, its directory is listed). Which of them are
 //! sockets is one `readlink` each, which never asks the file system behind a descriptor, so a hung mount
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::{HostReader, Pass};
 use crate::host::files::CgroupFiles;
+use crate::host::parse::parse_open_files_limit;
 use crate::host::{Collector, PidStats};
 
 /// Why there is no count.
@@ -48,6 +49,27 @@ impl HostReader {
             }
         }
         (out.descriptors, out.sockets) = (files.memo.descriptors, files.memo.sockets);
+    }
+
+    /// The limit of the first process: asked again for another one and at each refresh, since processes rarely change
+    /// theirs.
+    pub(super) fn read_descriptors_limit(&mut self, files: &mut CgroupFiles, pass: Pass) -> Option<u64> {
+        let pid = files.leader?;
+        match files.memo.descriptors_limit {
+            Some((of, limit)) if of == pid && !pass.full => return Some(limit),
+            _ => {}
+        }
+        proc_name(&mut self.source.name, pid, "limits");
+        let limit = match self.source.read_proc() {
+            Ok(bytes) => parse_open_files_limit(bytes),
+            Err(Errno::NOENT | Errno::SRCH) => None,
+            Err(_) => {
+                self.source.tally.error(Collector::Descriptors);
+                None
+            }
+        };
+        files.memo.descriptors_limit = limit.map(|limit| (pid, limit));
+        limit
     }
 
     /// Descriptors, and sockets if they had to be looked at (`Some(None)`: too many to look at).

@@ -51,6 +51,9 @@ impl HostReader {
             self.pids.hash(&mut hasher);
             self.read_descriptors(files, hasher.finish(), pass, pids);
         }
+        if want.descriptors {
+            pids.descriptors_limit = self.read_descriptors_limit(files, pass);
+        }
         let complete = whole && (!want.descriptors || pids.sockets.is_some());
         files.memo.processes = complete.then_some(*pids);
     }

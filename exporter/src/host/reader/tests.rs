@@ -32,6 +32,8 @@ fn process(fixture: &Fixture, pid: u32, netns: u64) {
         fixture.link(&format!("proc/{pid}/fd/{fd}"), target);
     }
     fixture.link(&format!("proc/{pid}/ns/net"), &format!("net:[{netns}]"));
+    fixture
+        .file(&format!("proc/{pid}/limits"), "Max open files            1024                 4096  files\n");
     fixture.file(
         &format!("proc/{pid}/net/dev"),
         "Inter-| Receive | Transmit\n face |bytes\n    lo: 9 9 9 9 0 0 0 0 9 9 9 9 0 0 0 0\n\
@@ -171,7 +173,13 @@ fn golden_v2() {
         },
         devices: vec![sda()],
         interfaces: vec![],
-        pids: PidStats { processes: Some(2), threads: Some(5), descriptors: Some(6), sockets: Some(4) },
+        pids: PidStats {
+            processes: Some(2),
+            threads: Some(5),
+            descriptors: Some(6),
+            sockets: Some(4),
+            descriptors_limit: Some(1024),
+        },
         pressure: PressureStats {
             cpu: Some(Pressure { some_us: Some(31), full_us: Some(30) }),
             memory: Some(Pressure { some_us: Some(33), full_us: Some(32) }),
@@ -227,7 +235,13 @@ fn golden_v1() {
         },
         devices: vec![sda()],
         interfaces: vec![],
-        pids: PidStats { processes: Some(1), threads: Some(5), descriptors: Some(3), sockets: Some(2) },
+        pids: PidStats {
+            processes: Some(1),
+            threads: Some(5),
+            descriptors: Some(3),
+            sockets: Some(2),
+            descriptors_limit: Some(1024),
+        },
         pressure: PressureStats::default(),
         machine: None,
     };
@@ -390,7 +404,13 @@ fn processes_are_looked_at_again_when_the_cgroup_ran() {
     assert_eq!((stats.pids.threads, stats.pids.sockets), (Some(5), Some(4)), "it did not run");
     fixture.file("cgroup/a/cpu.stat", "usage_usec 1501\n");
     reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
-    let want = PidStats { processes: Some(2), threads: Some(6), descriptors: Some(7), sockets: Some(5) };
+    let want = PidStats {
+        processes: Some(2),
+        threads: Some(6),
+        descriptors: Some(7),
+        sockets: Some(5),
+        descriptors_limit: Some(1024),
+    };
     assert_eq!(stats.pids, want);
     let wanted = Wanted { descriptors: false, ..Wanted::ALL };
     reader.read(&mut files, wanted, &mut stats).expect("there");

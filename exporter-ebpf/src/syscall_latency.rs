@@ -1,0 +1,137 @@
+//! `syscall_latency`: how long system calls take, by class, and operations on regular files.
+//!
+//! A task has one entry for as long as it lives, written when a call begins and emptied when it returns: to insert and
+//! delete one for each call would cost twice as much.
+
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
+use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::maps::{Array, HashMap};
+use aya_ebpf::programs::BtfTracePointContext;
+use plimsoll_abi::calls::{CLASS, OPEN, WRITE};
+use plimsoll_abi::files::{FILE, OPERATIONS};
+use plimsoll_abi::histogram::Histogram;
+use plimsoll_abi::syscall_latency::{CLASSES, Cell, Start};
+use plimsoll_abi::{loss, run};
+
+use crate::calls::{Current, of, operation};
+use crate::cells::{MMAPABLE, cell, observe};
+use crate::losses::lost;
+use crate::runs::ran;
+use crate::slots::slot_of;
+use crate::task::{Struct, task_cgroup_id};
+
+#[map]
+static SYSCALL_LATENCY: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
+
+/// A task, by the address of its `task_struct` → the call it is in. Removed when the task exits.
+#[map]
+static SYSCALL_STARTS: HashMap<u64, Start> = HashMap::with_max_entries(1, 0);
+
+/// The highest bit of [`Start::call`], beside the call's byte: it goes through the 32-bit ABI.
+const COMPAT: u64 = 1 << 63;
+
+/// No call of a task follows its exit; the next task at its address must not find what it left.
+#[btf_tracepoint(function = "sched_process_exit")]
+fn syscall_task_exit(ctx: BtfTracePointContext) -> i32 {
+    let task: Struct = ctx.arg(0);
+    let _ = SYSCALL_STARTS.remove(task as u64);
+    0
+}
+
+/// For kernels that give a task pointer the verifier knows (5.11 on).
+#[btf_tracepoint(function = "sys_exit")]
+fn syscall_exit(ctx: BtfTracePointContext) -> i32 {
+    exit(&ctx, Current::known())
+}
+
+/// For 5.10, where the task pointer is a bare number.
+#[btf_tracepoint(function = "sys_exit")]
+fn syscall_exit_5_10(ctx: BtfTracePointContext) -> i32 {
+    exit(&ctx, Current::bare())
+}
+
+/// For kernels that give a task pointer the verifier knows (5.11 on).
+#[btf_tracepoint(function = "sys_enter")]
+fn syscall_enter(ctx: BtfTracePointContext) -> i32 {
+    enter(&ctx, Current::known())
+}
+
+/// For 5.10.
+#[btf_tracepoint(function = "sys_enter")]
+fn syscall_enter_5_10(ctx: BtfTracePointContext) -> i32 {
+    enter(&ctx, Current::bare())
+}
+
+#[inline(always)]
+fn enter(ctx: &BtfTracePointContext, current: Current) -> i32 {
+    let number: u64 = ctx.arg(1);
+    let (native, compat) = of(number as u32);
+    let call = if current.is_compat() { u64::from(compat) | COMPAT } else { u64::from(native) };
+    let key = current.address();
+    if let Some(start) = SYSCALL_STARTS.get_ptr_mut(key) {
+        // SAFETY: a value of SYSCALL_STARTS, which only its own task writes; the helper takes nothing.
+        unsafe { *start = Start { call, began_ns: bpf_ktime_get_ns() } };
+        return 0;
+    }
+    // SAFETY: as above.
+    let start = Start { call, began_ns: unsafe { bpf_ktime_get_ns() } };
+    if SYSCALL_STARTS.insert(key, start, 0).is_err() {
+        lost(loss::SYSCALL_TABLE_FULL);
+    }
+    0
+}
+
+/// The call is what it was when it began: a program executed meanwhile, or a signal's return, has other registers.
+#[inline(always)]
+fn exit(ctx: &BtfTracePointContext, current: Current) -> i32 {
+    // Once for a call: what was measured to be its cost is that of both its ends.
+    ran(run::SYSCALL_LATENCY);
+    // SAFETY: the helper takes nothing and cannot fail.
+    let now = unsafe { bpf_ktime_get_ns() };
+    let Some(start) = SYSCALL_STARTS.get_ptr_mut(current.address()) else { return 0 };
+    // SAFETY: a value of SYSCALL_STARTS, which only its own task writes.
+    let Start { began_ns, call } = unsafe { core::mem::replace(&mut *start, Start { began_ns: 0, call: 0 }) };
+    // The child of a fork returns from a call it did not begin, and so do calls from before our time.
+    if began_ns == 0 {
+        return 0;
+    }
+    let took = now.wrapping_sub(began_ns);
+    let cgroup_id = match current {
+        // SAFETY: current is always a task_struct.
+        Current::Known(task) => unsafe { task_cgroup_id(task) },
+        // SAFETY: the helper takes nothing and cannot fail.
+        Current::Bare(_) => unsafe { bpf_get_current_cgroup_id() },
+    };
+    let Some(cell) = cell(&SYSCALL_LATENCY, slot_of(cgroup_id)) else { return 0 };
+    let class = (call as u8 & CLASS) as usize;
+    // SAFETY: `cell` is a value of SYSCALL_LATENCY; the class is inside the array.
+    unsafe {
+        if class < CLASSES.len() {
+            observe((&raw mut (*cell).classes).cast::<Histogram>().add(class), took);
+        }
+    }
+    let operation = operation(call as u8);
+    if operation != 0 {
+        let (regs, ret): (Struct, u64) = (ctx.arg(0), ctx.arg(1));
+        // SAFETY: the tracepoint's first argument is the caller's pt_regs.
+        let done = unsafe { crate::files::done(current, regs, ret as i64, operation, call & COMPAT != 0) };
+        if let Some((operation, FILE)) = done.first {
+            observe_file(cell, usize::from(operation - OPEN), took);
+        }
+        if done.written == Some(FILE) {
+            observe_file(cell, usize::from(WRITE - OPEN), took);
+        }
+    }
+    0
+}
+
+#[inline(always)]
+fn observe_file(cell: *mut Cell, operation: usize, took_ns: u64) {
+    // The bound is for the verifier.
+    let operation = operation & 7;
+    if operation < OPERATIONS {
+        // SAFETY: `cell` is a value of SYSCALL_LATENCY; the operation is inside the array.
+        unsafe { observe((&raw mut (*cell).files).cast::<Histogram>().add(operation), took_ns) };
+    }
+}
