@@ -208,6 +208,9 @@ phase 'two spinners on one CPU'
 both s1 'spin 0.4 0' s2 'spin 0.4 0'
 phase 'out of memory'
 tell a 'oom 64'
+# A victim's mm is marked as done (exit_mmap) a moment before its pages are given back; who needs them in that moment
+# would be the next to go.
+echo -1000 > "/proc/$(cat /tmp/y.pid)/oom_score_adj"
 tell x 'take 20'
 tell y 'take 20'
 wait "$(cat /tmp/x.pid)"
