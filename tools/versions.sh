@@ -10,6 +10,8 @@ runc            runc               runs the containers that the tests count in
 busybox-static  busybox            is the user space of the test kernels
 qemu-system-x86 qemu-system-x86_64 boots the test kernels
 shellcheck      shellcheck         checks the scripts
+monitoring-plugins-basic    check_tcp  is what the checks are held against
+monitoring-plugins-standard check_dig  is what more of the checks are held against
 g++             c++                builds the engine of the fuzz targets
 stress-ng       stress-ng          is one of the loads of the bench
 '

@@ -3,11 +3,14 @@
 pub mod cgroup;
 pub mod exporter;
 pub mod hierarchy;
+pub mod icinga;
 pub mod loopback;
 pub mod netns;
+pub mod plugins;
 pub mod prometheus;
 pub mod runc;
 pub mod scrape;
+pub mod servers;
 pub mod structure;
 pub mod tasks;
 pub mod tools;

@@ -28,6 +28,11 @@ pub fn promtool() -> Result<PathBuf> {
     fetched("prometheus-2/promtool", "prometheus")
 }
 
+/// Icinga 2, for its console.
+pub fn icinga() -> Result<PathBuf> {
+    fetched("icinga2/icinga2", "icinga2")
+}
+
 /// The statically linked user space of the virtual machines.
 pub fn busybox() -> Result<PathBuf> {
     let path = PathBuf::from("/bin/busybox");

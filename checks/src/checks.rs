@@ -1,0 +1,22 @@
+//! The table of checks: one file each.
+
+use crate::frame::Check;
+
+pub mod cluster;
+pub mod dummy;
+pub mod icmp;
+pub mod negate;
+pub mod ping;
+pub mod tcp;
+
+/// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
+pub static ALL: &[&Check] =
+    &[&cluster::CHECK, &dummy::CHECK, &icmp::CHECK, &ping::CHECK, &tcp::CHECK, &negate::CHECK];
+
+/// The check that a program of this name is.
+pub fn find(name: &str) -> Option<&'static Check> {
+    ALL.iter().copied().find(|check| check.name == name || check.aliases.contains(&name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Checks for Nagios and Icinga that keep the contract of monitoring-plugins 2.x: its options, texts, perfdata and exit
+//! codes. One program, called by the name of the check.
+//!
+//! - `state`, `range`, `perfdata`, `output`: the protocol. Pure; nothing there prints.
+//! - `options`, `extra_opts`: the command line.
+//! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
+//! - `net`, `tls`: names, connections and packets under a deadline.
+//! - `process`: other programs under a deadline.
+//! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
+
+pub mod checks;
+pub mod deadline;
+pub mod extra_opts;
+pub mod frame;
+pub mod help;
+pub mod net;
+pub mod options;
+pub mod output;
+pub mod perfdata;
+pub mod process;
+pub mod range;
+pub mod state;
+pub mod tls;
+
+pub use frame::run;
+
+/// An error of the system in the words the C library has for it, which 2.x's texts end with.
+pub fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}

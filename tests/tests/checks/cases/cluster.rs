@@ -1,0 +1,37 @@
+//! `check_cluster`
+
+use crate::Case;
+
+pub(crate) const CASES: &[Case] = &[
+    ("cluster-none", "check_cluster"),
+    ("cluster-no-data", "check_cluster -s"),
+    ("cluster-services", "check_cluster -s -d 0,1,2,3,0"),
+    ("cluster-hosts", "check_cluster -h -d 0,1,2,0"),
+    ("cluster-hosts-3", "check_cluster -h -d 0,3 -w 0"),
+    ("cluster-label", "check_cluster -l 'a label' -d 0,0"),
+    ("cluster-warning", "check_cluster -d 0,2,0 -w 0"),
+    ("cluster-critical", "check_cluster -d 0,2,1 -w 0 -c 1"),
+    ("cluster-at", "check_cluster -s -d 2,0,2,0 -c @3:"),
+    ("cluster-at-3", "check_cluster -s -d 2,0,2,2 -c @3:"),
+    ("cluster-inverse", "check_cluster -d 2,2 -c 3:"),
+    ("cluster-tilde", "check_cluster -d 2,2 -w ~:1"),
+    ("cluster-colon-first", "check_cluster -d 2,2 -w :1"),
+    ("cluster-decimals", "check_cluster -d 2,2 -w 1.5:2.5"),
+    ("cluster-octal", "check_cluster -d 2,2,2,2,2,2,2,2,2 -w 010"),
+    ("cluster-reversed", "check_cluster -d 0 -w 20:10"),
+    ("cluster-negative", "check_cluster -d 0 -w -5"),
+    ("cluster-empty-range", "check_cluster -d 0 -w ''"),
+    ("cluster-abc", "check_cluster -d 0 -w abc"),
+    ("cluster-tilde-of-a-shell", "check_cluster -d 0 -c /root:0"),
+    ("cluster-no-states", "check_cluster -d x,-1,9,,2"),
+    ("cluster-comma-last", "check_cluster -d 0,1,"),
+    ("cluster-4", "check_cluster -d 0,4"),
+    ("cluster-two-digits", "check_cluster -d 00"),
+    ("cluster-long", "check_cluster --service --data=0,1 --warning 5 --critical=9 --label x"),
+    ("cluster-cut", "check_cluster --ser --da 0,1 --warn 0"),
+    ("cluster-cut-ambiguous", "check_cluster --h"),
+    ("cluster-verbose", "check_cluster -v -d 0"),
+    ("cluster-help", "check_cluster -H"),
+    ("cluster-version", "check_cluster -V"),
+    ("cluster-misuse", "check_cluster -x"),
+];

@@ -1,0 +1,181 @@
+//! What every check keeps to, whatever it is called with.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use plimsoll_tests::plugins::{our_command, ours_dir, run_ours};
+use plimsoll_tests::servers::Servers;
+use plimsoll_tests::tools::workspace;
+
+/// What the contract grants beyond the time of `-t`.
+const BEYOND: Duration = Duration::from_millis(200);
+
+/// The shortest of some runs, since a busy machine only ever adds to one.
+fn time_of(mut run: impl FnMut() -> Result<()>) -> Result<Duration> {
+    let mut shortest = Duration::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        run()?;
+        shortest = shortest.min(start.elapsed());
+        if shortest <= Duration::from_secs(1) + BEYOND {
+            break;
+        }
+    }
+    Ok(shortest)
+}
+
+#[test]
+fn a_timeout_is_kept_against_every_hostile_server() -> Result<()> {
+    let servers = Servers::start()?;
+    for line in [
+        "check_tcp -H 127.0.0.1 -p {silent} -e x -t 1:1",
+        "check_tcp -H 127.0.0.1 -p {flood} -s x -e nothing -d 30 -t 1:1",
+        "check_ftp -H 127.0.0.1 -p {silent} -t 1:warning",
+        "check_tcp -H {backlog} -p {port} -t 1:1",
+    ] {
+        let full = full_backlog()?;
+        let line = line.replace("{backlog}", "127.0.0.1").replace("{port}", &full.0.to_string());
+        let words = servers.words(&line)?;
+        let time = time_of(|| {
+            let mut command = our_command(&words[0])?;
+            command.args(&words[1..]);
+            let ran = run_ours(command)?;
+            assert_eq!(
+                (ran.code, ran.output.as_str()),
+                (1, "WARNING - Socket timeout after 1 seconds\n"),
+                "{line}"
+            );
+            Ok(())
+        })?;
+        assert!(time >= Duration::from_secs(1), "{line}: {time:?}");
+        assert!(time <= Duration::from_secs(1) + BEYOND, "{line}: {time:?}");
+    }
+    Ok(())
+}
+
+/// A listener that takes nobody in, and those who wait for it: who comes now hears nothing at all.
+fn full_backlog() -> Result<(u16, Vec<std::net::TcpStream>, std::os::fd::OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketAddrAny, SocketType};
+    let listener = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    rustix::net::bind(&listener, &SocketAddrAny::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0))))?;
+    rustix::net::listen(&listener, 0)?;
+    let address = std::net::SocketAddr::try_from(rustix::net::getsockname(&listener)?)?;
+    let mut waiting = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        waiting.push(stream);
+    }
+    Ok((address.port(), waiting, listener))
+}
+
+#[test]
+fn a_timeout_is_kept_when_nobody_reads_the_output() -> Result<()> {
+    let servers = Servers::start()?;
+    let words = servers.words("check_tcp -H 127.0.0.1 -p {closed} -t 1")?;
+    let time = time_of(|| {
+        let (reader, writer) = full_pipe()?;
+        let mut command = our_command(&words[0])?;
+        let status = command.args(&words[1..]).stdout(writer).stderr(Stdio::null()).status()?;
+        drop(reader);
+        assert_eq!(status.code(), Some(2));
+        Ok(())
+    })?;
+    assert!(time <= Duration::from_secs(1) + BEYOND, "{time:?}");
+    Ok(())
+}
+
+/// An output nobody reads and that takes no more.
+fn full_pipe() -> Result<(std::io::PipeReader, std::io::PipeWriter)> {
+    let (reader, writer) = std::io::pipe()?;
+    rustix::io::ioctl_fionbio(&writer, true)?;
+    while (&writer).write(&[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false)?;
+    Ok((reader, writer))
+}
+
+#[test]
+fn a_reader_that_is_gone_changes_no_exit_code() -> Result<()> {
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    let output =
+        our_command("check_dummy")?.args(["1", "x"]).stdout(writer).stderr(Stdio::piped()).spawn()?;
+    let output = output.wait_with_output()?;
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
+    Ok(())
+}
+
+#[test]
+fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Result<()> {
+    let program = ours_dir()?.join("plimsoll-checks");
+    let mut names = Command::new(&program);
+    names.arg("--names");
+    let names = run_ours(names)?.output;
+    assert!(names.lines().count() >= 13, "{names}");
+    for name in names.lines() {
+        assert!(ours_dir()?.join(name).exists(), "{name}: no link");
+        for arg in ["--help", "--version", "--no-such-option", ""] {
+            let mut command = our_command(name)?;
+            command.args(Some(arg).filter(|arg| !arg.is_empty()));
+            let ran = run_ours(command)?;
+            assert_eq!(ran.code, 3, "{name} {arg}: {}", ran.output);
+            assert!(!ran.output.contains('|'), "{name} {arg}: {}", ran.output);
+        }
+        let mut by_argument = Command::new(&program);
+        by_argument.args([name, "--version"]);
+        let line = run_ours(by_argument)?.output;
+        assert!(line.starts_with(&format!("{name} v")), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_blocked_alarm_of_the_parent_is_unblocked() -> Result<()> {
+    let servers = Servers::start()?;
+    let words = servers.words("check_tcp -H 127.0.0.1 -p {closed} -t 1")?;
+    // The output nobody reads again, since only the alarm ends that.
+    let (reader, writer) = full_pipe()?;
+    let mut command = our_command(&words[0])?;
+    command.args(&words[1..]).stdout(writer).stderr(Stdio::null());
+    let status = block_alarm(&mut command).status().context("check_tcp")?;
+    drop(reader);
+    assert_eq!(status.code(), Some(2));
+    Ok(())
+}
+
+fn block_alarm(command: &mut Command) -> &mut Command {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: two calls that are safe between fork and exec, on a set that lives there.
+    unsafe {
+        command.pre_exec(|| {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigaddset(&raw mut set, libc::SIGALRM);
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+            Ok(())
+        })
+    }
+}
+
+#[test]
+fn only_the_frame_and_the_alarm_print_or_end_the_process() -> Result<()> {
+    let root = workspace().join("checks/src");
+    let (mut directories, mut found) = (vec![root.clone()], Vec::new());
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path)?;
+            let words =
+                ["print!", "println!", "stdout()", "process::exit", "_exit(", "abort(", "ToSocketAddrs"];
+            let there = words.into_iter().filter(|word| text.contains(word));
+            let name = path.strip_prefix(&root)?.display().to_string();
+            found.extend(there.map(|word| format!("{name}: {word}")));
+        }
+    }
+    found.sort();
+    assert_eq!(found, ["deadline.rs: _exit(", "frame.rs: stdout()"]);
+    Ok(())
+}
