@@ -26,16 +26,17 @@ static PROCESS_EXITS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static PROCESS_EXITED: LruHashMap<Process, u8> = LruHashMap::with_max_entries(1024, 0);
 
+/// Which process it is: numbers come again.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Process {
+pub(crate) struct Process {
     leader_start_ns: u64,
     tgid: u64,
 }
 
 const CLONE_THREAD: u64 = 0x0001_0000;
 const PF_KTHREAD: u32 = 0x0020_0000;
-const SIGNAL_GROUP_EXIT: u32 = 4;
+pub(crate) const SIGNAL_GROUP_EXIT: u32 = 4;
 const BPF_NOEXIST: u64 = 1;
 const EEXIST: i32 = 17;
 
@@ -95,22 +96,53 @@ fn sched_process_exit_by_live(ctx: BtfTracePointContext) -> i32 {
         if load::<i32>(signal, at(&OFFSETS.signal_live)) != 0 {
             return 0;
         }
+        if first_to_see_the_end(task, &PROCESS_EXITED) {
+            ended(task);
+        }
+    }
+    0
+}
+
+/// Of the threads that may see, in kernels that do not tell, that no thread of `task`'s process is live any more:
+/// whether this is the first to. `seen` remembers.
+///
+/// # Safety
+/// `task` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+pub(crate) unsafe fn first_to_see_the_end(task: Struct, seen: &LruHashMap<Process, u8>) -> bool {
+    // SAFETY: group_leader is a task_struct, signal a signal_struct.
+    unsafe {
         let leader: Struct = load(task, at(&OFFSETS.task_group_leader));
         let process = Process {
             leader_start_ns: load(leader, at(&OFFSETS.task_start_time)),
             tgid: u64::from(load::<u32>(task, at(&OFFSETS.task_tgid))),
         };
+        let signal: Struct = load(task, at(&OFFSETS.task_signal));
         // The last that is left need not tell others, but the others may have been here and gone.
-        let counted = if load::<i32>(signal, at(&OFFSETS.signal_nr_threads)) > 1 {
-            PROCESS_EXITED.insert(process, 1, BPF_NOEXIST).err() == Some(-EEXIST)
+        if load::<i32>(signal, at(&OFFSETS.signal_nr_threads)) > 1 {
+            seen.insert(process, 1, BPF_NOEXIST).err() != Some(-EEXIST)
         } else {
-            PROCESS_EXITED.get_ptr(process).is_some()
-        };
-        if !counted {
-            ended(task);
+            seen.get_ptr(process).is_none()
         }
     }
-    0
+}
+
+/// What `wait` would report of the process that `task` was the last thread of.
+///
+/// # Safety
+/// `task` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+pub(crate) unsafe fn wait_status(task: Struct) -> u32 {
+    // SAFETY: signal is a signal_struct, group_leader a task_struct.
+    unsafe {
+        let signal: Struct = load(task, at(&OFFSETS.task_signal));
+        if load::<u32>(signal, at(&OFFSETS.signal_flags)) & SIGNAL_GROUP_EXIT != 0 {
+            load(signal, at(&OFFSETS.signal_group_exit_code))
+        } else {
+            let leader: Struct = load(task, at(&OFFSETS.task_group_leader));
+            load(leader, at(&OFFSETS.task_exit_code))
+        }
+    }
 }
 
 /// Counts the end of the process that `task` was the last thread of, by what `wait` would report.
@@ -119,18 +151,12 @@ fn sched_process_exit_by_live(ctx: BtfTracePointContext) -> i32 {
 /// `task` must be a `struct task_struct` the verifier knows.
 #[inline(always)]
 unsafe fn ended(task: Struct) {
-    // SAFETY: signal is a signal_struct, group_leader a task_struct; the cell is a value of PROCESS.
+    // SAFETY: the caller's; the cell is a value of PROCESS.
     unsafe {
         if load::<u32>(task, at(&OFFSETS.task_flags)) & PF_KTHREAD != 0 {
             return;
         }
-        let signal: Struct = load(task, at(&OFFSETS.task_signal));
-        let status: u32 = if load::<u32>(signal, at(&OFFSETS.signal_flags)) & SIGNAL_GROUP_EXIT != 0 {
-            load(signal, at(&OFFSETS.signal_group_exit_code))
-        } else {
-            let leader: Struct = load(task, at(&OFFSETS.task_group_leader));
-            load(leader, at(&OFFSETS.task_exit_code))
-        };
+        let status = wait_status(task);
         let slot = slot_of(task_cgroup_id(task));
         let key = Key { slot, key: exit_key(status) };
         if !crate::keyed::count(&PROCESS_EXITS, &PROCESS_EXITS_USED, KEYS_PER_SLOT, &key, 1) {

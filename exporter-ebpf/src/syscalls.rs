@@ -8,7 +8,7 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::keyed::Key;
-use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, UNKNOWN, error_key};
+use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, REFUSALS, UNKNOWN, error_key};
 use plimsoll_abi::{loss, run, syscalls as abi};
 
 use crate::calls::machine;
@@ -113,6 +113,12 @@ fn compat_call(slot: u32, number: u32, errno: u32) -> i32 {
 /// `cell` must be a value of SYSCALLS.
 #[inline(always)]
 unsafe fn error(slot: u32, cell: *mut abi::Cell, key: [u32; 2]) {
+    for (at, errno) in REFUSALS.into_iter().enumerate() {
+        if key[1] == errno {
+            // SAFETY: the caller's; one of as many counters.
+            unsafe { add((&raw mut (*cell).refused).cast::<u64>().add(at), 1) };
+        }
+    }
     if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, KEYS_PER_SLOT, &Key { slot, key }, 1) {
         // SAFETY: the caller's.
         unsafe { add(&raw mut (*cell).errors_folded, 1) };

@@ -8,6 +8,7 @@ mod govern;
 mod lifecycle;
 mod own;
 mod scrape;
+mod senders;
 mod worker;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -24,6 +25,7 @@ pub use self::own::own_families;
 use self::govern::Govern;
 use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
+use self::senders::Senders;
 use self::worker::Worker;
 use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
@@ -101,6 +103,7 @@ struct State {
     /// Signals that the governor lets rest.
     resting: Vec<&'static str>,
     counted: Vec<Counted>,
+    senders: Senders,
     scratch: Scratch,
     /// Unix time at which counting began.
     started: f64,
@@ -255,6 +258,7 @@ impl State {
             last_reads_missed: 0,
             resting: Vec::new(),
             counted: Vec::new(),
+            senders: Senders::default(),
             scratch: Scratch::default(),
             started: unix_now(),
         }

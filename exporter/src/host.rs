@@ -26,7 +26,7 @@ pub use network::{Candidate, owners};
 pub use reader::{HostReader, ReaderOptions, Wanted};
 pub use stats::{
     CpuStats, DeviceIo, HostStats, InterfaceStats, LimitStats, Machine, MemoryStats, PidStats, Pressure,
-    PressureStats,
+    PressureStats, TaskState, TaskStats,
 };
 pub use tally::{Collector, Tally};
 pub use walk::{Found, Walk, WalkBounds};

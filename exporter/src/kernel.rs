@@ -10,6 +10,7 @@ mod facts;
 mod keyed;
 pub mod layout;
 mod load;
+mod missed;
 mod plan;
 mod programs;
 mod slots;

@@ -9,6 +9,7 @@ mod scrapers;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub(crate) use retired::FATAL_SIGNALS_FOLDED;
 pub use retired::Retired;
 pub(crate) use retired::sum_keyed;
 pub use scrapers::{Scrapers, Visit};

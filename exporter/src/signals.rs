@@ -8,6 +8,7 @@ mod block_io;
 mod cpu;
 mod descriptors;
 mod diskio;
+mod faults;
 mod files;
 mod histogram;
 mod io_uring;
@@ -25,6 +26,9 @@ mod sched;
 mod spec;
 mod syscall_latency;
 mod syscalls;
+mod tasks;
+
+pub(crate) use faults::Sender;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +71,7 @@ pub static ALL: &[&Signal] = &[
     &files::SIGNAL,
     &io_uring::SIGNAL,
     &process::SIGNAL,
+    &faults::SIGNAL,
     &sched::SIGNAL,
     &oom::SIGNAL,
     &block_io::SIGNAL,
@@ -77,6 +82,7 @@ pub static ALL: &[&Signal] = &[
     &diskio::SIGNAL,
     &network::SIGNAL,
     &pids::SIGNAL,
+    &tasks::SIGNAL,
     &descriptors::SIGNAL,
     &pressure::SIGNAL,
     &life::SIGNAL,
@@ -114,6 +120,8 @@ pub struct KernelRow<'a> {
     pub keyed: &'a [Keyed],
     /// The names of the devices among the keys.
     pub devices: &'a BTreeMap<u32, Arc<str>>,
+    /// Paths of rows that keys of `faults` name.
+    pub senders: &'a [String],
 }
 
 /// A counter with a second key, summed likewise.
@@ -156,7 +164,7 @@ mod tests {
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices: &NO_DEVICES });
+        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices: &NO_DEVICES, senders: &[] });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

@@ -88,6 +88,13 @@ pub fn root() -> Result<&'static Path> {
     found.as_deref().context("no cgroup2 mount")
 }
 
+/// The cgroup of this process itself, as its row is called.
+pub fn own() -> Result<String> {
+    let text = std::fs::read_to_string("/proc/self/cgroup")?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"));
+    Ok(path.context("no cgroup2")?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

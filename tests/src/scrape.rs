@@ -93,13 +93,16 @@ impl Scrape {
 }
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 17] = [
+const KERNEL: [&str; 20] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
+    "container_permission_denied_total",
     "container_process_forks_total",
     "container_threads_started_total",
     "container_process_execs_total",
     "container_process_exits_total",
+    "container_fatal_signals_total",
+    "container_core_dumps_total",
     "container_context_switches_total",
     "container_cpu_runqueue_wait_seconds",
     "container_oom_kills_total",

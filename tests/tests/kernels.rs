@@ -42,6 +42,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("cgroups", "cgroup_rmdir"),
     ("process", "task_newtask"),
     ("process", "sched_process_exec"),
+    ("faults", "fatal_signal_sent"),
     ("sched", "sched_switch"),
     ("reclaim", "mm_vmscan_direct_reclaim_begin"),
     ("reclaim", "mm_vmscan_direct_reclaim_end"),
@@ -60,6 +61,7 @@ const KERNELS: &[Kernel] = &[
             ("syscall_latency", "syscall_enter_5_10"),
             ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
             ("block_io", "block_rq_complete_rq_disk"),
@@ -75,6 +77,7 @@ const KERNELS: &[Kernel] = &[
             ("syscall_latency", "syscall_enter_5_10"),
             ("syscall_latency", "syscall_exit_5_10"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete_rq_disk"),
         ],
@@ -89,6 +92,7 @@ const KERNELS: &[Kernel] = &[
             ("syscall_latency", "syscall_enter"),
             ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete"),
         ],
@@ -103,6 +107,7 @@ const KERNELS: &[Kernel] = &[
             ("syscall_latency", "syscall_enter"),
             ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit_by_live"),
+            ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete"),
         ],
@@ -118,6 +123,7 @@ const KERNELS: &[Kernel] = &[
             ("syscall_latency", "syscall_enter"),
             ("syscall_latency", "syscall_exit"),
             ("process", "sched_process_exit"),
+            ("faults", "fatal_exit"),
             ("oom", "mark_victim"),
         ],
         possible_cpus: 2,
@@ -139,6 +145,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         truth::scheduler(&run, &mut checks)?;
         truth::cpu(&run, &mut checks)?;
         truth::out_of_memory(&run, &mut checks)?;
+        truth::faults(&run, &mut checks)?;
         truth::neighbour(&run, &mut checks)?;
         cgroups::files(&run, &mut checks)?;
         cgroups::tombstones(&run, &mut checks)?;

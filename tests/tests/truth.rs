@@ -9,6 +9,8 @@ mod block_io;
 mod cgroups;
 #[path = "truth/cpu.rs"]
 mod cpu;
+#[path = "truth/faults.rs"]
+mod faults;
 #[path = "truth/files.rs"]
 mod files;
 #[path = "truth/oom.rs"]
@@ -21,6 +23,8 @@ mod sched;
 mod syscall_latency;
 #[path = "truth/syscalls.rs"]
 mod syscalls;
+#[path = "truth/tasks.rs"]
+mod tasks;
 
 use std::collections::BTreeMap;
 

@@ -52,6 +52,8 @@ offsets! {
     task_exit_code,
     /// `task_struct.signal`
     task_signal,
+    /// `task_struct.sighand`
+    task_sighand,
     /// `task_struct.group_leader`
     task_group_leader,
     /// `signal_struct.live`
@@ -62,6 +64,10 @@ offsets! {
     signal_flags,
     /// `signal_struct.group_exit_code`
     signal_group_exit_code,
+    /// `sighand_struct.action`
+    sighand_action,
+    /// `kernel_siginfo.si_code`
+    siginfo_code,
     /// `pt_regs.orig_ax` on x86-64, `pt_regs.syscallno` on aarch64
     regs_syscall_nr,
     /// `task_struct.thread_info.status` on x86-64, `.flags` on aarch64: whether the call is a 32-bit one
@@ -124,4 +130,4 @@ offsets! {
     inode_flags,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 50 * 4);
+const _: () = assert!(size_of::<Offsets>() == 53 * 4);

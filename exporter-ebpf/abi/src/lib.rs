@@ -7,6 +7,7 @@
 pub mod block_io;
 pub mod calls;
 pub mod event;
+pub mod faults;
 pub mod files;
 pub mod histogram;
 pub mod io_uring;

@@ -22,9 +22,11 @@ pub const SYSCALL_TABLE_FULL: u32 = 8;
 pub const BLOCK_IO_FOLDED: u32 = 9;
 /// More tasks stalled in reclaim at once than are followed.
 pub const RECLAIM_UNTRACKED: u32 = 10;
+/// A fatal signal by number and sender was folded into `other`.
+pub const FATAL_SIGNAL_FOLDED: u32 = 11;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 11] = [
+pub const REASONS: [&str; 12] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -36,4 +38,5 @@ pub const REASONS: [&str; 11] = [
     "syscall_table_full",
     "block_io_folded",
     "reclaim_untracked",
+    "fatal_signal_folded",
 ];

@@ -17,9 +17,14 @@ pub struct Cell {
     pub unknown: u64,
     /// Errors that found no room in the keyed map.
     pub errors_folded: u64,
+    /// Calls refused, by the errno in [`REFUSALS`]; they are among the errors too, where a key can be folded.
+    pub refused: [u64; REFUSALS.len()],
 }
 
-const _: () = assert!(size_of::<Cell>() == 4096);
+const _: () = assert!(size_of::<Cell>() == 4112);
+
+/// EPERM and EACCES: the caller is not allowed to.
+pub const REFUSALS: [u32; 2] = [1, 13];
 
 /// Set in the first word of a key for a call through the 32-bit ABI.
 pub const COMPAT: u32 = 1 << 31;

@@ -202,6 +202,7 @@ impl State {
         {
             return self.retire_later(settled, &error);
         }
+        self.senders.note(&self.counted, &self.ledger);
         let scrape = self.scrapers.last();
         let mut row = vec![0; WORDS];
         let (mut slots, mut recycled, mut dead) = (Vec::new(), Vec::new(), Vec::new());

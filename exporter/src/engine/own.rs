@@ -42,8 +42,12 @@ const FOLDED: &[(u32, &str)] = &[
     (loss::ERROR_FOLDED, "container_syscall_errors_total"),
     (loss::EXIT_FOLDED, "container_process_exits_total"),
     (loss::FILE_ERROR_FOLDED, "container_file_errors_total"),
+    (loss::FATAL_SIGNAL_FOLDED, "container_fatal_signals_total"),
     (loss::BLOCK_IO_FOLDED, "container_block_io_duration_seconds"),
 ];
+
+/// Events that programs were not run for.
+pub(super) const PROGRAM_MISSED: &str = "program_missed";
 
 /// Name, type and help of everything Plimsoll says of itself, for the reference.
 pub fn own_families() -> Vec<(String, &'static str, String)> {
@@ -143,7 +147,7 @@ impl Own {
             )?,
             events_lost: Mutex::new(0),
         };
-        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED]) {
+        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED, PROGRAM_MISSED]) {
             own.losses.with_label_values(&[reason]);
         }
         for (_, family) in FOLDED {
@@ -183,6 +187,8 @@ impl Own {
                 let count = losses.get(*loss as usize).copied().unwrap_or_default();
                 counter.inc_by(count.saturating_sub(counter.get()));
             }
+            let counter = self.losses.with_label_values(&[PROGRAM_MISSED]);
+            counter.inc_by(kernel.missed().saturating_sub(counter.get()));
         }
         self.host_up.set(if reading.is_some() { 1.0 } else { 0.0 });
         let Some(reading) = reading else { return };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
+use super::senders::Shown;
 use super::{Engine, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
 use crate::host::{HostStats, Wanted};
@@ -25,6 +26,7 @@ pub(super) struct Scratch {
     keyed: Vec<Keyed>,
     rows: Vec<Prepared>,
     devices: BTreeMap<u32, Arc<str>>,
+    senders: Shown,
 }
 
 /// A row whose numbers are in the buffers.
@@ -139,10 +141,12 @@ impl State {
         scratch.rows.clear();
         scratch.cells.clear();
         scratch.keyed.clear();
+        scratch.senders.clear();
         self.counted.clear();
         if let Some(kernel) = &mut self.kernel {
             kernel.keyed(&mut self.counted)?;
         }
+        self.senders.note(&self.counted, &self.ledger);
         let unattributed = Owner { created: self.started, ..Owner::default() };
         let unattributed = self.kernel.as_ref().map(|_| (UNATTRIBUTED_PATH, &unattributed));
         for (path, owner) in self.ledger.owners().chain(unattributed) {
@@ -166,6 +170,7 @@ impl State {
                 scratch.cells.truncate(first);
                 continue;
             }
+            self.senders.resolve(path, &mut scratch.keyed[first_keyed..], &mut scratch.senders);
             if owner.members.len() > 1 || !owner.retired.keyed().is_empty() {
                 let mut mine = scratch.keyed.split_off(first_keyed);
                 sum_keyed(&mut mine);
@@ -192,6 +197,7 @@ impl State {
         let ledger = &self.ledger;
         self.known.retain(|path, _| ledger.owner(path).is_some());
         self.claimed.retain(|path| ledger.owner(path).is_some());
+        self.senders.forget(&self.counted, ledger);
     }
 
     /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
@@ -209,6 +215,7 @@ impl State {
                 cells: &scratch.cells[at * WORDS..(at + 1) * WORDS],
                 keyed: &scratch.keyed[prepared.keyed.clone()],
                 devices: &scratch.devices,
+                senders: &scratch.senders.paths,
             };
             Row {
                 labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),

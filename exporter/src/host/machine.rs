@@ -1,6 +1,6 @@
 //! The machine as a whole.
 
-use super::parse::{parse_cpu_list, parse_meminfo};
+use super::parse::{parse_cpu_list, parse_meminfo, parse_u64};
 use super::{HostPaths, Machine};
 
 /// Reads CPUs, memory and swap. What cannot be read is `None`.
@@ -9,6 +9,12 @@ pub fn read_machine(paths: &HostPaths) -> Machine {
     let online = std::fs::read(paths.sysfs.join("devices/system/cpu/online")).unwrap_or_default();
     let (memory, swap) = parse_meminfo(&meminfo);
     Machine { cpus: parse_cpu_list(&online), memory, swap }
+}
+
+/// The most tasks there can be, by what the kernel allows and by how many numbers it has for them.
+pub(super) fn read_kernel_threads(paths: &HostPaths) -> Option<u64> {
+    let read = |name: &str| parse_u64(&std::fs::read(paths.procfs.join("sys/kernel").join(name)).ok()?);
+    [read("threads-max"), read("pid_max")].into_iter().flatten().min()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub use machine::{parse_cpu_list, parse_meminfo, parse_uevent_devname};
 pub use memory::{MemoryEvents, MemoryStat, parse_memory_events, parse_memory_stat_v1, parse_memory_stat_v2};
 pub use mounts::{CgroupMount, parse_controllers, parse_mountinfo};
 pub use net::{NetDev, parse_net_dev, parse_ns_link};
-pub use process::{parse_open_files_limit, parse_pids, parse_pressure};
+pub use process::{TaskStat, parse_open_files_limit, parse_pids, parse_pressure, parse_task_stat};
 
 /// A file that holds one number.
 pub fn parse_u64(bytes: &[u8]) -> Option<u64> {

@@ -15,6 +15,7 @@ mod options;
 mod pids;
 mod pressure;
 mod source;
+mod tasks;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -27,7 +28,10 @@ pub use self::options::{ReaderOptions, Wanted};
 use self::source::Source;
 use super::devices::Devices;
 use super::files::{CgroupFiles, File, Scope};
-use super::stats::{DeviceIo, HostStats, LimitStats, Machine, MemoryStats, PidStats, PressureStats};
+use super::machine::read_kernel_threads;
+use super::stats::{
+    DeviceIo, HostStats, LimitStats, Machine, MemoryStats, PidStats, PressureStats, TaskStats,
+};
 use super::{Collector, Hierarchies, HostError, HostPaths, Tally, read_machine};
 
 /// Reads cgroups. It can be sent to another thread; one thread at a time uses it.
@@ -45,6 +49,9 @@ pub struct HostReader {
     /// The kernel tells how many descriptors a process has by the size of its directory (6.2).
     counts_descriptors: bool,
     descriptors_left: u64,
+    threads_left: u64,
+    /// The most tasks the kernel allows at all.
+    kernel_threads: Option<u64>,
     pids: Vec<u32>,
     counts: Vec<super::parse::DeviceCounts>,
     scratch: HostStats,
@@ -71,6 +78,7 @@ pub(super) struct Memo {
     devices_calm: bool,
     /// Processes and threads, unless something about them could not be found out.
     processes: Option<PidStats>,
+    tasks: Option<Arc<TaskStats>>,
     pids: u64,
     descriptors: Option<u64>,
     sockets: Option<u64>,
@@ -115,6 +123,8 @@ impl HostReader {
             machine_read: Instant::now(),
             ticks: clock_ticks_per_second(),
             descriptors_left: options.max_descriptors_scrape,
+            threads_left: options.max_threads_scrape,
+            kernel_threads: read_kernel_threads(paths),
             pids: Vec::new(),
             counts: Vec::new(),
             scratch: HostStats::default(),
@@ -130,8 +140,10 @@ impl HostReader {
         self.now = Instant::now();
         self.unix = unix_now();
         self.descriptors_left = self.options.max_descriptors_scrape;
+        self.threads_left = self.options.max_threads_scrape;
         if self.now.duration_since(self.machine_read) >= self.options.refresh {
             (self.machine, self.machine_read) = (read_machine(&self.paths), self.now);
+            self.kernel_threads = read_kernel_threads(&self.paths);
         }
         if self.host.netns.is_none() {
             self.host = network::Host::find(&self.source);
@@ -205,13 +217,17 @@ impl HostReader {
             self.read_diskio(files, pass, &mut stats.devices);
         }
         if want.processes() {
-            self.read_processes(files, want, pass, &mut stats.pids);
+            let listing = self.read_processes(files, want, pass, &mut stats.pids);
+            if want.tasks {
+                stats.tasks = self.read_tasks(files, listing);
+            }
         } else {
             // An open file of a cgroup that was removed says so.
             let _ = self.source.read(files, File::Procs, full, Collector::Pids);
         }
         if want.pids {
             stats.limits.threads = files.memo.limits.threads;
+            stats.limits.threads_effective = files.memo.limits.threads_effective;
         }
         if want.network {
             self.read_namespace(files, pass);

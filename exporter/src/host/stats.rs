@@ -23,6 +23,8 @@ pub struct HostStats {
     pub interfaces: Vec<InterfaceStats>,
     /// Processes, threads and what they have open.
     pub pids: PidStats,
+    /// Threads by command and state.
+    pub tasks: Option<Arc<TaskStats>>,
     /// Pressure stall information.
     pub pressure: PressureStats,
     /// The whole machine: only on the row of the root cgroup.
@@ -41,7 +43,14 @@ impl HostStats {
             mapped_file: None,
             ..self.memory
         };
-        Self { memory, limits: LimitStats::default(), pids: PidStats::default(), machine: None, ..self }
+        Self {
+            memory,
+            limits: LimitStats::default(),
+            pids: PidStats::default(),
+            tasks: None,
+            machine: None,
+            ..self
+        }
     }
 }
 
@@ -118,6 +127,8 @@ pub struct LimitStats {
     pub memory_swap: Option<u64>,
     /// Threads allowed, 0 where unlimited.
     pub threads: Option<u64>,
+    /// The lowest limit of threads of the cgroup, those above it and the kernel.
+    pub threads_effective: Option<u64>,
 }
 
 /// Disk I/O of one device. Descendants are included.
@@ -159,6 +170,50 @@ pub struct PidStats {
     pub sockets: Option<u64>,
     /// How many descriptors its first process may have open.
     pub descriptors_limit: Option<u64>,
+}
+
+/// Threads by command and by state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskStats {
+    /// The commands with the most threads, and how many.
+    pub commands: Vec<(Arc<str>, u64)>,
+    /// Threads of all other commands.
+    pub other: u64,
+    /// Threads by state, in the order of [`TaskState::ALL`].
+    pub states: Option<[u64; TaskState::ALL.len()]>,
+}
+
+/// The state of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum TaskState {
+    /// It runs or waits for a CPU.
+    Running,
+    /// It waits for something, and a signal would wake it.
+    Sleeping,
+    /// By a signal or a debugger.
+    Stopped,
+    /// It waits, and nothing else wakes it.
+    Uninterruptible,
+    /// It ended and was not waited for.
+    Zombie,
+}
+
+impl TaskState {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Running, Self::Sleeping, Self::Stopped, Self::Uninterruptible, Self::Zombie];
+
+    /// As cAdvisor calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Sleeping => "sleeping",
+            Self::Stopped => "stopped",
+            Self::Uninterruptible => "uninterruptible",
+            Self::Zombie => "zombie",
+        }
+    }
 }
 
 /// Pressure stall information of the three resources.

@@ -16,6 +16,8 @@ pub enum Collector {
     Network,
     /// Processes and threads.
     Pids,
+    /// Threads by command and state.
+    Tasks,
     /// File descriptors and sockets.
     Descriptors,
     /// Pressure stall information.
@@ -31,13 +33,14 @@ pub struct Tally {
 
 impl Collector {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Cpu,
         Self::Memory,
         Self::Spec,
         Self::Diskio,
         Self::Network,
         Self::Pids,
+        Self::Tasks,
         Self::Descriptors,
         Self::Pressure,
     ];
@@ -51,6 +54,7 @@ impl Collector {
             Self::Diskio => "diskio",
             Self::Network => "network",
             Self::Pids => "pids",
+            Self::Tasks => "tasks",
             Self::Descriptors => "descriptors",
             Self::Pressure => "pressure",
         }

@@ -159,11 +159,14 @@ const MEMBERS: &[Member] = members! {
     task_run_delay: "task_struct"."sched_info"."run_delay";
     task_exit_code: "task_struct"."exit_code";
     task_signal: "task_struct"."signal";
+    task_sighand: "task_struct"."sighand";
     task_group_leader: "task_struct"."group_leader";
     signal_live: "signal_struct"."live"."counter";
     signal_nr_threads: "signal_struct"."nr_threads";
     signal_flags: "signal_struct"."flags";
     signal_group_exit_code: "signal_struct"."group_exit_code";
+    sighand_action: "sighand_struct"."action";
+    siginfo_code: "kernel_siginfo"."si_code";
     regs_syscall_nr: "pt_regs"."orig_ax", "pt_regs"."syscallno";
     task_oncpu: "task_struct"."se"."sum_exec_runtime";
     task_migrations: "task_struct"."se"."nr_migrations";

@@ -1,6 +1,8 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
-use plimsoll_abi::{block_io, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls};
+use plimsoll_abi::{
+    block_io, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls,
+};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// An array of cells.
@@ -39,10 +41,13 @@ pub const PROCESS_EXITS: u32 = 1;
 pub const BLOCK_IO_REQUESTS: u32 = 2;
 /// See [`SYSCALL_ERRORS`].
 pub const FILE_ERRORS: u32 = 3;
+/// See [`SYSCALL_ERRORS`].
+pub const FATAL_SIGNALS: u32 = 4;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
-const SCHED_AT: usize = PROCESS_AT + size_of::<process::Cell>() / 8;
+const FAULTS_AT: usize = PROCESS_AT + size_of::<process::Cell>() / 8;
+const SCHED_AT: usize = FAULTS_AT + size_of::<faults::Cell>() / 8;
 const OOM_AT: usize = SCHED_AT + size_of::<sched::Cell>() / 8;
 const BLOCK_IO_AT: usize = OOM_AT + size_of::<oom::Cell>() / 8;
 const RECLAIM_AT: usize = BLOCK_IO_AT + size_of::<block_io::Cell>() / 8;
@@ -57,6 +62,7 @@ pub const WORDS: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>()
 pub static CELLS: &[CellMap] = &[
     cells::<syscalls::Cell>("SYSCALLS", "syscalls", SYSCALLS_AT),
     cells::<process::Cell>("PROCESS", "process", PROCESS_AT),
+    cells::<faults::Cell>("FAULTS", "faults", FAULTS_AT),
     cells::<sched::Cell>("SCHED", "sched", SCHED_AT),
     cells::<oom::Cell>("OOM", "oom", OOM_AT),
     cells::<block_io::Cell>("BLOCK_IO", "block_io", BLOCK_IO_AT),
@@ -90,6 +96,13 @@ pub static KEYED: &[KeyedMap] = &[
         words: size_of::<block_io::Record>() / 8,
     },
     KeyedMap { map: "FILE_ERRORS", used: "FILE_ERRORS_USED", signal: "files", entries_per_slot: 4, words: 1 },
+    KeyedMap {
+        map: "FATAL_SIGNALS",
+        used: "FATAL_SIGNALS_USED",
+        signal: "faults",
+        entries_per_slot: 4,
+        words: 1,
+    },
 ];
 
 /// The `syscalls` cell of a row.
@@ -100,6 +113,11 @@ pub fn syscalls(row: &[u64]) -> Option<&syscalls::Cell> {
 /// The `process` cell of a row.
 pub fn process(row: &[u64]) -> Option<&process::Cell> {
     cell(row, PROCESS_AT)
+}
+
+/// The `faults` cell of a row.
+pub fn faults(row: &[u64]) -> Option<&faults::Cell> {
+    cell(row, FAULTS_AT)
 }
 
 /// The `sched` cell of a row.

@@ -20,6 +20,7 @@ use super::cost::{self, FREQUENT, Frequent, added, event_ns};
 use super::events::Event;
 use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
+use super::missed::missed;
 use super::plan::{Decision, Plan};
 use super::programs::CGROUPS;
 use super::slots::Slots;
@@ -182,6 +183,12 @@ impl Kernel {
             self.links.push((status.signal, link(&mut self.ebpf, status.program)?));
         }
         Ok(())
+    }
+
+    /// Events that programs were not run for so far.
+    pub fn missed(&self) -> u64 {
+        let programs = self.programs.iter().filter_map(|status| self.ebpf.program(status.program)?.fd().ok());
+        programs.map(|fd| missed(fd.as_fd())).sum()
     }
 
     fn is_attached(&self, signal: &str) -> bool {

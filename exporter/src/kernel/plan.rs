@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, event, reclaim, run, sched, syscall_latency};
+use plimsoll_abi::{block_io, event, faults, reclaim, run, sched, syscall_latency};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -158,6 +158,7 @@ fn entries(
     entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));
     entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
+    entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -177,6 +178,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
             "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
+            "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -210,8 +212,8 @@ mod tests {
         "mm_vmscan_memcg_reclaim_end",
     ];
     /// Those that are on by default.
-    const DEFAULTS: [&str; 8] =
-        ["syscalls", "process", "sched", "oom", "files", "io_uring", "block_io", "reclaim"];
+    const DEFAULTS: [&str; 9] =
+        ["syscalls", "process", "faults", "sched", "oom", "files", "io_uring", "block_io", "reclaim"];
 
     fn types() -> Types {
         let names = PROGRAMS.iter().map(|program| program.tracepoint);
@@ -291,6 +293,8 @@ mod tests {
             "task_newtask",
             "sched_process_exec",
             "sched_process_exit",
+            "fatal_signal_sent",
+            "fatal_exit",
             "sched_switch",
             "mark_victim",
             "block_rq_complete",
@@ -318,6 +322,8 @@ mod tests {
             "task_newtask",
             "sched_process_exec",
             "sched_process_exit_by_live",
+            "fatal_signal_sent",
+            "fatal_exit_by_live",
             "sched_switch",
             "signal_generate",
             "mark_victim_by_pid",

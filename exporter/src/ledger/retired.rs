@@ -1,5 +1,6 @@
 //! Sums of what removed cgroups counted: only what is not zero is kept, for there can be thousands.
 
+use crate::kernel::layout::FATAL_SIGNALS;
 use crate::signals::Keyed;
 
 /// Retired counts of one owner.
@@ -10,6 +11,11 @@ pub struct Retired {
     /// Counters with a second key, sorted.
     keyed: Vec<Keyed>,
 }
+
+/// Fatal signals by number and sender of one owner. Other keys end by themselves, senders come ever new.
+const MOST_FATAL_SIGNALS: usize = 64;
+/// The key of those beyond it: no signal has this number.
+pub(crate) const FATAL_SIGNALS_FOLDED: [u32; 2] = [u32::MAX, 0];
 
 impl Retired {
     /// Nothing was counted.
@@ -27,6 +33,7 @@ impl Retired {
     pub fn add_keyed(&mut self, counters: impl IntoIterator<Item = Keyed>) {
         self.keyed.extend(counters);
         sum_keyed(&mut self.keyed);
+        self.fold_fatal_signals();
     }
 
     /// Adds another owner's.
@@ -45,6 +52,20 @@ impl Retired {
     /// The counters with a second key, sorted.
     pub fn keyed(&self) -> &[Keyed] {
         &self.keyed
+    }
+
+    /// The oldest senders, which have the lowest ids, stay.
+    fn fold_fatal_signals(&mut self) {
+        let mut seen = 0;
+        for counter in self.keyed.iter_mut().filter(|k| k.map == FATAL_SIGNALS) {
+            seen += 1;
+            if seen > MOST_FATAL_SIGNALS {
+                counter.key = FATAL_SIGNALS_FOLDED;
+            }
+        }
+        if seen > MOST_FATAL_SIGNALS {
+            sum_keyed(&mut self.keyed);
+        }
     }
 
     fn add_words(&mut self, words: impl Iterator<Item = (u16, u64)>) {
@@ -72,6 +93,21 @@ pub(crate) fn sum_keyed(counters: &mut Vec<Keyed>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn senders_that_come_ever_new_are_folded_and_their_sum_stays() {
+        let mut retired = Retired::default();
+        for sender in 0..1000 {
+            retired.add_keyed([Keyed { map: FATAL_SIGNALS, key: [9 << 24, sender], count: 1 }]);
+            retired.add_keyed([Keyed { map: FATAL_SIGNALS - 1, key: [9, sender], count: 1 }]);
+        }
+        let fatal = || retired.keyed().iter().filter(|k| k.map == FATAL_SIGNALS);
+        assert_eq!(fatal().count(), MOST_FATAL_SIGNALS + 1);
+        assert_eq!(fatal().map(|k| k.count).sum::<u64>(), 1000);
+        let folded = fatal().find(|k| k.key == FATAL_SIGNALS_FOLDED);
+        assert_eq!(folded.map(|k| k.count), Some(1000 - MOST_FATAL_SIGNALS as u64));
+        assert_eq!(retired.keyed().len() - fatal().count(), 1000, "nothing else is");
+    }
 
     #[test]
     fn sums_are_exact() {

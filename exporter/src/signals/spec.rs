@@ -81,6 +81,7 @@ mod tests {
             memory_reservation: Some(4096),
             memory_swap: Some(1 << 21),
             threads: Some(9),
+            threads_effective: Some(8),
         };
         assert_eq!(
             lines(&SIGNAL, &HostStats { limits, ..HostStats::default() }),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_abi::syscalls::{COMPAT, UNKNOWN};
+use plimsoll_abi::syscalls::{COMPAT, REFUSALS, UNKNOWN};
 
 use super::{KernelRow, Keyed, Row, Signal, Source};
 use crate::exposition::{Encoder, Family, Kind, Value};
@@ -19,7 +19,7 @@ pub(super) static SIGNAL: Signal = Signal {
     encode,
 };
 
-static FAMILIES: [Family; 2] = [
+static FAMILIES: [Family; 3] = [
     Family {
         name: "container_syscalls_total",
         kind: Kind::Counter,
@@ -43,6 +43,16 @@ static FAMILIES: [Family; 2] = [
         bound: "256 pairs; beyond them, or when the map for all containers is full, syscall=\"other\", \
                 errno=\"other\" and plimsoll_losses_total{reason=\"syscall_error_folded\"}",
     },
+    Family {
+        name: "container_permission_denied_total",
+        kind: Kind::Counter,
+        help: "System calls refused for want of permission. Which ones, container_syscall_errors_total says.",
+        labels: &["errno"],
+        unit: "calls",
+        source: "as container_syscall_errors_total, and never folded: EPERM (a capability, an owner, seccomp) and EACCES \
+                 (the mode of a file, a security module)",
+        bound: "2",
+    },
 ];
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
@@ -55,6 +65,14 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     for row in rows {
         let Some(kernel) = row.kernel else { continue };
         errors(encoder, row, kernel);
+    }
+    encoder.family(&FAMILIES[2]);
+    for row in rows {
+        let Some(kernel) = row.kernel else { continue };
+        let Some(cell) = layout::syscalls(kernel.cells) else { continue };
+        for (errno, count) in REFUSALS.into_iter().zip(cell.refused) {
+            encoder.counter(row.kernel_series(kernel), &[("errno", &names::errno(errno))], Value::Int(count));
+        }
     }
 }
 
@@ -140,6 +158,7 @@ mod tests {
         cells[509] = 2; // not assigned
         cells[510] = 1; // unknown
         cells[511] = 4; // folded errors
+        cells[513] = 51; // EACCES, one of them folded
         let keyed = [
             keyed(SYSCALL_ERRORS, [257, 2], 900),
             keyed(SYSCALL_ERRORS, [257, 13], 50),
@@ -156,9 +175,11 @@ mod tests {
             "container_syscall_errors_total{id=\"/a\",syscall=\"openat\",errno=\"ENOENT\"} 903\n",
             "container_syscall_errors_total{id=\"/a\",syscall=\"openat\",errno=\"EACCES\"} 50\n",
             "container_syscall_errors_total{id=\"/a\",syscall=\"other\",errno=\"other\"} 4\n",
+            "container_permission_denied_total{id=\"/a\",errno=\"EPERM\"} 0\n",
+            "container_permission_denied_total{id=\"/a\",errno=\"EACCES\"} 51\n",
         ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }
-        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 7);
+        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 9);
     }
 }

@@ -11,6 +11,7 @@ pub struct Config {
     pub(super) cgroups_path: String,
     args: Vec<String>,
     own_network: bool,
+    host_pids: bool,
     memory: Option<u64>,
     pids: Option<u64>,
     cpus: Option<String>,
@@ -26,6 +27,7 @@ impl Default for Config {
             cgroups_path: "/ID".to_owned(),
             args: vec!["script".to_owned()],
             own_network: false,
+            host_pids: false,
             memory: None,
             pids: None,
             cpus: None,
@@ -58,6 +60,12 @@ impl Config {
     /// A network namespace of its own, with nothing in it but `lo`.
     pub fn own_network(mut self) -> Self {
         self.own_network = true;
+        self
+    }
+
+    /// The host's process numbers: it sees, and may signal, what is not its own.
+    pub fn host_pids(mut self) -> Self {
+        self.host_pids = true;
         self
     }
 
@@ -103,7 +111,10 @@ impl Config {
             std::iter::once("/worker").chain(self.args.iter().map(String::as_str)).collect();
         // To become another user and back; to signal and pin itself needs none.
         let capabilities = json!(["CAP_SETUID", "CAP_SETGID"]);
-        let mut namespaces = vec!["pid", "mount", "ipc", "uts"];
+        let mut namespaces = vec!["mount", "ipc", "uts"];
+        if !self.host_pids {
+            namespaces.insert(0, "pid");
+        }
         if self.own_network {
             namespaces.push("network");
         }

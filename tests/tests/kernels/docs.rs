@@ -59,6 +59,7 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "cgroups",
         "syscalls",
         "process",
+        "faults",
         "sched",
         "oom",
         "files",

@@ -165,7 +165,7 @@ echo 100 > "$TREE$B/pids.max"
 echo 1M > "$TREE$B/memory.min"
 worker a "$A"; worker b "$B"; worker idle "$IDLE"; worker s1 "$SPIN"; worker s2 "$SPIN"
 worker files "$FILES"
-worker x "$X"; worker y "$Y"; worker group "$GROUP"
+worker x "$X"; worker y "$Y"; worker group "$GROUP"; worker victim "$A"
 tasks before a b files idle s1 s2 x y group
 io before
 scrape before.prom
@@ -197,10 +197,20 @@ tell files 'file-errors /f 10'
 tell files 'pipes 30 64'
 tell files 'transfers /f 10 512'
 tell files 'io-uring 20'
+phase 'signals that kill'
+tell a 'children 8 fault'
+tell b 'children-core 3'
+echo "$answer" > /out/cores.B
+tell a 'children 6 pending SIGTERM'
+tell b "kill $(cat /tmp/victim.pid) SIGKILL"
+wait "$(cat /tmp/victim.pid)"
 phase 'two spinners on one CPU'
 both s1 'spin 0.4 0' s2 'spin 0.4 0'
 phase 'out of memory'
 tell a 'oom 64'
+# A victim's mm is marked as done (exit_mmap) a moment before its pages are given back; who needs them in that moment
+# would be the next to go.
+echo -1000 > "/proc/$(cat /tmp/y.pid)/oom_score_adj"
 tell x 'take 20'
 tell y 'take 20'
 wait "$(cat /tmp/x.pid)"

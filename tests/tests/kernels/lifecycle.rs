@@ -11,8 +11,18 @@ use crate::truth::Between;
 use crate::{EVERYWHERE, Kernel, cgroups};
 
 /// The signals that need the kernel.
-pub(crate) const KERNEL_SIGNALS: [&str; 9] =
-    ["block_io", "files", "io_uring", "oom", "process", "reclaim", "sched", "syscall_latency", "syscalls"];
+pub(crate) const KERNEL_SIGNALS: [&str; 10] = [
+    "block_io",
+    "faults",
+    "files",
+    "io_uring",
+    "oom",
+    "process",
+    "reclaim",
+    "sched",
+    "syscall_latency",
+    "syscalls",
+];
 
 /// The programs that are meant for this kernel, and no others, all run.
 pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {

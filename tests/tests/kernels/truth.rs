@@ -51,29 +51,37 @@ const DONE: [Done; 2] = [
     Done {
         id: A,
         getppid: 100_000.0,
-        // 32-bit ones, one more of the same child, and one of each that kills itself.
-        getpid: 2.0 * 300.0 + 50.0 + 10.0,
+        // 32-bit ones, one more of the same child, and one of each that signals itself.
+        getpid: 2.0 * 300.0 + 50.0 + 10.0 + 6.0,
         enoent: 1000.0,
         eacces: 500.0,
-        // The child of `compat`, those that exit, kill themselves, execute, are killed for memory, have threads.
-        forks: 1.0 + 200.0 + 50.0 + 20.0 + 1.0 + 110.0,
+        // The child of `compat`, those that exit, kill themselves, execute, are killed for memory, have threads, fault,
+        // and let a signal come.
+        forks: 1.0 + 200.0 + 50.0 + 20.0 + 1.0 + 110.0 + 8.0 + 6.0,
         threads: 100.0 + 3.0 * 110.0,
         // Ten of those with threads execute.
         execs: 20.0 + 10.0,
-        exits: &[("0", 1.0 + 20.0), ("3", 200.0), ("SIGKILL", 50.0 + 1.0)],
+        exits: &[
+            ("0", 1.0 + 20.0),
+            ("3", 200.0),
+            ("SIGKILL", 50.0 + 1.0 + 1.0),
+            ("SIGSEGV", 8.0),
+            ("SIGTERM", 6.0),
+        ],
         threaded: "ends.A",
     },
     Done {
         id: B,
         getppid: 70_000.0,
-        getpid: 2.0 * 20.0 + 20.0,
+        getpid: 2.0 * 20.0 + 20.0 + 3.0,
         enoent: 300.0,
         eacces: 40.0,
-        forks: 1.0 + 70.0 + 20.0 + 5.0 + 50.0,
+        // As above, and those that dump their core.
+        forks: 1.0 + 70.0 + 20.0 + 5.0 + 50.0 + 3.0,
         threads: 30.0 + 3.0 * 50.0,
         // `dd` comes from another cgroup, executes here and exits here.
         execs: 5.0 + 1.0,
-        exits: &[("0", 1.0 + 5.0 + 1.0), ("3", 70.0), ("SIGTERM", 20.0)],
+        exits: &[("0", 1.0 + 5.0 + 1.0), ("3", 70.0), ("SIGTERM", 20.0), ("SIGABRT", 3.0)],
         threaded: "ends.B",
     },
 ];
@@ -91,6 +99,9 @@ pub(crate) fn counts(run: &Run, checks: &mut Checks) -> Result<()> {
         checks.equal("writev", calls("writev"), 0.0);
         checks.equal("openat ENOENT", failed("ENOENT"), done.enoent);
         checks.equal("openat EACCES", failed("EACCES"), done.eacces);
+        let refused =
+            |errno| between.moved("container_permission_denied_total", done.id, &[("errno", errno)]);
+        checks.equal("refused", [refused("EPERM"), refused("EACCES")], [0.0, done.eacces]);
         checks.equal("all ENOENT", between.moved(ERRORS, done.id, &[("errno", "ENOENT")]), done.enoent);
         checks.equal("unknown calls", calls("unknown"), 0.0);
     }
@@ -211,6 +222,49 @@ pub(crate) fn out_of_memory(run: &Run, checks: &mut Checks) -> Result<()> {
     }
     for (name, id, deaths) in [("X", X, 1.0), ("Y", Y, 0.0), ("GROUP", GROUP, 2.0)] {
         checks.equal(format!("exits of {name}"), between.moved(EXITS, id, &[]), deaths);
+    }
+    Ok(())
+}
+
+/// Deaths by signal, and who sent it.
+pub(crate) fn faults(run: &Run, checks: &mut Checks) -> Result<()> {
+    const FATAL: &str = "container_fatal_signals_total";
+    checks.group("signals that kill and their senders, core dumps");
+    let between = Between::of(run, "before", "after")?;
+    let fatal = |id: &str| {
+        let mut moved = BTreeMap::new();
+        for sample in between.after.all(FATAL, &[("id", id)]) {
+            let by = ["signal", "sender", "sender_id"].map(|label| (label, sample.labels[label].as_str()));
+            let count = between.moved(FATAL, id, &by);
+            moved.insert(by.map(|(_, value)| value.to_owned()).join(" ").trim_end().to_owned(), count);
+        }
+        moved
+    };
+    let wanted = |counts: &[(&str, f64)]| -> BTreeMap<String, f64> {
+        counts.iter().map(|(how, count)| ((*how).to_owned(), *count)).collect()
+    };
+    let by_b = format!("SIGKILL outside {B}");
+    let killed: f64 =
+        waited(run.text("ends.A")?)?.iter().filter(|(how, _)| how == "SIGKILL").map(|e| e.1).sum();
+    let of_a = wanted(&[
+        ("SIGKILL self", 50.0 + killed),
+        ("SIGKILL kernel", 1.0),
+        (&by_b, 1.0),
+        ("SIGSEGV kernel", 8.0),
+        ("SIGTERM self", 6.0),
+    ]);
+    checks.equal("A", fatal(A), of_a);
+    checks.equal("B", fatal(B), wanted(&[("SIGTERM self", 20.0), ("SIGABRT self", 3.0)]));
+    checks.equal("X", fatal(X), wanted(&[("SIGKILL kernel", 1.0)]));
+    checks.equal("GROUP", fatal(GROUP), wanted(&[("SIGKILL kernel", 2.0)]));
+    // As `wait` told the worker.
+    let dumped = run.text("cores.B")?.trim().trim_start_matches("ok ").parse()?;
+    for (name, id, dumped) in [("A", A, 0.0), ("B", B, dumped)] {
+        checks.equal(
+            format!("cores of {name}"),
+            between.moved("container_core_dumps_total", id, &[]),
+            dumped,
+        );
     }
     Ok(())
 }

@@ -37,6 +37,10 @@ fn calls_and_errors_are_exact_and_a_neighbour_does_not_move() -> Result<()> {
     assert_eq!(errors(0), counts([]));
     assert_eq!(errors(2), counts([("openat ENOENT", 1000)]));
     assert_eq!(errors(3), counts([("openat EACCES", 500)]));
+    let refused = |at: usize| {
+        moved((&before, &after), "container_permission_denied_total", &id(&containers[at]), &["errno"])
+    };
+    assert_eq!([2, 3].map(refused), [counts([]), counts([("EACCES", 500)])]);
 
     let neighbours = |scrape: &Scrape| scrape.kernel_row(&id(&neighbour));
     assert!(neighbours(&before).len() > 30, "it is there: {:?}", neighbours(&before));

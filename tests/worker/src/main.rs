@@ -21,12 +21,21 @@
 //! | `io-uring N` | N requests, at most 128, through an io_uring |
 //! | `children N exit CODE` | N children, one after the other, that exit with CODE |
 //! | `children N signal NAME` | N children that kill themselves with SIGKILL, SIGTERM, SIGSEGV or SIGABRT |
+//! | `children N fault` | N children that write to an address where there is nothing |
+//! | `children N pending NAME` | N children that block the signal, send it to themselves, and let it come |
+//! | `children-core N` | N children that abort with leave to dump their core; answers how many did, as `wait` tells |
+//! | `kill PID NAME` | sends the signal to another process |
+//! | `block NAME`, `unblock NAME` | holds the signal back from itself, and lets it come |
+//! | `fault` | writes to an address where there is nothing, itself |
 //! | `threads N` | N threads, started and joined one after the other |
 //! | `execs N` | N children that run this program again, as `noop`, which exits 0 |
 //! | `children-threaded N THREADS HOW CODE` | N children with THREADS threads beside the first, that end HOW (see `threaded`) |
 //! | `exec-script SECONDS` | a second thread spins for SECONDS and then runs this program again as the script, which answers what comes next |
+//! | `leak RATE` | RATE threads a second that stay, until none can be made; answers `THREADS ERRNO`. Nothing that makes children may follow |
 //! | `crew N` | N threads of the worker's own, which stay and sleep; nothing that makes children may follow |
 //! | `crew-work N` | each of them sleeps N times for a moment and yields N times |
+//! | `states Z S U` | leaves Z zombies, S stopped children, and U that wait as after `vfork`, with a child each; needs /proc |
+//! | `named N` | leaves N children named c00, c01 … that sleep; needs /proc |
 //! | `visit DIR N NAME CODE` | makes the cgroup DIR, one child in it that makes N calls NAME and exits with CODE, and removes it |
 //! | `oom MB` | one child that takes up MB of memory, and must be killed for it |
 //! | `take MB` | takes up MB of memory itself, and keeps it |
@@ -47,6 +56,7 @@ mod bpf;
 mod calls;
 mod disk;
 mod files;
+mod held;
 mod processes;
 mod ring;
 mod threaded;
@@ -120,12 +130,20 @@ fn execute(words: &[String]) -> Answer {
         ["yield", n] => calls::harmless(number(n)?, "sched_yield"),
         ["children", n, "exit", code] => processes::children_exit(number(n)?, number(code)?),
         ["children", n, "signal", name] => processes::children_signal(number(n)?, name),
+        ["children", n, "fault"] => processes::children_fault(number(n)?),
+        ["children", n, "pending", name] => processes::children_pending(number(n)?, name),
+        ["children-core", n] => processes::children_core(number(n)?),
+        ["kill", pid, name] => processes::kill(number(pid)?, name),
+        ["block", name] => processes::block(libc::SIG_BLOCK, name),
+        ["unblock", name] => processes::block(libc::SIG_UNBLOCK, name),
+        ["fault"] => processes::fault(),
         ["threads", n] => processes::threads(number(n)?),
         ["execs", n] => processes::execs(number(n)?),
         ["children-threaded", n, threads, how, code] => {
             threaded::children_threaded(number(n)?, number(threads)?, how, number(code)?)
         }
         ["exec-script", seconds] => threaded::exec_script(number(seconds)?),
+        ["leak", rate] => threaded::leak(number(rate)?),
         ["crew", n] => threaded::crew(number(n)?),
         ["crew-work", n] => threaded::crew_work(number(n)?),
         ["visit", directory, n, name, code] => processes::visit(directory, number(n)?, name, number(code)?),
@@ -141,6 +159,8 @@ fn execute(words: &[String]) -> Answer {
         }
         ["disk-buffered", path, n, size] => disk::buffered(path, number(n)?, number(size)?),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
+        ["states", z, s, u] => held::states(number(z)?, number(s)?, number(u)?),
+        ["named", n] => held::named(number(n)?),
         ["bpf"] => bpf::count(),
         ["switches"] => time::switches(),
         ["exit", code] => std::process::exit(number(code)?),

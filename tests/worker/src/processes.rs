@@ -20,9 +20,7 @@ pub(crate) fn children_exit(n: u64, code: u8) -> Answer {
 }
 
 pub(crate) fn children_signal(n: u64, name: &str) -> Answer {
-    let Some(&(_, signal)) = SIGNALS.iter().find(|row| row.0 == name) else {
-        return Err(format!("{name}: not among the signals"));
-    };
+    let signal = signal(name)?;
     for _ in 0..n {
         let status = in_child(|| {
             // SAFETY: no pointers. std catches SIGSEGV to tell of overflown stacks: here it must kill. SIGKILL's
@@ -37,6 +35,85 @@ pub(crate) fn children_signal(n: u64, name: &str) -> Answer {
         expect(status & !0x80, signal)?;
     }
     Ok(String::new())
+}
+
+pub(crate) fn children_fault(n: u64) -> Answer {
+    for _ in 0..n {
+        let status = in_child(|| i32::from(fault().is_err()))?;
+        expect(status & !0x80, libc::SIGSEGV)?;
+    }
+    Ok(String::new())
+}
+
+/// An address where no program has anything; std's own handler would tell the same, but later.
+pub(crate) fn fault() -> Answer {
+    // SAFETY: no pointers; and the address is of no object, which is the point: the kernel ends the process here.
+    unsafe {
+        libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+        ptr::without_provenance_mut::<u8>(1).write_volatile(1);
+    }
+    Err("still here".to_owned())
+}
+
+pub(crate) fn children_pending(n: u64, name: &str) -> Answer {
+    let signal = signal(name)?;
+    for _ in 0..n {
+        let status = in_child(|| {
+            let sent = || {
+                block(libc::SIG_BLOCK, name)?;
+                // SAFETY: no pointers.
+                unsafe {
+                    libc::signal(signal, libc::SIG_DFL);
+                    libc::kill(libc::getpid(), signal);
+                }
+                block(libc::SIG_UNBLOCK, name)
+            };
+            i32::from(sent().is_err())
+        })?;
+        expect(status & !0x80, signal)?;
+    }
+    Ok(String::new())
+}
+
+pub(crate) fn block(how: i32, name: &str) -> Answer {
+    let signal = signal(name)?;
+    // SAFETY: an empty set is valid, and outlives the calls.
+    let result = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigaddset(&mut set, signal);
+        libc::sigprocmask(how, &set, ptr::null_mut())
+    };
+    if result == 0 { Ok(String::new()) } else { Err(last_error("sigprocmask")) }
+}
+
+pub(crate) fn children_core(n: u64) -> Answer {
+    let mut dumped = 0;
+    for _ in 0..n {
+        let status = in_child(|| {
+            // SAFETY: the limit is a valid place to read to and from.
+            unsafe {
+                let mut limit: libc::rlimit = std::mem::zeroed();
+                libc::getrlimit(libc::RLIMIT_CORE, &mut limit);
+                limit.rlim_cur = limit.rlim_max;
+                libc::setrlimit(libc::RLIMIT_CORE, &limit);
+                libc::signal(libc::SIGABRT, libc::SIG_DFL);
+                libc::kill(libc::getpid(), libc::SIGABRT);
+            }
+            0
+        })?;
+        expect(status & !0x80, libc::SIGABRT)?;
+        dumped += u64::from(status & 0x80 != 0);
+    }
+    Ok(dumped.to_string())
+}
+
+pub(crate) fn kill(pid: libc::pid_t, name: &str) -> Answer {
+    let signal = signal(name)?;
+    // SAFETY: no pointers.
+    match unsafe { libc::kill(pid, signal) } {
+        0 => Ok(String::new()),
+        _ => Err(last_error("kill")),
+    }
 }
 
 pub(crate) fn threads(n: u64) -> Answer {
@@ -138,6 +215,11 @@ fn in_clone(child: i64, work: impl FnOnce() -> i32) -> Result<i32, String> {
             }
         }
     }
+}
+
+fn signal(name: &str) -> Result<i32, String> {
+    let row = SIGNALS.iter().find(|row| row.0 == name);
+    row.map(|row| row.1).ok_or_else(|| format!("{name}: not among the signals"))
 }
 
 fn expect(status: i32, wanted: i32) -> Answer {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::Thread;
+use std::time::Duration;
 
 use crate::processes::{execute, in_child};
 use crate::{Answer, time};
@@ -27,6 +28,20 @@ pub(crate) fn children_threaded(n: u64, threads: u32, how: &str, code: u8) -> An
     }
     let words: Vec<String> = statuses.iter().map(|(status, count)| format!("{status}:{count}")).collect();
     Ok(words.join(" "))
+}
+
+/// Threads of the worker's own, at this rate, until the kernel refuses one.
+pub(crate) fn leak(rate: u32) -> Answer {
+    let pause = Duration::from_secs(1) / rate.max(1);
+    for made in 0_u64.. {
+        // A small stack: it is threads that are to run out, not memory.
+        let thread = std::thread::Builder::new().stack_size(64 * 1024).spawn(|| forever(0));
+        if let Err(error) = thread {
+            return Ok(format!("{made} {}", error.raw_os_error().unwrap_or_default()));
+        }
+        std::thread::sleep(pause);
+    }
+    Ok(String::new())
 }
 
 /// Of this process: each child has its own.

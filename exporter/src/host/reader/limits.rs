@@ -12,7 +12,7 @@ impl HostReader {
     /// The limits to show. Those of the root cgroup are what the machine has.
     pub(super) fn limits(&self, files: &CgroupFiles) -> LimitStats {
         let mut limits = files.memo.limits;
-        limits.threads = None;
+        (limits.threads, limits.threads_effective) = (None, None);
         if &*files.path == "/" {
             (limits.memory, limits.memory_swap) = (self.machine.memory, self.machine.swap);
         }
@@ -33,6 +33,8 @@ impl HostReader {
         if want.pids {
             let max = self.value(files, File::PidsMax, parse_max);
             limits.threads = max.map(|max| if max == u64::MAX { 0 } else { max });
+            let above = self.lowest_above(&files.path);
+            limits.threads_effective = [max, above, self.kernel_threads].into_iter().flatten().min();
         }
         files.memo.limits = limits;
     }
@@ -57,6 +59,18 @@ impl HostReader {
             }
             None => {}
         }
+    }
+
+    /// The lowest `pids.max` of the cgroups above. The root has none.
+    fn lowest_above(&mut self, path: &str) -> Option<u64> {
+        let mut lowest = None;
+        let mut path = path;
+        while let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+            let max = self.source.read_once(parent, File::PidsMax).ok().and_then(parse_max);
+            lowest = [lowest, max].into_iter().flatten().min();
+            path = parent;
+        }
+        lowest
     }
 
     fn value<T>(

@@ -21,6 +21,10 @@ pub struct ReaderOptions {
     pub max_nested: usize,
     /// Processes of a cgroup whose descriptors are counted.
     pub max_processes: usize,
+    /// Threads of a cgroup whose state is looked at.
+    pub max_threads: u64,
+    /// Threads looked at in all cgroups between two calls of [`HostReader::begin_scrape`].
+    pub max_threads_scrape: u64,
     /// Descriptors of a cgroup that are looked at for sockets.
     pub max_descriptors: u64,
     /// Descriptors looked at in all cgroups between two calls of [`HostReader::begin_scrape`].
@@ -42,6 +46,8 @@ pub struct Wanted {
     pub network: bool,
     /// Processes and threads.
     pub pids: bool,
+    /// Threads by command and state.
+    pub tasks: bool,
     /// File descriptors and sockets.
     pub descriptors: bool,
     /// Pressure stall information.
@@ -60,6 +66,8 @@ impl Default for ReaderOptions {
             max_interfaces: 64,
             max_nested: 1024,
             max_processes: 1024,
+            max_threads: 1024,
+            max_threads_scrape: 8192,
             max_descriptors: 8192,
             max_descriptors_scrape: 16_384,
         }
@@ -81,6 +89,7 @@ impl Wanted {
             diskio: on("diskio"),
             network: on("network"),
             pids: on("pids"),
+            tasks: on("tasks"),
             descriptors: on("descriptors"),
             pressure: on("pressure"),
             machine: on("machine"),
@@ -95,6 +104,7 @@ impl Wanted {
             diskio: on,
             network: on,
             pids: on,
+            tasks: on,
             descriptors: on,
             pressure: on,
             machine: on,
@@ -106,6 +116,6 @@ impl Wanted {
     }
 
     pub(super) fn processes(self) -> bool {
-        self.pids || self.descriptors || self.network
+        self.pids || self.tasks || self.descriptors || self.network
     }
 }

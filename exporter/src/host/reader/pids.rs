@@ -11,6 +11,17 @@ use crate::host::files::{CgroupFiles, File, Scope};
 use crate::host::parse::{parse_pids, parse_u64};
 use crate::host::{Collector, PidStats};
 
+/// What `pids` of the reader holds of a cgroup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// Nothing: the cgroup did not run, all is as it was.
+    AsBefore,
+    /// All its processes.
+    Whole,
+    /// Not all of them.
+    Part,
+}
+
 impl HostReader {
     /// `cgroup.procs` lists a cgroup's own processes alone. The directory's link count tells at no cost
     /// whether there are cgroups below; only then, and only for a container, are they walked.
@@ -23,12 +34,12 @@ impl HostReader {
         want: Wanted,
         pass: Pass,
         pids: &mut PidStats,
-    ) {
+    ) -> Listing {
         if pass.idle()
             && let Some(known) = files.memo.processes
         {
             *pids = known;
-            return;
+            return Listing::AsBefore;
         }
         self.pids.clear();
         let mut whole = true;
@@ -56,6 +67,7 @@ impl HostReader {
         }
         let complete = whole && (!want.descriptors || pids.sockets.is_some());
         files.memo.processes = complete.then_some(*pids);
+        if whole { Listing::Whole } else { Listing::Part }
     }
 
     /// Adds the processes of all cgroups below; false if there were too many or one could not be read.

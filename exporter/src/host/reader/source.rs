@@ -164,6 +164,22 @@ impl Source {
         None
     }
 
+    /// Reads a file of any cgroup, opened anew.
+    pub(super) fn read_once(&mut self, cgroup: &str, file: File) -> Result<&[u8], Errno> {
+        let spec = file.spec();
+        let root = self.roots[spec.place as usize].as_ref().ok_or(Errno::NOENT)?;
+        let name = match root.hierarchy.version {
+            Version::V1 => spec.v1,
+            Version::V2 => spec.v2,
+        };
+        if name.is_empty() || !locate(&mut self.name, root, cgroup, name) {
+            return Err(Errno::NOENT);
+        }
+        let fd = openat(&root.fd, self.name.as_slice(), READ, Mode::empty())?;
+        let len = read_whole(&fd, &mut self.buf)?;
+        Ok(&self.buf[..len])
+    }
+
     /// Reads a file below procfs whose path is in `self.name`, opened anew.
     pub(super) fn read_proc(&mut self) -> Result<&[u8], Errno> {
         let fd = openat(&self.proc, self.name.as_slice(), READ, Mode::empty())?;

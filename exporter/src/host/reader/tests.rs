@@ -6,7 +6,8 @@ use super::*;
 use crate::host::fixture::Fixture;
 use crate::host::parse::MemoryEvents;
 use crate::host::{
-    Candidate, CpuStats, DeviceIo, FdBudget, InterfaceStats, PidStats, Pressure, WalkBounds, owners,
+    Candidate, CpuStats, DeviceIo, FdBudget, InterfaceStats, PidStats, Pressure, TaskStats, WalkBounds,
+    owners,
 };
 
 fn options() -> ReaderOptions {
@@ -24,13 +25,16 @@ fn read(reader: &mut HostReader, path: &str) -> HostStats {
     stats
 }
 
-/// A process with three descriptors, two of them sockets, and a network namespace.
+/// A process with three descriptors, two of them sockets, a network namespace, and two threads.
 fn process(fixture: &Fixture, pid: u32, netns: u64) {
     fixture.dir(&format!("proc/{pid}/fd"));
     fixture.dir(&format!("proc/{pid}/ns"));
     for (fd, target) in [("0", "/dev/null"), ("1", "socket:[71]"), ("12", "socket:[72]")] {
         fixture.link(&format!("proc/{pid}/fd/{fd}"), target);
     }
+    fixture.file(&format!("proc/{pid}/stat"), &stat(pid, 'S', 2));
+    fixture.file(&format!("proc/{pid}/task/{pid}/stat"), &stat(pid, 'S', 2));
+    fixture.file(&format!("proc/{pid}/task/9{pid}/stat"), &stat(pid, 'D', 2));
     fixture.link(&format!("proc/{pid}/ns/net"), &format!("net:[{netns}]"));
     fixture
         .file(&format!("proc/{pid}/limits"), "Max open files            1024                 4096  files\n");
@@ -39,6 +43,17 @@ fn process(fixture: &Fixture, pid: u32, netns: u64) {
         "Inter-| Receive | Transmit\n face |bytes\n    lo: 9 9 9 9 0 0 0 0 9 9 9 9 0 0 0 0\n\
          \x20 eth0: 100 10 1 2 0 0 0 0 200 20 3 4 0 0 0 0\n",
     );
+}
+
+fn stat(pid: u32, state: char, threads: u32) -> String {
+    format!("{pid} (java {pid}) {state} 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 {threads} 0 99 0 0\n")
+}
+
+/// Of processes as [`process`] makes them, and zombies that no file lists.
+fn tasks(pids: &[u32], zombies: u64) -> Option<Arc<TaskStats>> {
+    let commands = pids.iter().map(|pid| (format!("java {pid}").into(), 2)).collect();
+    let half = pids.len() as u64;
+    Some(Arc::new(TaskStats { commands, other: zombies, states: Some([0, half, 0, half, zombies]) }))
 }
 
 fn v2_cgroup(fixture: &Fixture, dir: &str) {
@@ -118,8 +133,55 @@ fn sda() -> DeviceIo {
 }
 
 #[test]
+fn the_lowest_limit_of_threads_is_what_holds() {
+    let fixture = Fixture::v2("threads-limit");
+    v2_cgroup(&fixture, "cgroup/pod/a");
+    let limit = |path: &str| {
+        let mut reader = reader(&fixture, options());
+        read(&mut reader, path).limits.threads_effective
+    };
+    assert_eq!(limit("/pod/a"), Some(100), "its own is the only one");
+    fixture.file("proc/sys/kernel/threads-max", "5000\n");
+    fixture.file("proc/sys/kernel/pid_max", "4000\n");
+    fixture.file("cgroup/pod/pids.max", "max\n");
+    assert_eq!(limit("/pod/a"), Some(100));
+    fixture.file("cgroup/pod/pids.max", "60\n");
+    assert_eq!(limit("/pod/a"), Some(60), "the pod's");
+    fixture.file("cgroup/pod/pids.max", "max\n");
+    fixture.file("cgroup/pod/a/pids.max", "max\n");
+    assert_eq!(limit("/pod/a"), Some(4000), "the kernel's");
+}
+
+#[test]
+fn threads_by_command_are_whole_or_absent() {
+    let fixture = Fixture::v2("tasks");
+    v2_cgroup(&fixture, "cgroup/a");
+    v2_cgroup(&fixture, "cgroup/b");
+    process(&fixture, 11, 5);
+    process(&fixture, 12, 5);
+    fixture.file("proc/12/stat", &stat(12, 'Z', 1));
+    let of = |options: ReaderOptions| {
+        let mut reader = reader(&fixture, options);
+        let tasks = ["/a", "/b"].map(|path| read(&mut reader, path).tasks);
+        let tasks = tasks.map(|tasks| tasks.map(|tasks| (tasks.commands.len(), tasks.states)));
+        (tasks, reader.tally().exceeded(Collector::Tasks))
+    };
+    // Of the five that are charged three are listed, one as a zombie in its last moment.
+    let both = Some((2, Some([0, 1, 0, 1, 3])));
+    assert_eq!(of(options()), ([both, both], 0));
+    let few =
+        |max_threads, max_threads_scrape| ReaderOptions { max_threads, max_threads_scrape, ..options() };
+    assert_eq!(of(few(3, 100)), ([both, both], 0));
+    assert_eq!(of(few(2, 100)), ([Some((2, None)); 2], 2), "commands need no look at each thread");
+    assert_eq!(of(few(100, 5)), ([both, Some((2, None))], 1), "of what one scrape may look at, two are left");
+    assert_eq!(of(ReaderOptions { max_processes: 1, ..options() }), ([None, None], 2));
+}
+
+#[test]
 fn golden_v2() {
     let fixture = Fixture::v2("golden-v2");
+    fixture.file("proc/sys/kernel/threads-max", "90\n");
+    fixture.file("proc/sys/kernel/pid_max", "32768\n");
     fixture.file("sys/dev/block/8:0/uevent", "DEVNAME=sda\n");
     v2_cgroup(&fixture, "cgroup/a");
     process(&fixture, 11, 500);
@@ -170,6 +232,7 @@ fn golden_v2() {
             memory_reservation: Some(8192),
             memory_swap: Some(16_384),
             threads: Some(100),
+            threads_effective: Some(90),
         },
         devices: vec![sda()],
         interfaces: vec![],
@@ -180,6 +243,7 @@ fn golden_v2() {
             sockets: Some(4),
             descriptors_limit: Some(1024),
         },
+        tasks: tasks(&[11, 12], 1),
         pressure: PressureStats {
             cpu: Some(Pressure { some_us: Some(31), full_us: Some(30) }),
             memory: Some(Pressure { some_us: Some(33), full_us: Some(32) }),
@@ -193,6 +257,7 @@ fn golden_v2() {
 #[test]
 fn golden_v1() {
     let fixture = Fixture::v1("golden-v1");
+    fixture.file("proc/sys/kernel/pid_max", "32768\n");
     fixture.file("sys/dev/block/8:0/uevent", "DEVNAME=sda\n");
     v1_cgroup(&fixture, "a");
     process(&fixture, 11, 500);
@@ -232,6 +297,7 @@ fn golden_v1() {
             memory_reservation: Some(4096),
             memory_swap: Some(8192),
             threads: Some(0),
+            threads_effective: Some(32_768),
         },
         devices: vec![sda()],
         interfaces: vec![],
@@ -242,6 +308,7 @@ fn golden_v1() {
             sockets: Some(2),
             descriptors_limit: Some(1024),
         },
+        tasks: tasks(&[11], 3),
         pressure: PressureStats::default(),
         machine: None,
     };
@@ -400,8 +467,10 @@ fn processes_are_looked_at_again_when_the_cgroup_ran() {
     reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
     fixture.link("proc/11/fd/13", "socket:[73]");
     fixture.file("cgroup/a/pids.current", "6\n");
+    fixture.file("proc/12/stat", &stat(12, 'S', 3));
     reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
     assert_eq!((stats.pids.threads, stats.pids.sockets), (Some(5), Some(4)), "it did not run");
+    assert_eq!(stats.tasks, tasks(&[11, 12], 1));
     fixture.file("cgroup/a/cpu.stat", "usage_usec 1501\n");
     reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
     let want = PidStats {
@@ -412,6 +481,9 @@ fn processes_are_looked_at_again_when_the_cgroup_ran() {
         descriptors_limit: Some(1024),
     };
     assert_eq!(stats.pids, want);
+    let commands: Vec<u64> =
+        stats.tasks.iter().flat_map(|tasks| &tasks.commands).map(|(_, threads)| *threads).collect();
+    assert_eq!(commands, [3, 2]);
     let wanted = Wanted { descriptors: false, ..Wanted::ALL };
     reader.read(&mut files, wanted, &mut stats).expect("there");
     assert_eq!((stats.pids.threads, stats.pids.sockets), (Some(6), None), "another want starts anew");

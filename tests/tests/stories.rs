@@ -1,0 +1,195 @@
+//! Two cases as somebody on call meets them: containers do what they do, and what happened is found out afterwards from a
+//! real Prometheus alone.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use plimsoll_tests::cgroup;
+use plimsoll_tests::exporter::Exporter;
+use plimsoll_tests::prometheus::{Job, Prometheus};
+use plimsoll_tests::runc::{Config, Container, Running};
+use rustix::process::Signal;
+
+const INTERVAL: &str = "1s";
+/// Longer than a story.
+const EVER: &str = "15m";
+
+/// The exporter, and a server that scrapes it.
+struct Watch {
+    server: Prometheus,
+    _exporter: Exporter,
+}
+
+impl Watch {
+    fn start() -> Result<Self> {
+        let exporter = Exporter::start(&[])?;
+        let jobs = [Job::new("plimsoll", exporter.address())];
+        let server = Prometheus::start(3, INTERVAL, &jobs, &[])?;
+        server.next_scrape()?;
+        Ok(Self { server, _exporter: exporter })
+    }
+
+    /// The `id` and value of each series an expression answers with, in the order it has.
+    fn ask(&self, expression: &str) -> Result<Vec<(String, f64)>> {
+        let series = self.server.query(expression, None)?;
+        let of = |series: &plimsoll_tests::prometheus::Series| {
+            let id = series.labels.get("id").cloned().unwrap_or_default();
+            Ok((id, series.samples.last().context("no sample")?.1))
+        };
+        series.iter().map(of).collect()
+    }
+
+    /// Waits until an expression answers with this, sorted by `id`.
+    fn await_answer(&self, expression: &str, wanted: &[(String, f64)]) -> Result<()> {
+        let mut last = Vec::new();
+        let found = self.server.until(expression, |_| {
+            last = self.ask(expression)?;
+            last.sort_by(|a, b| a.0.cmp(&b.0));
+            Ok((last == wanted).then_some(()))
+        });
+        found.with_context(|| format!("{expression}: {last:?}, not {wanted:?}"))
+    }
+}
+
+fn id(container: &Running) -> String {
+    container.container().cgroups_path().to_owned()
+}
+
+/// A pod of two: one leaks threads until the pod's limit, which is lower than its own; then the other cannot do its work,
+/// and ends with an error.
+#[test]
+fn who_leaks_threads() -> Result<()> {
+    const LIMIT: u64 = 100;
+    const EAGAIN: i32 = 11;
+    let watch = Watch::start()?;
+    let pod = format!("/plimsoll-test-pod-{}", std::process::id());
+    limit_threads(&pod, LIMIT)?;
+    let config = || Config::default().cgroups_path(&format!("{pod}/ID"));
+    let mut leaker = Container::new(&config().pids(500))?.start()?;
+    let mut neighbour = Container::new(&config())?.start()?;
+    let (leaks, suffers) = (id(&leaker), id(&neighbour));
+    let both = format!("id=~\"{leaks}|{suffers}\"");
+    neighbour.run("children 3 exit 0")?;
+    let threads = format!("container_threads{{{both}}}");
+    leaker.run("noop")?;
+    watch.await_answer(&format!("sum({threads})"), &[(String::new(), 2.0)])?;
+    watch.server.next_scrape()?;
+    let started = format!("container_threads_started_total{{id=\"{leaks}\"}}");
+    // Those of runc itself, before it became the worker.
+    let before = watch.ask(&started)?.first().context("not yet seen")?.1;
+
+    // The first of the one, the only one of the other, and all that fit besides.
+    assert_eq!(leaker.run("leak 20")?, format!("{} {EAGAIN}", LIMIT - 2));
+    let refused = neighbour.run("children 1 exit 0").map_err(|error| format!("{error:#}"));
+    ensure!(refused.as_ref().is_err_and(|error| error.contains("fork")), "{refused:?}");
+    neighbour.script().begin("exit 1")?;
+    neighbour.wait(Duration::from_secs(60))?;
+
+    // Which one has how many of those it may have? The limit is the pod's: its own tells nothing.
+    let (leaked, most) = ((LIMIT - 2) as f64, (LIMIT - 1) as f64);
+    let one = |value: f64| [(leaks.clone(), value)];
+    watch.await_answer(&format!("topk(1, {threads})"), &one(most))?;
+    watch
+        .await_answer(&format!("topk(1, {threads} / container_threads_limit)"), &one(most / LIMIT as f64))?;
+    watch.await_answer(&format!("container_threads_max{{{both}}} > 0"), &one(500.0))?;
+    // They grew and never went.
+    let series = watch.server.query(&format!("container_threads{{id=\"{leaks}\"}}[{EVER}]"), None)?;
+    let values = series.first().context("no threads")?.values();
+    assert!(values.is_sorted() && values.first() == Some(&1.0) && values.last() == Some(&most), "{values:?}");
+    watch.await_answer(&started, &one(before + leaked))?;
+    // By which program?
+    let command = format!("container_threads_by_command{{{both},command=\"worker\"}}");
+    watch.await_answer(&format!("topk(1, {command})"), &one(most))?;
+    watch.await_answer(&format!("container_tasks_state{{{both},state=\"sleeping\"}} > 1"), &one(most))?;
+    // What fails: neither can start anything any more, for want of threads.
+    let calls = "syscall=~\"clone|clone3|fork|vfork\"";
+    let failing = |id: &str| format!("container_syscall_errors_total{{{id},{calls},errno=\"EAGAIN\"}}");
+    let mut each = vec![(leaks.clone(), 1.0), (suffers.clone(), 1.0)];
+    each.sort_by(|a, b| a.0.cmp(&b.0));
+    watch.await_answer(&format!("sum by (id) ({})", failing(&both)), &each)?;
+    // And who ended of it, in the same minute?
+    let exit = format!("container_process_exits_total{{{both},reason=\"exited\",code=\"1\"}}");
+    watch.await_answer(&exit, &[(suffers, 1.0)])?;
+    let first = |expression: &str| -> Result<i64> {
+        let series = watch.server.query(&format!("{expression}[{EVER}]"), None)?;
+        Ok(series.first().and_then(|series| series.samples.first()).context("never")?.0)
+    };
+    let (failed, ended) = (first(&failing(&format!("id=\"{leaks}\"")))?, first(&exit)?);
+    assert!((ended - failed).abs() < 60_000, "no thread from {failed} on, the end at {ended}");
+    Ok(())
+}
+
+/// Sets the limit of a cgroup, which is made for it, in whichever hierarchy has the controller.
+fn limit_threads(path: &str, count: u64) -> Result<()> {
+    let path = path.trim_start_matches('/');
+    let v1 = Path::new("/sys/fs/cgroup/pids");
+    let directory = if v1.is_dir() { v1.join(path) } else { cgroup::root()?.join(path) };
+    std::fs::create_dir(&directory).with_context(|| directory.display().to_string())?;
+    let file = directory.join("pids.max");
+    std::fs::write(&file, count.to_string()).with_context(|| file.display().to_string())
+}
+
+/// Four containers of less than a second each. Whoever is asked what died has seen none of them alive.
+#[test]
+fn what_died() -> Result<()> {
+    let watch = Watch::start()?;
+    let life = |config: Config, code: i32| -> Result<String> {
+        let container = Container::new(&config)?;
+        let id = container.cgroups_path().to_owned();
+        let (status, errors) = container.run()?;
+        assert_eq!(status.code(), Some(code), "{errors}");
+        Ok(id)
+    };
+    let memory = life(Config::default().memory(32 << 20).args("take 64"), 137)?;
+    let fault = life(Config::default().args("fault"), 139)?;
+    let orderly = life(Config::default().args("children 2 exit 0"), 0)?;
+    let outside = {
+        let container = Container::new(&Config::default())?.start()?;
+        container.kill(Signal::KILL)?;
+        container.wait(Duration::from_secs(60))?;
+        let id = id(&container);
+        container.finish()?;
+        id
+    };
+    let all = [&memory, &fault, &orderly, &outside].map(String::as_str).join("|");
+    let of_all = format!("id=~\"{all}\"");
+    let one = |id: &str| [(id.to_owned(), 1.0)];
+
+    // All of them are gone, and yet here.
+    let gone = format!(
+        "count(container_process_exits_total{{{of_all}}}) unless count(container_threads{{{of_all}}})"
+    );
+    watch.server.until("all four", |server| {
+        let seen =
+            server.query(&format!("count by (id) (container_process_exits_total{{{of_all}}})"), None)?;
+        Ok((seen.len() == 4 && server.query(&gone, None)?.len() == 1).then_some(()))
+    })?;
+    // For want of memory.
+    watch.await_answer(&format!("container_oom_kills_total{{{of_all}}} > 0"), &one(&memory))?;
+    // By a fault of its own.
+    let fatal = |by: &str| format!("sum by (id) (container_fatal_signals_total{{{of_all},{by}}})");
+    watch.await_answer(&fatal("sender=\"kernel\",signal=~\"SIGSEGV|SIGBUS|SIGILL|SIGFPE\""), &one(&fault))?;
+    // Killed by somebody else. By whom?
+    watch.await_answer(&fatal("sender=\"outside\""), &one(&outside))?;
+    let series =
+        watch.server.query(&format!("container_fatal_signals_total{{{of_all},sender=\"outside\"}}"), None)?;
+    let killer = series.first().and_then(|series| series.labels.get("sender_id")).cloned();
+    assert_eq!(killer, Some(cgroup::own()?));
+    // A killed container's own exit code tells the first and the last of these apart from nothing: both are 137.
+    let killed = format!("container_process_exits_total{{{of_all},signal=\"SIGKILL\"}}");
+    let mut both = watch.ask(&killed)?;
+    both.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut wanted = [(memory.clone(), 1.0), (outside.clone(), 1.0)];
+    wanted.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(both, wanted);
+    // In good order: none was killed, and none said that anything was wrong.
+    let clean = format!(
+        "sum by (id) (container_process_exits_total{{{of_all},reason=\"exited\",code=\"0\"}}) \
+         unless on (id) container_fatal_signals_total{{{of_all}}} \
+         unless on (id) container_process_exits_total{{{of_all},reason=\"exited\",code!=\"0\"}}"
+    );
+    let answer = watch.ask(&clean)?;
+    assert_eq!(answer.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&orderly]);
+    Ok(())
+}
