@@ -60,7 +60,8 @@ fn deaths_by_signal_name_their_sender() -> Result<()> {
         assert_sums(&after, &id);
     }
     assert_eq!(after.kernel_row(&id(&neighbour)), before.kernel_row(&id(&neighbour)));
-    assert_eq!(after.losses(), before.losses());
+    // Other losses are of the whole machine, on which other tests run.
+    assert_eq!(after.losses().get("fatal_signal_folded"), None);
     Ok(())
 }
 
