@@ -94,6 +94,8 @@ pub const NOT_CADVISORS: &[&str] = &[
     "container_memory_events_total",
     "container_memory_swapped_in_bytes_total",
     "container_memory_swapped_out_bytes_total",
+    "container_threads_by_command",
+    "container_threads_limit",
 ];
 
 /// One container, cgroup or tombstone in a scrape.

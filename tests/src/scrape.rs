@@ -86,6 +86,13 @@ impl Scrape {
         losses.map(|sample| (sample.labels["reason"].clone(), sample.value)).collect()
     }
 
+    /// The losses of the kernel's counters: without the last readings of files, which any removal on the machine may miss.
+    pub fn kernel_losses(&self) -> BTreeMap<String, f64> {
+        let mut losses = self.losses();
+        losses.remove("last_read_missed");
+        losses
+    }
+
     /// All sample names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.samples.keys().map(String::as_str)

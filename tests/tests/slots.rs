@@ -68,7 +68,7 @@ fn five_thousand_cgroups_come_and_go_through_a_thousand_slots() -> Result<()> {
         assert_eq!(last.value(CALLS, &getsids), Some(3_000_000.0));
     }
     assert_eq!(last.all(CALLS, &[("id", "unattributed")]).count(), 0);
-    assert_eq!(without_late_reads(&last), []);
+    assert_eq!(last.kernel_losses(), std::collections::BTreeMap::new());
     every_slot_is_there_once(&exporter)
 }
 
@@ -120,7 +120,7 @@ fn what_finds_no_slot_is_unattributed_and_later_cgroups_have_slots_again() -> Re
     live.into_inner().ok().context("a panic")?.into_iter().try_for_each(Cgroup::remove)?;
     let last = all_given_back(&exporter, |text| recorder.look(text))?;
     assert_eq!(recorder.sum() + unattributed(&last), truth);
-    let losses = without_late_reads(&last);
+    let losses = last.kernel_losses();
     assert!(losses.iter().all(|(reason, _)| reason == "no_free_slot"), "{losses:?}");
 
     let later = (20_000..20_020).map(cgroup).collect::<Result<Vec<_>>>()?;
@@ -172,11 +172,6 @@ fn all_given_back(exporter: &Exporter, look: impl Fn(&str) -> Result<()>) -> Res
         let used = scrape.sum("plimsoll_slots", &[("state", "used")]) as usize;
         directories().is_ok_and(|directories| directories == used)
     })
-}
-
-/// Losses but for cgroups whose files were removed before they were read: nobody holds these open for the exporter.
-fn without_late_reads(scrape: &Scrape) -> Vec<(String, f64)> {
-    scrape.losses().into_iter().filter(|(reason, _)| reason != "last_read_missed").collect()
 }
 
 /// Cgroups of the v2 hierarchy, its root among them.

@@ -16,8 +16,12 @@ const BASE: [&str; 6] = ["container", "id", "image", "name", "namespace", "pod"]
 /// A number of v1 from here on is no limit: the largest there is, rounded down to a page.
 const UNLIMITED: u64 = 1 << 62;
 
-/// Families of cgroup files that have no file to be compared with here: times, and what is not of a row.
-pub(crate) const NOT_COMPARED: [&str; 6] = [
+/// Families from files that are not compared here: times, what is not of a row, and what the tests of truth compare with
+/// tasks that they made.
+pub(crate) const NOT_COMPARED: [&str; 9] = [
+    "container_tasks_state",
+    "container_threads_by_command",
+    "container_threads_limit",
     "container_start_time_seconds",
     "container_creation_time_seconds",
     "container_last_seen",

@@ -10,7 +10,7 @@ use plimsoll_tests::scrape::Scrape;
 use crate::{Busy, expected};
 
 /// The names that cAdvisor has, and dashboards ask for.
-const CADVISORS: [&str; 56] = [
+const CADVISORS: [&str; 57] = [
     "container_cpu_cfs_burst_periods_total",
     "container_cpu_cfs_burst_seconds_total",
     "container_cpu_cfs_periods_total",
@@ -61,6 +61,7 @@ const CADVISORS: [&str; 56] = [
     "container_spec_memory_reservation_limit_bytes",
     "container_spec_memory_swap_limit_bytes",
     "container_start_time_seconds",
+    "container_tasks_state",
     "container_threads",
     "container_threads_max",
     "container_ulimits_soft",

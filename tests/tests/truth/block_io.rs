@@ -89,7 +89,7 @@ fn requests_and_bytes_are_exact_and_a_neighbour_does_not_move() -> Result<()> {
         assert_consistent(&after, &containers[at], &device, operation);
     }
     assert_eq!(before.kernel_row(&id(&neighbour)), after.kernel_row(&id(&neighbour)));
-    assert_eq!(after.losses(), before.losses());
+    assert_eq!(after.kernel_losses(), before.kernel_losses());
     Ok(())
 }
 

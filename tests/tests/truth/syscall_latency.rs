@@ -125,7 +125,7 @@ fn calls_are_observed_once_whatever_becomes_of_the_task() -> Result<()> {
         let (observed, returned) = calls((&before, &after), container);
         assert_eq!(observed, returned - children, "{command}");
     }
-    assert_eq!(after.losses(), before.losses());
+    assert_eq!(after.kernel_losses(), before.kernel_losses());
     Ok(())
 }
 
@@ -139,7 +139,7 @@ fn the_table_of_calls_holds_living_tasks_only() -> Result<()> {
     let after = exporter.scrape()?;
     let (observed, returned) = calls((&before, &after), &containers[0]);
     assert_eq!(observed, returned - 70_000);
-    assert_eq!(after.losses(), before.losses());
+    assert_eq!(after.kernel_losses(), before.kernel_losses());
     Ok(())
 }
 
