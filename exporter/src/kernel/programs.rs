@@ -59,7 +59,7 @@ pub static PROGRAMS: &[Program] = &[
         name: "sys_exit",
         signal: "syscalls",
         tracepoint: "sys_exit",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -68,6 +68,13 @@ pub static PROGRAMS: &[Program] = &[
             task_compat,
             regs_syscall_nr
         ),
+    },
+    Program {
+        name: "sys_exit_perf",
+        signal: "syscalls",
+        tracepoint: "sys_exit",
+        fits: by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_compat,),
     },
     Program {
         name: "sys_exit_5_10",
@@ -80,21 +87,42 @@ pub static PROGRAMS: &[Program] = &[
         name: "task_newtask",
         signal: "process",
         tracepoint: "task_newtask",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_flags),
+    },
+    Program {
+        name: "task_newtask_perf",
+        signal: "process",
+        tracepoint: "task_newtask",
+        fits: by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_flags),
+    },
+    Program {
+        name: "task_newtask_rest",
+        signal: "process",
+        tracepoint: "task_newtask",
+        fits: by_perf,
         reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_flags),
     },
     Program {
         name: "sched_process_exec",
         signal: "process",
         tracepoint: "sched_process_exec",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sched_process_exec_perf",
+        signal: "process",
+        tracepoint: "sched_process_exec",
+        fits: by_perf,
         reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id),
     },
     Program {
         name: "sched_process_exit",
         signal: "process",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() >= 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() >= 2,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -112,7 +140,29 @@ pub static PROGRAMS: &[Program] = &[
         name: "sched_process_exit_by_live",
         signal: "process",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() < 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() < 2,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_flags,
+            task_signal,
+            signal_flags,
+            signal_group_exit_code,
+            task_group_leader,
+            task_exit_code,
+            signal_live,
+            signal_nr_threads,
+            task_start_time,
+            task_tgid,
+        ),
+    },
+    Program {
+        name: "sched_process_exit_perf",
+        signal: "process",
+        tracepoint: "sched_process_exit",
+        fits: by_perf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -151,7 +201,7 @@ pub static PROGRAMS: &[Program] = &[
         name: "fatal_exit",
         signal: "faults",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() >= 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() >= 2,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -170,7 +220,28 @@ pub static PROGRAMS: &[Program] = &[
         name: "fatal_exit_by_live",
         signal: "faults",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() < 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() < 2,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_signal,
+            signal_flags,
+            signal_group_exit_code,
+            task_group_leader,
+            task_exit_code,
+            task_start_time,
+            task_tgid,
+            signal_live,
+            signal_nr_threads,
+        ),
+    },
+    Program {
+        name: "fatal_exit_perf",
+        signal: "faults",
+        tracepoint: "sched_process_exit",
+        fits: by_perf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -283,7 +354,7 @@ pub static PROGRAMS: &[Program] = &[
         name: "files_exit",
         signal: "files",
         tracepoint: "sys_exit",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -291,6 +362,31 @@ pub static PROGRAMS: &[Program] = &[
             kernfs_node_id,
             task_compat,
             regs_syscall_nr,
+            regs_argument0,
+            regs_argument1,
+            regs_argument2,
+            regs_compat0,
+            regs_compat1,
+            task_files,
+            files_fdt,
+            fdtable_max_fds,
+            fdtable_fd,
+            file_inode,
+            inode_mode,
+            inode_flags,
+        ),
+    },
+    Program {
+        name: "files_exit_perf",
+        signal: "files",
+        tracepoint: "sys_exit",
+        fits: by_perf,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_compat,
             regs_argument0,
             regs_argument1,
             regs_argument2,
@@ -345,14 +441,46 @@ pub static PROGRAMS: &[Program] = &[
         name: "syscall_task_exit",
         signal: "syscall_latency",
         tracepoint: "sched_process_exit",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: &[],
+    },
+    Program {
+        name: "syscall_task_exit_perf",
+        signal: "syscall_latency",
+        tracepoint: "sched_process_exit",
+        fits: by_perf,
         reads: &[],
     },
     Program {
         name: "syscall_exit",
         signal: "syscall_latency",
         tracepoint: "sys_exit",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_compat,
+            regs_argument0,
+            regs_argument1,
+            regs_argument2,
+            regs_compat0,
+            regs_compat1,
+            task_files,
+            files_fdt,
+            fdtable_max_fds,
+            fdtable_fd,
+            file_inode,
+            inode_mode,
+            inode_flags,
+        ),
+    },
+    Program {
+        name: "syscall_exit_perf",
+        signal: "syscall_latency",
+        tracepoint: "sys_exit",
+        fits: by_perf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -398,7 +526,14 @@ pub static PROGRAMS: &[Program] = &[
         name: "syscall_enter",
         signal: "syscall_latency",
         tracepoint: "sys_enter",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
+        reads: reads!(task_compat),
+    },
+    Program {
+        name: "syscall_enter_perf",
+        signal: "syscall_latency",
+        tracepoint: "sys_enter",
+        fits: by_perf,
         reads: reads!(task_compat),
     },
     Program {
@@ -415,6 +550,18 @@ pub(super) static RENAMED: &[(&str, &str)] = &[("io_uring_submit_req", "io_uring
 
 const fn reclaim(name: &'static str) -> Program {
     Program { name, signal: "reclaim", tracepoint: name, fits: ALWAYS, reads: &[] }
+}
+
+fn by_btf(types: &Types, _: &[Argument]) -> bool {
+    types.current_task_btf && !types.by_perf
+}
+
+fn not_by_perf(types: &Types, _: &[Argument]) -> bool {
+    !types.by_perf
+}
+
+fn by_perf(types: &Types, _: &[Argument]) -> bool {
+    types.by_perf
 }
 
 fn victim_is_a_number(types: &Types, _: &[Argument]) -> bool {
