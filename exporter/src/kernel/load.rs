@@ -344,6 +344,8 @@ fn category(tracepoint: &str) -> &'static str {
     match tracepoint {
         "sys_enter" | "sys_exit" => "raw_syscalls",
         "task_newtask" => "task",
+        "io_uring_submit_req" => "io_uring",
+        tracepoint if tracepoint.starts_with("mm_vmscan_") => "vmscan",
         _ => "sched",
     }
 }

@@ -346,10 +346,14 @@ pub static PROGRAMS: &[Program] = &[
             disk_name,
         ),
     },
-    reclaim("mm_vmscan_direct_reclaim_begin"),
-    reclaim("mm_vmscan_direct_reclaim_end"),
-    reclaim("mm_vmscan_memcg_reclaim_begin"),
-    reclaim("mm_vmscan_memcg_reclaim_end"),
+    reclaim("mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_begin", not_by_perf),
+    reclaim("mm_vmscan_direct_reclaim_begin_perf", "mm_vmscan_direct_reclaim_begin", by_perf),
+    reclaim("mm_vmscan_direct_reclaim_end", "mm_vmscan_direct_reclaim_end", not_by_perf),
+    reclaim("mm_vmscan_direct_reclaim_end_perf", "mm_vmscan_direct_reclaim_end", by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", not_by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_begin_perf", "mm_vmscan_memcg_reclaim_begin", by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_end", "mm_vmscan_memcg_reclaim_end", not_by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_end_perf", "mm_vmscan_memcg_reclaim_end", by_perf),
     Program {
         name: "files_exit",
         signal: "files",
@@ -427,7 +431,14 @@ pub static PROGRAMS: &[Program] = &[
         name: "io_uring_submit_req",
         signal: "io_uring",
         tracepoint: "io_uring_submit_req",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: &[],
+    },
+    Program {
+        name: "io_uring_submit_req_perf",
+        signal: "io_uring",
+        tracepoint: "io_uring_submit_req",
+        fits: by_perf,
         reads: &[],
     },
     Program {
@@ -548,8 +559,12 @@ pub static PROGRAMS: &[Program] = &[
 /// Tracepoints that had another name: the program on the old one is the variant of that on the new one.
 pub(super) static RENAMED: &[(&str, &str)] = &[("io_uring_submit_req", "io_uring_submit_sqe")];
 
-const fn reclaim(name: &'static str) -> Program {
-    Program { name, signal: "reclaim", tracepoint: name, fits: ALWAYS, reads: &[] }
+const fn reclaim(
+    name: &'static str,
+    tracepoint: &'static str,
+    fits: fn(&Types, &[Argument]) -> bool,
+) -> Program {
+    Program { name, signal: "reclaim", tracepoint, fits, reads: &[] }
 }
 
 fn by_btf(types: &Types, _: &[Argument]) -> bool {
