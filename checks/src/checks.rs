@@ -7,11 +7,12 @@ pub mod dummy;
 pub mod icmp;
 pub mod negate;
 pub mod ping;
+pub mod ssh;
 pub mod tcp;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
 pub static ALL: &[&Check] =
-    &[&cluster::CHECK, &dummy::CHECK, &icmp::CHECK, &ping::CHECK, &tcp::CHECK, &negate::CHECK];
+    &[&cluster::CHECK, &dummy::CHECK, &icmp::CHECK, &ping::CHECK, &ssh::CHECK, &tcp::CHECK, &negate::CHECK];
 
 /// The check that a program of this name is.
 pub fn find(name: &str) -> Option<&'static Check> {
