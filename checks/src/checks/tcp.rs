@@ -98,6 +98,7 @@ struct Config {
     mismatch: State,
     hide: bool,
     escape: bool,
+    sni: Option<String>,
     probe: Probe,
 }
 
@@ -125,7 +126,8 @@ fn run(call: &mut Call) -> Outcome {
         }
         Err(Error::Silent) => Ok(Output::new(State::Critical, "No data received from host")),
         Err(Error::Expired) => Err(Stop::Timeout),
-        Err(Error::Tls(stop)) => Err(stop),
+        Err(Error::Tls(error)) => Err(error.into()),
+        Err(Error::Days(judged)) => Ok(judged.output()),
     }
 }
 
@@ -165,7 +167,14 @@ fn print(config: &Config, timeout: u32, state: State, measured: &Measured) -> Ou
         .crit(limit(config.critical))
         .min(Number::float(0.0))
         .max(Number::float(timeout.into()));
-    Output::new(state, format!("{} {state} - {what}", config.service.label)).perf(time)
+    let line = format!("{} {state} - {what}", config.service.label);
+    match &measured.certificate {
+        None => Output::new(state, line).perf(time),
+        // As in 2.x the certificate comes first; Icinga takes perfdata from either line.
+        Some(judged) => {
+            Output::new(state, judged.text.clone()).perf(time).perf(judged.perfdata.clone()).line(line)
+        }
+    }
 }
 
 /// What went over the wire, for a person who looks for a fault.
@@ -202,6 +211,9 @@ impl Config {
         while let Some(found) = options.next()? {
             config.take(call, &found)?;
         }
+        if let Some(tls) = &mut config.probe.tls {
+            tls.sni = config.sni.take();
+        }
         if let Some(word) = options.words().first().filter(|_| !config.host_given) {
             config.host = word.to_string_lossy().into_owned();
         }
@@ -220,6 +232,7 @@ impl Config {
             mismatch: State::Warning,
             hide: service.hide,
             escape: false,
+            sni: None,
             probe: Probe::of(&service),
             service,
         }
@@ -279,19 +292,20 @@ impl Config {
     }
 
     fn take_tls(&mut self, call: &Call, found: &Found) -> Result<(), Stop> {
+        if found.key == "sni" {
+            // A name alone asks for no TLS.
+            self.sni = Some(found.text());
+            return Ok(());
+        }
         let tls = self.probe.tls.get_or_insert_default();
-        match found.key {
-            "sni" => tls.sni = Some(found.text()),
-            "D" => {
-                let text = found.text();
-                let (warning, critical) = text.split_once(',').unwrap_or((&text, "0"));
-                let days = |text: &str| {
-                    let wrong = || call.usage(&format!("Invalid certificate expiration period - {text}"));
-                    value::not_negative(text).ok_or_else(wrong)
-                };
-                tls.days = Some((days(warning)?, days(critical)?));
-            }
-            _ => {}
+        if found.key == "D" {
+            let text = found.text();
+            let (warning, critical) = text.split_once(',').unwrap_or((&text, "0"));
+            let days = |text: &str| {
+                let wrong = || call.usage(&format!("Invalid certificate expiration period - {text}"));
+                value::not_negative(text).ok_or_else(wrong)
+            };
+            tls.days = Some((days(warning)?, days(critical)?));
         }
         Ok(())
     }
