@@ -3,6 +3,7 @@
 use crate::frame::Check;
 
 pub mod cluster;
+pub mod dns;
 pub mod dummy;
 pub mod icmp;
 pub mod negate;

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use crate::deadline::{Deadline, Expired};
 use crate::options::Found;
 
+pub mod ask;
 pub mod dns;
 mod files;
 pub mod icmp;

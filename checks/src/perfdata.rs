@@ -47,6 +47,16 @@ pub enum Limit {
     Range(Range),
 }
 
+impl Limit {
+    /// Of a range whose end 2.x prints with decimals, as of seconds.
+    pub fn decimal(range: &Range) -> Self {
+        match range.limit() {
+            Some(_) => Self::Number(Number::float(range.end())),
+            None => Self::Range(range.clone()),
+        }
+    }
+}
+
 /// How much of the empty tail is printed; 2.x has one habit per function, and graphs keep what they were given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
@@ -150,6 +160,12 @@ impl IntoLimit for Number {
 impl IntoLimit for &Range {
     fn into_limit(self) -> Option<Limit> {
         Some(Limit::Range(self.clone()))
+    }
+}
+
+impl IntoLimit for Limit {
+    fn into_limit(self) -> Option<Limit> {
+        Some(self)
     }
 }
 
