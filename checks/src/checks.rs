@@ -3,6 +3,7 @@
 use crate::frame::Check;
 
 pub mod cluster;
+pub mod dig;
 pub mod dns;
 pub mod dummy;
 pub mod icmp;
@@ -12,8 +13,17 @@ pub mod ssh;
 pub mod tcp;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
-pub static ALL: &[&Check] =
-    &[&cluster::CHECK, &dummy::CHECK, &icmp::CHECK, &ping::CHECK, &ssh::CHECK, &tcp::CHECK, &negate::CHECK];
+pub static ALL: &[&Check] = &[
+    &cluster::CHECK,
+    &dig::CHECK,
+    &dns::CHECK,
+    &dummy::CHECK,
+    &icmp::CHECK,
+    &ping::CHECK,
+    &ssh::CHECK,
+    &tcp::CHECK,
+    &negate::CHECK,
+];
 
 /// The check that a program of this name is.
 pub fn find(name: &str) -> Option<&'static Check> {

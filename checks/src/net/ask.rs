@@ -49,8 +49,9 @@ pub fn ask(
     plan: &Plan,
     deadline: Deadline,
 ) -> Result<Vec<Message>, Error> {
-    let mut failed = Error::Silent;
     for _ in 0..plan.tries {
+        // Those who say that nobody listens say it again: a next try is for those who say nothing.
+        let (mut failed, mut silent) = (Error::Silent, false);
         for server in servers {
             let turn = plan.wait.map_or(deadline, |wait| deadline.within(wait));
             let answers = if plan.tcp {
@@ -62,13 +63,15 @@ pub fn ask(
                 Ok(answers) => return Ok(answers),
                 Err(Error::Question) => return Err(Error::Question),
                 Err(_) if deadline.remaining().is_err() => return Err(Error::Expired),
-                // That nobody listens says more than that nobody answered.
-                Err(Error::Expired | Error::Silent) => {}
+                Err(Error::Expired | Error::Silent) => silent = true,
                 Err(error @ Error::Network(_)) => failed = error,
             }
         }
+        if !silent {
+            return Err(failed);
+        }
     }
-    Err(failed)
+    Err(Error::Silent)
 }
 
 /// All questions at once, by one socket. What does not answer one of them is not looked at.
