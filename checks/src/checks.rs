@@ -8,6 +8,8 @@ pub mod dns;
 pub mod dummy;
 pub mod icmp;
 pub mod negate;
+pub mod ntp_peer;
+pub mod ntp_time;
 pub mod ping;
 pub mod ssh;
 pub mod tcp;
@@ -19,6 +21,8 @@ pub static ALL: &[&Check] = &[
     &dns::CHECK,
     &dummy::CHECK,
     &icmp::CHECK,
+    &ntp_peer::CHECK,
+    &ntp_time::CHECK,
     &ping::CHECK,
     &ssh::CHECK,
     &tcp::CHECK,

@@ -13,6 +13,7 @@ pub mod ask;
 pub mod dns;
 mod files;
 pub mod icmp;
+pub mod ntp;
 pub mod resolve;
 pub mod stream;
 

@@ -50,10 +50,18 @@ pub enum Limit {
 impl Limit {
     /// Of a range whose end 2.x prints with decimals, as of seconds.
     pub fn decimal(range: &Range) -> Self {
-        match range.limit() {
-            Some(_) => Self::Number(Number::float(range.end())),
-            None => Self::Range(range.clone()),
-        }
+        Self::end(range, Number::float(range.end()))
+    }
+
+    /// Of a range whose end 2.x prints as a whole number.
+    pub fn whole(range: &Range) -> Self {
+        Self::end(range, Number::Integer(range.end() as i64))
+    }
+
+    /// The end, unless it is not the only limit that a value which is never negative can go beyond.
+    fn end(range: &Range, end: Number) -> Self {
+        let plain = !range.is_inside() && range.start() <= 0.0 && range.end().is_finite();
+        if plain { Self::Number(end) } else { Self::Range(range.clone()) }
     }
 }
 
