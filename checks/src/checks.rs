@@ -6,11 +6,13 @@ pub mod cluster;
 pub mod dig;
 pub mod dns;
 pub mod dummy;
+pub mod http;
 pub mod icmp;
 pub mod negate;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
+pub mod smtp;
 pub mod ssh;
 pub mod tcp;
 
@@ -20,10 +22,12 @@ pub static ALL: &[&Check] = &[
     &dig::CHECK,
     &dns::CHECK,
     &dummy::CHECK,
+    &http::CHECK,
     &icmp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
+    &smtp::CHECK,
     &ssh::CHECK,
     &tcp::CHECK,
     &negate::CHECK,

@@ -31,6 +31,8 @@ impl Session {
         let name = wanted.sni.as_deref().unwrap_or(host);
         let mut connection = ClientConnection::new(Arc::new(config(name, wanted)?), server_name(name))?;
         let mut stream = stream;
+        // The end of the handshake and what follows it are two writes: the second must not wait until the first is heard of.
+        let _ = rustix::net::sockopt::set_tcp_nodelay(&stream, true);
         while connection.is_handshaking() {
             connection.complete_io(&mut stream)?;
         }
