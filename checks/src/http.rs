@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::deadline::Deadline;
 use crate::net;
 use crate::tls::Transport;
 
@@ -51,14 +52,22 @@ pub enum Error {
     Empty,
 }
 
+/// As much as 2.x reads at a time, which shows in the size of a page that is not read to its end.
+const READ: usize = 8191;
+
 /// Asks, and hears the answer out.
-pub fn exchange(stream: &mut impl Transport, request: &Request, wants: Wants) -> Result<Exchange, Error> {
+pub fn exchange(
+    stream: &mut impl Transport,
+    request: &Request,
+    wants: Wants,
+    deadline: Deadline,
+) -> Result<Exchange, Error> {
     let start = Instant::now();
     // What cannot be said is not the fault: a server may answer and end before it has heard everything.
     expired(stream.write_all(&request.to_bytes()).and_then(|()| stream.flush()))?;
     let asked = Instant::now();
     let mut response = Response::new(request.method == "HEAD", wants.keep);
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = [0; READ];
     let mut first_byte = None;
     loop {
         match stream.read(&mut buffer) {
@@ -74,6 +83,8 @@ pub fn exchange(stream: &mut impl Transport, request: &Request, wants: Wants) ->
                 net::Error::System(_) => break,
             },
         }
+        // Who always has more to say never has to be waited for.
+        deadline.remaining().map_err(|_| Error::Expired)?;
         if response.is_complete() || (!wants.body && response.has_head()) {
             break;
         }

@@ -98,7 +98,6 @@ struct Config {
     mismatch: State,
     hide: bool,
     escape: bool,
-    sni: Option<String>,
     probe: Probe,
 }
 
@@ -211,9 +210,6 @@ impl Config {
         while let Some(found) = options.next()? {
             config.take(call, &found)?;
         }
-        if let Some(tls) = &mut config.probe.tls {
-            tls.sni = config.sni.take();
-        }
         if let Some(word) = options.words().first().filter(|_| !config.host_given) {
             config.host = word.to_string_lossy().into_owned();
         }
@@ -232,7 +228,6 @@ impl Config {
             mismatch: State::Warning,
             hide: service.hide,
             escape: false,
-            sni: None,
             probe: Probe::of(&service),
             service,
         }
@@ -292,12 +287,11 @@ impl Config {
     }
 
     fn take_tls(&mut self, call: &Call, found: &Found) -> Result<(), Stop> {
-        if found.key == "sni" {
-            // A name alone asks for no TLS.
-            self.sni = Some(found.text());
-            return Ok(());
-        }
+        // As in 2.x each of the three asks for TLS.
         let tls = self.probe.tls.get_or_insert_default();
+        if found.key == "sni" {
+            tls.sni = Some(found.text());
+        }
         if found.key == "D" {
             let text = found.text();
             let (warning, critical) = text.split_once(',').unwrap_or((&text, "0"));

@@ -157,12 +157,12 @@ fn visit(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Measured, E
         certificate: None,
     };
     if !place.tls {
-        measured.exchange = Some(http::exchange(&mut stream, &measured.request, probe.wants)?);
+        measured.exchange = Some(http::exchange(&mut stream, &measured.request, probe.wants, deadline)?);
         return Ok(measured);
     }
     let start = Instant::now();
     if probe.through_proxy {
-        connect_through(probe, place, &mut stream)?;
+        connect_through(probe, place, &mut stream, deadline)?;
     }
     let host = place.host.as_deref().unwrap_or(&place.address);
     let mut session = tls::connect(stream, host, &probe.tls)?;
@@ -173,7 +173,7 @@ fn visit(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Measured, E
             return Ok(measured);
         }
     }
-    measured.exchange = Some(http::exchange(&mut session, &measured.request, probe.wants)?);
+    measured.exchange = Some(http::exchange(&mut session, &measured.request, probe.wants, deadline)?);
     Ok(measured)
 }
 
@@ -192,7 +192,12 @@ fn connect(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Stream, E
 }
 
 /// Has the proxy connect us to the host, and takes its word that it did.
-fn connect_through(probe: &Probe, place: &Place, stream: &mut impl Transport) -> Result<(), Error> {
+fn connect_through(
+    probe: &Probe,
+    place: &Place,
+    stream: &mut impl Transport,
+    deadline: Deadline,
+) -> Result<(), Error> {
     let host = bracketed(place.host.as_deref().unwrap_or(&place.address));
     let mut headers = vec![format!("User-Agent: {}", probe.user_agent)];
     if let Some(pair) = &probe.proxy_authorization {
@@ -203,7 +208,7 @@ fn connect_through(probe: &Probe, place: &Place, stream: &mut impl Transport) ->
     let target = format!("{host}:{port}");
     let request =
         Request { method: "CONNECT".to_owned(), target, version: "HTTP/1.1", headers, body: Vec::new() };
-    let answer = http::exchange(stream, &request, Wants { body: false, keep: 0 })?.response;
+    let answer = http::exchange(stream, &request, Wants { body: false, keep: 0 }, deadline)?.response;
     match answer.status() {
         Some(200..300) => Ok(()),
         _ => Err(Error::Proxy(answer.status_line())),
