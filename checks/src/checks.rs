@@ -8,11 +8,20 @@ pub mod http;
 pub mod icmp;
 pub mod negate;
 pub mod ping;
+pub mod ssl_cert;
 pub mod tcp;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
-pub static ALL: &[&Check] =
-    &[&cluster::CHECK, &dummy::CHECK, &http::CHECK, &icmp::CHECK, &ping::CHECK, &tcp::CHECK, &negate::CHECK];
+pub static ALL: &[&Check] = &[
+    &cluster::CHECK,
+    &dummy::CHECK,
+    &http::CHECK,
+    &icmp::CHECK,
+    &ping::CHECK,
+    &ssl_cert::CHECK,
+    &tcp::CHECK,
+    &negate::CHECK,
+];
 
 /// The check that a program of this name is.
 pub fn find(name: &str) -> Option<&'static Check> {

@@ -257,7 +257,8 @@ impl Config {
             }
             "D" => {
                 let verify = tls.verify.get_or_insert_default();
-                *verify = Verify { chain: true, name: true, authorities: verify.authorities.take() };
+                *verify =
+                    Verify { chain: true, name: true, key: true, authorities: verify.authorities.take() };
             }
             "ca-cert" => {
                 readable(call, &text)?;
