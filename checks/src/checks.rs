@@ -8,6 +8,7 @@ pub mod http;
 pub mod icmp;
 pub mod negate;
 pub mod ping;
+pub mod rest;
 pub mod ssl_cert;
 pub mod tcp;
 
@@ -18,6 +19,7 @@ pub static ALL: &[&Check] = &[
     &http::CHECK,
     &icmp::CHECK,
     &ping::CHECK,
+    &rest::CHECK,
     &ssl_cert::CHECK,
     &tcp::CHECK,
     &negate::CHECK,
