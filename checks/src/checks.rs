@@ -4,6 +4,7 @@ use crate::frame::Check;
 
 pub mod cluster;
 pub mod dummy;
+pub mod grpc_health;
 pub mod http;
 pub mod icmp;
 pub mod negate;
@@ -16,6 +17,7 @@ pub mod tcp;
 pub static ALL: &[&Check] = &[
     &cluster::CHECK,
     &dummy::CHECK,
+    &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
     &ping::CHECK,

@@ -5,7 +5,7 @@
 //! - `options`, `extra_opts`: the command line.
 //! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
 //! - `net`, `tls`: names, connections and packets under a deadline.
-//! - `http`: HTTP over either.
+//! - `http`, `http2`: HTTP over either.
 //! - `regex`: expressions of POSIX.
 //! - `process`: other programs under a deadline.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
@@ -16,6 +16,7 @@ pub mod extra_opts;
 pub mod frame;
 pub mod help;
 pub mod http;
+pub mod http2;
 pub mod net;
 pub mod options;
 pub mod output;
