@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -24,12 +25,16 @@ impl Nginx {
     /// Starts it, and gives its ports names: `http`, `h2c`, `mutual` and `https-KIND` for each kind of certificate, and
     /// `www` for its directory, where the certificates are.
     pub fn start(servers: &mut Servers) -> Result<Self> {
-        let directory = std::env::temp_dir().join(format!("plimsoll-nginx-{}", std::process::id()));
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("plimsoll-nginx-{}-{number}", std::process::id()));
         std::fs::create_dir_all(directory.join("html/sub"))?;
         certificates::write(&directory)?;
         std::fs::write(directory.join("html/index.html"), "<html>\n<body>hello\nWorld</body>\n</html>\n")?;
         std::fs::write(directory.join("html/sub/page"), "a page below\n")?;
         std::fs::write(directory.join("html/data.json"), JSON)?;
+        std::fs::create_dir_all(directory.join("html/grpc.health.v1.Health"))?;
+        std::fs::write(directory.join("html/grpc.health.v1.Health/Check"), "")?;
         std::fs::write(directory.join("html/serving"), b"\0\0\0\0\x02\x08\x01")?;
         std::fs::write(directory.join("html/not-serving"), b"\0\0\0\0\x02\x08\x02")?;
         std::fs::File::create(directory.join("html/large"))?.set_len(LARGE)?;
