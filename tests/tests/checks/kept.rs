@@ -40,6 +40,12 @@ fn a_timeout_is_kept_against_every_hostile_server() -> Result<()> {
         "check_http -H 127.0.0.1 -p {http-endless} -s nothere -t 1:1",
         "check_http -H 127.0.0.1 -p {http-endless-head} -t 1:1",
         "check_tcp -H {backlog} -p {port} -t 1:1",
+        "check_ssh -H 127.0.0.1 -p {silent} -t 1:1",
+        "check_ssh -H {backlog} -p {port} -t 1:1",
+        "check_smtp -H 127.0.0.1 -p {silent} -t 1:1",
+        "check_smtp -H 127.0.0.1 -p {crawl} -t 1:1",
+        "check_ssh -H 127.0.0.1 -p {crawl} -t 1:1",
+        "check_ntp_peer -H 127.0.0.1 -p {udp-silent} -t 1:1",
     ] {
         let full = full_backlog()?;
         let line = line.replace("{backlog}", "127.0.0.1").replace("{port}", &full.0.to_string());
