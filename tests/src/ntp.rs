@@ -56,7 +56,7 @@ fn time(question: &[u8], flags: u8, stratum: u8, ahead: i64) -> Vec<u8> {
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = now.as_secs().wrapping_add_signed(2_208_988_800 + ahead);
-    let stamp = (seconds << 32 | (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000).to_be_bytes();
+    let stamp = ((seconds << 32) | ((u64::from(now.subsec_nanos()) << 32) / 1_000_000_000)).to_be_bytes();
     let mut bytes = vec![flags, stratum, 4, 0xfa];
     bytes.resize(24, 0);
     bytes.extend_from_slice(&question[40..48]);
