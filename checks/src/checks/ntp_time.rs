@@ -26,7 +26,7 @@ pub static CHECK: Check = Check {
         Opt::new("p", "port", Arg::Value("NUMBER"), "Port (123)"),
         common::IPV4,
         common::IPV6,
-        Opt::new("q", "quiet", Arg::No, "Critical instead of UNKNOWN when the offset cannot be found"),
+        Opt::new("q", "quiet", Arg::No, "UNKNOWN instead of critical when the offset cannot be found"),
         Opt::new(
             "w",
             "warning",
@@ -68,7 +68,7 @@ fn run(call: &mut Call) -> Outcome {
         Ok(measured) => Ok(print(&config, judge(&config, &measured), &measured)),
         Err(Error::Silent) => Ok(Output::new(State::Critical, "NTP CRITICAL: No response from NTP server")),
         Err(Error::NoTime) => {
-            let state = if config.quiet { State::Critical } else { State::Unknown };
+            let state = if config.quiet { State::Unknown } else { State::Critical };
             Ok(Output::new(state, format!("NTP {state}: Offset unknown")))
         }
     }

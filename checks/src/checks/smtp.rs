@@ -39,7 +39,11 @@ fn run(call: &mut Call) -> Outcome {
         config.probe.name = own.trim().to_owned();
     }
     let start = Instant::now();
-    let stream = config.host.connect(call, deadline)?;
+    let stream = match config.host.connect(call, deadline) {
+        // As in 2.x a connection that fails has a time too.
+        Err(Stop::Done(output)) => return Ok(unreached(&config, *output, start.elapsed().as_secs_f64())),
+        other => other?,
+    };
     match measure(stream, &config.host.name, &config.probe, start) {
         Ok(measured) => {
             let output = print(&config, judge(&config, &measured), &measured);
@@ -105,11 +109,7 @@ fn print(config: &Config, state: State, measured: &Measured) -> Output {
     let mut lines = mismatches(config, measured).into_iter().map(|(command, answer)| {
         format!("SMTP {} - Invalid response '{answer}' to command '{command}'", State::Warning)
     });
-    let limit = |limit: Option<f64>| limit.map(Number::float);
-    let time = Perfdata::seconds("time", measured.seconds)
-        .warn(limit(config.warning))
-        .crit(limit(config.critical))
-        .min(Number::float(0.0));
+    let time = time(config, measured.seconds);
     match lines.next() {
         None => Output::new(state, summary).perf(time),
         // As in 2.x the summary then comes last.
@@ -118,6 +118,17 @@ fn print(config: &Config, state: State, measured: &Measured) -> Output {
             output.line(summary)
         }
     }
+}
+
+fn unreached(config: &Config, output: Output, seconds: f64) -> Output {
+    let summary = format!("SMTP {} - {seconds:.3} sec. response time", output.state());
+    output.perf(time(config, seconds)).line(summary)
+}
+
+fn time(config: &Config, seconds: f64) -> Perfdata {
+    let limit = |limit: Option<f64>| limit.map(Number::float);
+    let time = Perfdata::seconds("time", seconds).warn(limit(config.warning)).crit(limit(config.critical));
+    time.min(Number::float(0.0))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub static CHECK: Check = Check {
             "r",
             "remote-version",
             Arg::Value("STRING"),
-            "Critical for any other version (OpenSSH_9.2p1)",
+            "Critical for any other version (OpenSSH_9.2p1), with or without its comment",
         ),
         Opt::new("P", "remote-protocol", Arg::Value("STRING"), "Critical for any other protocol (2.0)"),
         common::TIMEOUT,
@@ -126,30 +126,33 @@ fn identify(stream: &mut Stream) -> Result<Vec<u8>, Error> {
     Err(Error::None)
 }
 
+/// What is another than wanted.
+fn mismatch(config: &Config, identification: &Identification) -> Option<String> {
+    let Identification { protocol, version, commented, .. } = identification;
+    match (&config.version, &config.protocol) {
+        (Some(wanted), _) if wanted != version && wanted != commented => {
+            Some(format!(" version mismatch, expected '{wanted}'"))
+        }
+        (_, Some(wanted)) if wanted != protocol => {
+            Some(format!(" protocol version mismatch, expected '{wanted}'"))
+        }
+        _ => None,
+    }
+}
+
 fn judge(config: &Config, measured: &Measured) -> State {
-    let other = |wanted: &Option<String>, is: &str| wanted.as_ref().is_some_and(|wanted| wanted != is);
-    let Identification { protocol, version, .. } = &measured.identification;
-    if other(&config.version, version) || other(&config.protocol, protocol) {
-        State::Critical
-    } else {
-        State::Ok
+    match mismatch(config, &measured.identification) {
+        Some(_) => State::Critical,
+        None => State::Ok,
     }
 }
 
 fn print(config: &Config, timeout: u32, state: State, measured: &Measured) -> Output {
     let Identification { protocol, version, .. } = &measured.identification;
-    let mut text = format!("SSH {state} - {version} (protocol {protocol})");
-    match (&config.version, &config.protocol) {
-        (Some(wanted), _) if wanted != version => {
-            text.push_str(&format!(" version mismatch, expected '{wanted}'"));
-        }
-        (_, Some(wanted)) if wanted != protocol => {
-            text.push_str(&format!(" protocol version mismatch, expected '{wanted}'"));
-        }
-        _ => {}
-    }
+    let mismatch = mismatch(config, &measured.identification).unwrap_or_default();
     let time = Perfdata::seconds("time", measured.seconds);
-    Output::new(state, text).perf(time.min(Number::float(0.0)).max(Number::float(timeout.into())))
+    Output::new(state, format!("SSH {state} - {version} (protocol {protocol}){mismatch}"))
+        .perf(time.min(Number::float(0.0)).max(Number::float(timeout.into())))
 }
 
 impl Config {

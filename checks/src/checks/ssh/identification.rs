@@ -9,6 +9,8 @@ pub struct Identification {
     pub protocol: String,
     /// The software and its version.
     pub version: String,
+    /// The same with the comment after it, which older monitoring-plugins took for part of it.
+    pub commented: String,
 }
 
 impl Identification {
@@ -21,12 +23,13 @@ impl Identification {
         // Whatever comes after the protocol is taken for the dash, as in 2.x.
         let mut rest = rest.chars();
         rest.next();
-        let version = rest.as_str().split(' ').next().unwrap_or_default();
+        let commented = rest.as_str();
+        let version = commented.split(' ').next().unwrap_or_default();
         if protocol.is_empty() || version.is_empty() {
             return None;
         }
-        let (protocol, version) = (protocol.to_owned(), version.to_owned());
-        Some(Self { line, protocol, version })
+        let (protocol, version, commented) = (protocol.to_owned(), version.to_owned(), commented.to_owned());
+        Some(Self { line, protocol, version, commented })
     }
 }
 

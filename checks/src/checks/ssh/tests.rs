@@ -43,6 +43,7 @@ fn another_version_or_protocol_is_critical() {
     let time = "time=0.500000s;;;0.000000;10.000000\n";
     assert_eq!(line(&["h"]), format!("SSH OK - x (protocol 2.0)|{time}"));
     assert_eq!(line(&["h", "-r", "x", "-P2.0"]), format!("SSH OK - x (protocol 2.0)|{time}"));
+    assert_eq!(line(&["h", "-r", "x y"]), format!("SSH OK - x (protocol 2.0)|{time}"));
     assert_eq!(
         line(&["h", "-ry", "-P1"]),
         format!("SSH CRITICAL - x (protocol 2.0) version mismatch, expected 'y'|{time}")

@@ -83,12 +83,16 @@ fn strings(at: &mut Cursor<'_>) -> Result<String, Error> {
 
 fn caa(at: &mut Cursor<'_>) -> Result<String, Error> {
     let [flags, length] = at.array()?;
-    let tag = String::from_utf8_lossy(at.take(length.into())?).into_owned();
+    let tag = escaped(at.take(length.into())?);
     Ok(format!("{flags} {tag} {}", quoted(at.rest())))
 }
 
 fn quoted(bytes: &[u8]) -> String {
-    let mut text = "\"".to_owned();
+    format!("\"{}\"", escaped(bytes))
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
     for byte in bytes {
         match byte {
             b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
@@ -96,7 +100,7 @@ fn quoted(bytes: &[u8]) -> String {
             byte => text.push_str(&format!("\\{byte:03}")),
         }
     }
-    text + "\""
+    text
 }
 
 /// In groups of 56 digits, as `dig` has it.
