@@ -22,9 +22,11 @@ mod reclaim;
 mod runs;
 mod sched;
 mod slots;
+mod sock;
 mod syscall_latency;
 mod syscalls;
 mod task;
+mod tcp;
 
 #[cfg(target_arch = "bpf")]
 #[panic_handler]

@@ -27,6 +27,7 @@ mod spec;
 mod syscall_latency;
 mod syscalls;
 mod tasks;
+mod tcp;
 
 pub(crate) use faults::Sender;
 
@@ -76,6 +77,7 @@ pub static ALL: &[&Signal] = &[
     &oom::SIGNAL,
     &block_io::SIGNAL,
     &reclaim::SIGNAL,
+    &tcp::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,
     &spec::SIGNAL,

@@ -22,3 +22,4 @@ pub mod sched;
 pub mod slot;
 pub mod syscall_latency;
 pub mod syscalls;
+pub mod tcp;

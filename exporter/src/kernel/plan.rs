@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, event, faults, reclaim, run, sched, syscall_latency};
+use plimsoll_abi::{block_io, event, faults, reclaim, run, sched, syscall_latency, tcp};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -159,6 +159,7 @@ fn entries(
     entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
+    entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -179,6 +180,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
+            "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -211,9 +213,17 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
+    const TCP: [&str; 6] = [
+        "inet_sock_set_state",
+        "tcp_probe",
+        "tcp_rcv_space_adjust",
+        "tcp_retransmit_skb",
+        "tcp_send_reset",
+        "tcp_receive_reset",
+    ];
     /// Those that are on by default.
-    const DEFAULTS: [&str; 9] =
-        ["syscalls", "process", "faults", "sched", "oom", "files", "io_uring", "block_io", "reclaim"];
+    const DEFAULTS: [&str; 10] =
+        ["syscalls", "process", "faults", "sched", "oom", "files", "io_uring", "block_io", "reclaim", "tcp"];
 
     fn types() -> Types {
         let names = PROGRAMS.iter().map(|program| program.tracepoint);
@@ -301,7 +311,7 @@ mod tests {
         ];
         let calls =
             ["files_exit", "io_uring_submit_req", "syscall_task_exit", "syscall_exit", "syscall_enter"];
-        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls].concat());
+        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls, &TCP].concat());
         let mut types = types();
         types.current_task_btf = false;
         types.offsets.request_disk = 160;
@@ -336,7 +346,7 @@ mod tests {
             "syscall_exit_5_10",
             "syscall_enter_5_10",
         ];
-        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls].concat());
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &TCP].concat());
     }
 
     #[test]
