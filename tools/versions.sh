@@ -14,6 +14,7 @@ monitoring-plugins-basic    check_tcp  is what the checks are held against
 monitoring-plugins-standard check_dig  is what more of the checks are held against
 g++             c++                builds the engine of the fuzz targets
 stress-ng       stress-ng          is one of the loads of the bench
+iproute2           ss                 lays networks between containers, and is a witness of their connections
 '
 # Older ones crash guests with newer kernels.
 QEMU_AT_LEAST=8.2

@@ -100,7 +100,7 @@ impl Scrape {
 }
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 20] = [
+const KERNEL: [&str; 32] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
     "container_permission_denied_total",
@@ -121,6 +121,18 @@ const KERNEL: [&str; 20] = [
     "container_block_io_bytes_total",
     "container_block_io_errors_total",
     "container_memory_direct_reclaim_seconds",
+    "container_tcp_connect_duration_seconds",
+    "container_tcp_connect_attempts_total",
+    "container_tcp_accepts_total",
+    "container_tcp_connections",
+    "container_tcp_connection_duration_seconds",
+    "container_tcp_sent_bytes_total",
+    "container_tcp_received_bytes_total",
+    "container_tcp_sent_segments_total",
+    "container_tcp_received_segments_total",
+    "container_tcp_retransmitted_segments_total",
+    "container_tcp_resets_total",
+    "container_tcp_rtt_seconds",
 ];
 
 /// Whether a sample of this name is counted by the kernel's programs.

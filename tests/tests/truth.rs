@@ -25,6 +25,8 @@ mod syscall_latency;
 mod syscalls;
 #[path = "truth/tasks.rs"]
 mod tasks;
+#[path = "truth/tcp.rs"]
+mod tcp;
 
 use std::collections::BTreeMap;
 
