@@ -11,6 +11,7 @@ mod block_io;
 mod calls;
 mod cells;
 mod cgroups;
+mod connections;
 mod faults;
 mod files;
 mod io_uring;

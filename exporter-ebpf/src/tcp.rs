@@ -9,6 +9,7 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
+use plimsoll_abi::connections::{self as connections_abi, Peer};
 use plimsoll_abi::histogram::Histogram;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
@@ -19,6 +20,7 @@ use plimsoll_abi::tcp::{
 };
 
 use crate::cells::{MMAPABLE, add, cell, observe};
+use crate::connections;
 use crate::keyed::record;
 use crate::losses::lost;
 use crate::slots::slot_of;
@@ -159,7 +161,7 @@ unsafe fn from_before(sock: Struct, tcp: Struct) {
         let mut new = counted(tcp, owner(sock), UNKNOWN);
         new.open = 1;
         if insert(sock, &new) {
-            count_open(new.cgroup, UNKNOWN);
+            count_open(&new);
         }
     }
 }
@@ -184,18 +186,18 @@ unsafe fn connected(sock: Struct, tcp: Struct) {
         let now = bpf_ktime_get_ns();
         if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
             let took = now.saturating_sub((*socket).since_ns);
-            count_connect((*socket).cgroup, OK, Some(took));
+            count_connect(&*socket, OK, Some(took));
             (*socket).since_ns = now;
             (*socket).open = 1;
-            count_open((*socket).cgroup, OUT);
+            count_open(&*socket);
             look(socket, tcp);
         } else {
             // It began before the programs, or found no room.
             let mut new = counted(tcp, owner(sock), OUT);
             (new.since_ns, new.open) = (now, 1);
-            count_connect(new.cgroup, OK, None);
+            count_connect(&new, OK, None);
             if insert(sock, &new) {
-                count_open(new.cgroup, OUT);
+                count_open(&new);
             }
         }
     }
@@ -223,10 +225,14 @@ unsafe fn established(sock: Struct, tcp: Struct) {
             received_segments: 0,
             retransmits: 0,
             rtt_at: 0,
+            peer: peer_of(tcp, IN),
             direction: IN,
             open: 1,
         };
-        count_open(new.cgroup, IN);
+        count_open(&new);
+        if let Some(record) = record_of(&new, true) {
+            add((&raw mut (*record).results).cast::<u64>(), 1);
+        }
         insert(sock, &new);
     }
 }
@@ -238,7 +244,7 @@ unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
     unsafe {
         let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) else {
             if old == SYN_SENT {
-                count_connect(owner(sock), failure(sock, tcp), None);
+                count_connect(&counted(tcp, owner(sock), OUT), failure(sock, tcp), None);
             }
             return;
         };
@@ -247,7 +253,7 @@ unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
             end(socket, tcp);
         } else if old == SYN_SENT || old == SYN_RECV && (*socket).direction == OUT {
             let took = bpf_ktime_get_ns().saturating_sub((*socket).since_ns);
-            count_connect((*socket).cgroup, failure(sock, tcp), Some(took));
+            count_connect(&*socket, failure(sock, tcp), Some(took));
         }
         let _ = TCP_SOCKETS.remove(sock as u64);
     }
@@ -286,6 +292,17 @@ unsafe fn failure(sock: Struct, tcp: Struct) -> u32 {
     }
 }
 
+#[inline(always)]
+unsafe fn peer_of(tcp: Struct, direction: u32) -> Peer {
+    // SAFETY: the caller's.
+    if connections::wanted() { unsafe { connections::peer(tcp, direction) } } else { [0, 0] }
+}
+
+#[inline(always)]
+fn record_of(socket: &Socket, first: bool) -> Option<*mut connections_abi::Record> {
+    connections::of(slot_of(socket.cgroup), socket.peer, first)
+}
+
 /// What a socket has counted, as of now.
 #[inline(always)]
 unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
@@ -305,6 +322,7 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
             received_segments,
             retransmits: load(tcp, at(&OFFSETS.tcp_total_retrans)),
             rtt_at: received_segments,
+            peer: peer_of(tcp, direction),
             direction,
             open: 0,
         }
@@ -319,17 +337,25 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
 unsafe fn look(socket: *mut Socket, tcp: Struct) {
     // SAFETY: the caller's; cells are values of TCP.
     unsafe {
-        let now = counted(tcp, 0, 0);
-        let Some(cell) = cell(&TCP, slot_of((*socket).cgroup)) else { return };
+        let now = counted(tcp, 0, UNKNOWN);
+        let slot = slot_of((*socket).cgroup);
+        let Some(cell) = cell(&TCP, slot) else { return };
+        let record = connections::of(slot, (*socket).peer, false);
         // A segment that could not be sent again makes the bytes go back until it is.
         let sent = now.sent_bytes.wrapping_sub((*socket).sent_bytes);
         if sent as i64 > 0 {
             add(&raw mut (*cell).sent_bytes, sent);
+            if let Some(record) = record {
+                add(&raw mut (*record).sent_bytes, sent);
+            }
             (*socket).sent_bytes = now.sent_bytes;
         }
         let received = now.received_bytes.wrapping_sub((*socket).received_bytes);
         if received as i64 > 0 {
             add(&raw mut (*cell).received_bytes, received);
+            if let Some(record) = record {
+                add(&raw mut (*record).received_bytes, received);
+            }
             (*socket).received_bytes = now.received_bytes;
         }
         let out = now.sent_segments.wrapping_sub((*socket).sent_segments);
@@ -401,14 +427,25 @@ fn insert(sock: Struct, new: &Socket) -> bool {
 }
 
 #[inline(always)]
-fn count_open(cgroup: u64, direction: u32) {
-    let Some(cell) = cell(&TCP, slot_of(cgroup)) else { return };
-    // SAFETY: a value of TCP; all directions are in its columns.
-    unsafe { add((&raw mut (*cell).opened).cast::<u64>().add(direction as usize), 1) };
+fn count_open(socket: &Socket) {
+    if let Some(record) = record_of(socket, false) {
+        // SAFETY: a record of connections.
+        unsafe { add(&raw mut (*record).opened, 1) };
+    }
+    let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
+    let direction = socket.direction as usize;
+    if direction < DIRECTIONS.len() {
+        // SAFETY: a value of TCP; the direction is in its columns.
+        unsafe { add((&raw mut (*cell).opened).cast::<u64>().add(direction), 1) };
+    }
 }
 
 #[inline(always)]
 fn count_closed(socket: &Socket) {
+    if let Some(record) = record_of(socket, false) {
+        // SAFETY: a record of connections.
+        unsafe { add(&raw mut (*record).closed, 1) };
+    }
     let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
     let direction = socket.direction as usize;
     if direction < DIRECTIONS.len() {
@@ -418,8 +455,17 @@ fn count_closed(socket: &Socket) {
 }
 
 #[inline(always)]
-fn count_connect(cgroup: u64, result: u32, took_ns: Option<u64>) {
-    let slot = slot_of(cgroup);
+fn count_connect(socket: &Socket, result: u32, took_ns: Option<u64>) {
+    let slot = slot_of(socket.cgroup);
+    // The bound is for the verifier.
+    let column = result as usize & 7;
+    if column >= RESULTS.len() {
+        return;
+    }
+    if let Some(record) = connections::of(slot, socket.peer, true) {
+        // SAFETY: a record of connections; the result is in its columns.
+        unsafe { add((&raw mut (*record).results).cast::<u64>().add(column), 1) };
+    }
     let key = Key { slot, key: [result, 0] };
     if let Some(ns) = took_ns
         && let Some(record) = record(&TCP_CONNECTS, &TCP_CONNECTS_USED, RECORDS_PER_SLOT, &key, &ZERO)
@@ -429,9 +475,6 @@ fn count_connect(cgroup: u64, result: u32, took_ns: Option<u64>) {
         return;
     }
     let Some(cell) = cell(&TCP, slot) else { return };
-    let result = result as usize & 7;
-    if result < RESULTS.len() {
-        // SAFETY: a value of TCP; the result is in its columns.
-        unsafe { add((&raw mut (*cell).untimed).cast::<u64>().add(result), 1) };
-    }
+    // SAFETY: a value of TCP; the result is in its columns.
+    unsafe { add((&raw mut (*cell).untimed).cast::<u64>().add(column), 1) };
 }

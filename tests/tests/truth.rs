@@ -7,6 +7,8 @@
 mod block_io;
 #[path = "truth/cgroups.rs"]
 mod cgroups;
+#[path = "truth/connections.rs"]
+mod connections;
 #[path = "truth/cpu.rs"]
 mod cpu;
 #[path = "truth/faults.rs"]

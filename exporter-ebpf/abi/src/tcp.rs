@@ -2,6 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::connections::Peer;
 use crate::histogram::Histogram;
 
 /// How attempts to connect end: places in a [`Cell`] and second words of a key.
@@ -31,7 +32,7 @@ pub const IN: u32 = 1;
 pub const UNKNOWN: u32 = 2;
 
 /// Sockets followed at once, at the most.
-pub const MAX_SOCKETS: u32 = 65_536;
+pub const MAX_SOCKETS: u32 = 32_768;
 
 /// One shard of a slot's cell.
 #[repr(C)]
@@ -91,10 +92,12 @@ pub struct Socket {
     pub retransmits: u32,
     /// Segments received when the round trip time was looked at last.
     pub rtt_at: u32,
+    /// The other side, for the `connections` signal.
+    pub peer: Peer,
     /// Its place in [`DIRECTIONS`].
     pub direction: u32,
     /// 1 while it is open.
     pub open: u32,
 }
 
-const _: () = assert!(size_of::<Socket>() == 56);
+const _: () = assert!(size_of::<Socket>() == 64);

@@ -1,7 +1,8 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
 use plimsoll_abi::{
-    block_io, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls, tcp,
+    block_io, connections, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls,
+    tcp,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -45,6 +46,10 @@ pub const FILE_ERRORS: u32 = 3;
 pub const FATAL_SIGNALS: u32 = 4;
 /// See [`SYSCALL_ERRORS`].
 pub const TCP_CONNECTS: u32 = 5;
+/// See [`SYSCALL_ERRORS`].
+pub const CONNECTIONS: u32 = 6;
+/// See [`SYSCALL_ERRORS`].
+pub const CONNECTIONS_BEYOND: u32 = 7;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -113,6 +118,20 @@ pub static KEYED: &[KeyedMap] = &[
         signal: "tcp",
         entries_per_slot: 2,
         words: size_of::<tcp::Record>() / 8,
+    },
+    KeyedMap {
+        map: "CONNECTIONS",
+        used: "CONNECTIONS_USED",
+        signal: "connections",
+        entries_per_slot: 6,
+        words: size_of::<connections::Record>() / 8,
+    },
+    KeyedMap {
+        map: "CONNECTIONS_BEYOND",
+        used: "CONNECTIONS_BEYOND_USED",
+        signal: "connections",
+        entries_per_slot: 2,
+        words: size_of::<connections::Record>() / 8,
     },
 ];
 

@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, event, faults, reclaim, run, sched, syscall_latency, tcp};
+use plimsoll_abi::{block_io, connections, event, faults, reclaim, run, sched, syscall_latency, tcp};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -71,7 +71,10 @@ const MAX_TASKS: u32 = 65_536;
 impl Plan {
     /// Makes the plan.
     pub fn new(facts: &Facts, settings: &Settings) -> Result<Self, PlanError> {
-        let wanted = |signal: &str| signal == CGROUPS || settings.signals.contains(&signal);
+        let asked = |signal: &str| settings.signals.contains(&signal);
+        let wanted = |signal: &str| {
+            signal == CGROUPS || settings.signals.iter().any(|asked| Program::serves(signal, asked))
+        };
         let mut shift = 0;
         let (entries, memory, shards) = loop {
             let shards = ((facts.possible_cpus.max(1) - 1) >> shift) + 1;
@@ -91,7 +94,12 @@ impl Plan {
         let io_hierarchy = facts.io_hierarchy.filter(|_| wanted("block_io")).unwrap_or(0);
         let programs = PROGRAMS.iter().filter(|program| wanted(program.signal));
         Ok(Self {
-            sizes: Sizes { slots: settings.slots, shard_shift: shift, io_hierarchy },
+            sizes: Sizes {
+                slots: settings.slots,
+                shard_shift: shift,
+                io_hierarchy,
+                connections: asked("connections").into(),
+            },
             offsets,
             shards,
             entries,
@@ -160,6 +168,8 @@ fn entries(
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
     entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
+    let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
+    entries.push(("CONNECTIONS_ADDRESSES", addresses));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -181,6 +191,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
+            "CONNECTIONS_ADDRESSES" => hash(*entries, 4, 16),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -222,8 +233,19 @@ mod tests {
         "tcp_receive_reset",
     ];
     /// Those that are on by default.
-    const DEFAULTS: [&str; 10] =
-        ["syscalls", "process", "faults", "sched", "oom", "files", "io_uring", "block_io", "reclaim", "tcp"];
+    const DEFAULTS: [&str; 11] = [
+        "syscalls",
+        "process",
+        "faults",
+        "sched",
+        "oom",
+        "files",
+        "io_uring",
+        "block_io",
+        "reclaim",
+        "tcp",
+        "connections",
+    ];
 
     fn types() -> Types {
         let names = PROGRAMS.iter().map(|program| program.tracepoint);

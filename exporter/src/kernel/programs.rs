@@ -452,6 +452,11 @@ const TCP_SOCKET: &[Read] = reads!(
     cgroup_kn,
     kernfs_node_id,
     sock_state,
+    sock_family,
+    sock_local_port,
+    sock_remote_port,
+    sock_remote_v4,
+    sock_remote_v6,
     sock_flags,
     sock_error,
     sock_shutdown,
@@ -464,6 +469,13 @@ const TCP_SOCKET: &[Read] = reads!(
     tcp_srtt,
     skb_len,
 );
+
+impl Program {
+    /// Whether a signal has its numbers from a program that serves `program`: its own, or one whose programs it shares.
+    pub fn serves(program: &str, signal: &str) -> bool {
+        program == signal || (program, signal) == ("tcp", "connections")
+    }
+}
 
 /// Tracepoints that had another name: the program on the old one is the variant of that on the new one.
 pub(super) static RENAMED: &[(&str, &str)] = &[("io_uring_submit_req", "io_uring_submit_sqe")];
