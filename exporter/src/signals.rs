@@ -33,8 +33,8 @@ mod tcp;
 pub(crate) use connections::v6_number;
 pub(crate) use faults::Sender;
 
+use core::net::Ipv6Addr;
 use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};

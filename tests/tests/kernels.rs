@@ -15,6 +15,8 @@ mod docs;
 mod files;
 #[path = "kernels/lifecycle.rs"]
 mod lifecycle;
+#[path = "kernels/network.rs"]
+mod network;
 #[path = "kernels/run.rs"]
 mod run;
 #[path = "kernels/truth.rs"]
@@ -49,6 +51,12 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
     ("reclaim", "mm_vmscan_memcg_reclaim_end"),
     ("syscall_latency", "syscall_task_exit"),
+    ("tcp", "inet_sock_set_state"),
+    ("tcp", "tcp_probe"),
+    ("tcp", "tcp_rcv_space_adjust"),
+    ("tcp", "tcp_retransmit_skb"),
+    ("tcp", "tcp_send_reset"),
+    ("tcp", "tcp_receive_reset"),
 ];
 
 const KERNELS: &[Kernel] = &[
@@ -156,6 +164,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         disk::written_back(&run, &mut checks)?;
         disk::many(&run, &mut checks)?;
         disk::reclaim(&run, &mut checks)?;
+        network::connections(&run, &mut checks)?;
         lifecycle::refusals(&run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));

@@ -1,7 +1,7 @@
 //! `connections`: whom a container connects to, and on which of its ports others connect to it.
 
+use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 
 use plimsoll_abi::connections::{BEYOND, INCOMING, Record, V6};
 use plimsoll_abi::keyed::record_key;
@@ -206,7 +206,7 @@ fn name(kernel: KernelRow<'_>, [address, peer]: [u32; 2]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv6Addr;
+    use core::net::Ipv6Addr;
 
     use plimsoll_abi::keyed::word_key;
     use plimsoll_abi::tcp::{OK, REFUSED};
