@@ -6,6 +6,9 @@ use crate::checks::Checks;
 use crate::run::{D1, D2, Run};
 use crate::truth::Between;
 
+/// The family without its prefix, whose, with which labels, by how much.
+type Moved<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], f64);
+
 /// By the lines of the script.
 pub(crate) fn connections(run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("connections, their bytes and ends");
@@ -13,7 +16,7 @@ pub(crate) fn connections(run: &Run, checks: &mut Checks) -> Result<()> {
     let open = run.scrape("net.open")?;
     let served = 20.0 + 10.0 + 5.0;
     let (asked, answered) = (served * 100.0 + 3.0 * 500.0, served * 3000.0);
-    let moved: &[(&str, &str, &[(&str, &str)], f64)] = &[
+    let moved: &[Moved<'_>] = &[
         ("connect_attempts_total", D2, &[("result", "ok")], served + 3.0),
         ("connect_attempts_total", D2, &[("result", "refused")], 7.0),
         ("connect_attempts_total", D2, &[], served + 10.0),

@@ -146,8 +146,8 @@ fn what_is_open_is_counted_while_it_lives() -> Result<()> {
     pair[1].run("held abort")?;
     pair[0].run("held end")?;
     let after = exporter.scrape()?;
-    for at in 0..2 {
-        assert_eq!(open(&after, &pair[at]), [Some(0.0), Some(0.0), None], "{at}");
+    for side in &pair {
+        assert_eq!(open(&after, side), [Some(0.0), Some(0.0), None]);
     }
     let of =
         |family: &str, at: usize, label: &[&str]| moved((&before, &after), family, &id(&pair[at]), label);
