@@ -28,6 +28,7 @@ mod syscall_latency;
 mod syscalls;
 mod task;
 mod tcp;
+mod udp;
 
 #[cfg(target_arch = "bpf")]
 #[panic_handler]

@@ -29,6 +29,7 @@ mod syscall_latency;
 mod syscalls;
 mod tasks;
 mod tcp;
+mod udp;
 
 pub(crate) use connections::v6_number;
 pub(crate) use faults::Sender;
@@ -82,6 +83,7 @@ pub static ALL: &[&Signal] = &[
     &reclaim::SIGNAL,
     &tcp::SIGNAL,
     &connections::SIGNAL,
+    &udp::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,
     &spec::SIGNAL,

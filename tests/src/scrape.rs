@@ -102,7 +102,7 @@ impl Scrape {
 }
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 40] = [
+const KERNEL: [&str; 42] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
     "container_permission_denied_total",
@@ -143,6 +143,8 @@ const KERNEL: [&str; 40] = [
     "container_tcp_port_connections",
     "container_tcp_port_sent_bytes_total",
     "container_tcp_port_received_bytes_total",
+    "container_udp_datagrams_total",
+    "container_udp_bytes_total",
 ];
 
 /// Whether a sample of this name is counted by the kernel's programs.

@@ -29,6 +29,8 @@ mod syscalls;
 mod tasks;
 #[path = "truth/tcp.rs"]
 mod tcp;
+#[path = "truth/udp.rs"]
+mod udp;
 
 use std::collections::BTreeMap;
 

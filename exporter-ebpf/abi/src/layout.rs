@@ -140,6 +140,8 @@ offsets! {
     sock_remote_v4,
     /// `sock_common.skc_v6_daddr`
     sock_remote_v6,
+    /// `sock.sk_protocol`
+    sock_protocol,
     /// `sock_common.skc_flags`
     sock_flags,
     /// `sock.sk_err`
@@ -168,4 +170,4 @@ offsets! {
     skb_len,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 72 * 4);
+const _: () = assert!(size_of::<Offsets>() == 73 * 4);

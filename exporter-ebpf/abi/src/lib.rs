@@ -24,3 +24,4 @@ pub mod slot;
 pub mod syscall_latency;
 pub mod syscalls;
 pub mod tcp;
+pub mod udp;

@@ -202,6 +202,7 @@ const MEMBERS: &[Member] = members! {
     sock_remote_port: "sock_common"."skc_dport";
     sock_remote_v4: "sock_common"."skc_daddr";
     sock_remote_v6: "sock_common"."skc_v6_daddr";
+    sock_protocol: "sock"."sk_protocol";
     sock_flags: "sock_common"."skc_flags";
     sock_error: "sock"."sk_err";
     sock_shutdown: "sock"."sk_shutdown";

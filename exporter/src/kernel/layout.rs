@@ -2,7 +2,7 @@
 
 use plimsoll_abi::{
     block_io, connections, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls,
-    tcp,
+    tcp, udp,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -62,9 +62,10 @@ const FILES_AT: usize = RECLAIM_AT + size_of::<reclaim::Cell>() / 8;
 const IO_URING_AT: usize = FILES_AT + size_of::<files::Cell>() / 8;
 const SYSCALL_LATENCY_AT: usize = IO_URING_AT + size_of::<io_uring::Cell>() / 8;
 const TCP_AT: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 8;
+const UDP_AT: usize = TCP_AT + size_of::<tcp::Cell>() / 8;
 
 /// Words of a row: the cells of all signals, one after the other.
-pub const WORDS: usize = TCP_AT + size_of::<tcp::Cell>() / 8;
+pub const WORDS: usize = UDP_AT + size_of::<udp::Cell>() / 8;
 
 /// All arrays of cells.
 pub static CELLS: &[CellMap] = &[
@@ -79,6 +80,7 @@ pub static CELLS: &[CellMap] = &[
     cells::<io_uring::Cell>("IO_URING", "io_uring", IO_URING_AT),
     cells::<syscall_latency::Cell>("SYSCALL_LATENCY", "syscall_latency", SYSCALL_LATENCY_AT),
     cells::<tcp::Cell>("TCP", "tcp", TCP_AT),
+    cells::<udp::Cell>("UDP", "udp", UDP_AT),
 ];
 
 /// All keyed maps.
@@ -188,6 +190,11 @@ pub fn syscall_latency(row: &[u64]) -> Option<&syscall_latency::Cell> {
 /// The `tcp` cell of a row.
 pub fn tcp(row: &[u64]) -> Option<&tcp::Cell> {
     cell(row, TCP_AT)
+}
+
+/// The `udp` cell of a row.
+pub fn udp(row: &[u64]) -> Option<&udp::Cell> {
+    cell(row, UDP_AT)
 }
 
 const fn cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {

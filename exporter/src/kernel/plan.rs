@@ -224,16 +224,18 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
-    const TCP: [&str; 6] = [
+    const SOCKETS: [&str; 8] = [
         "inet_sock_set_state",
         "tcp_probe",
         "tcp_rcv_space_adjust",
         "tcp_retransmit_skb",
         "tcp_send_reset",
         "tcp_receive_reset",
+        "sock_send_length",
+        "sock_recv_length",
     ];
     /// Those that are on by default.
-    const DEFAULTS: [&str; 11] = [
+    const DEFAULTS: [&str; 12] = [
         "syscalls",
         "process",
         "faults",
@@ -245,6 +247,7 @@ mod tests {
         "reclaim",
         "tcp",
         "connections",
+        "udp",
     ];
 
     fn types() -> Types {
@@ -333,7 +336,7 @@ mod tests {
         ];
         let calls =
             ["files_exit", "io_uring_submit_req", "syscall_task_exit", "syscall_exit", "syscall_enter"];
-        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls, &TCP].concat());
+        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls, &SOCKETS].concat());
         let mut types = types();
         types.current_task_btf = false;
         types.offsets.request_disk = 160;
@@ -368,7 +371,7 @@ mod tests {
             "syscall_exit_5_10",
             "syscall_enter_5_10",
         ];
-        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &TCP].concat());
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &SOCKETS].concat());
     }
 
     #[test]

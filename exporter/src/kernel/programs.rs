@@ -444,6 +444,20 @@ pub static PROGRAMS: &[Program] = &[
         fits: ALWAYS,
         reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
     },
+    Program {
+        name: "sock_send_length",
+        signal: "udp",
+        tracepoint: "sock_send_length",
+        fits: ALWAYS,
+        reads: reads!(sock_family, sock_protocol, sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sock_recv_length",
+        signal: "udp",
+        tracepoint: "sock_recv_length",
+        fits: ALWAYS,
+        reads: reads!(sock_family, sock_protocol, sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
 ];
 
 /// What is read of a connection.

@@ -51,6 +51,8 @@
 //! | `hold ADDRESS N`, `accept N` | N connections that stay |
 //! | `held send BYTES`, `held receive BYTES` | so many bytes through each of them |
 //! | `held half`, `held end`, `held close`, `held abort` | closes one side, waits for the other's end, closes, or resets them |
+//! | `bind-udp ADDRESS` | a socket there that stays |
+//! | `send-udp ADDRESS N SIZE`, `receive-udp N SIZE` | N datagrams sent, one received by the socket that stays for each |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
 //! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
@@ -174,6 +176,9 @@ fn execute(words: &[String]) -> Answer {
         }
         ["connect-failing", address, n, errno] => net::fail(address, number(n)?, number(errno)?),
         ["connect-given-up", address, n] => net::give_up(address, number(n)?),
+        ["bind-udp", address] => net::bind(address),
+        ["send-udp", address, n, size] => net::send(address, number(n)?, number(size)?),
+        ["receive-udp", n, size] => net::receive(number(n)?, number(size)?),
         ["hold", address, n] => net::hold(address, number(n)?),
         ["accept", n] => net::accept(number(n)?),
         ["held", what] => net::with_held(what, 0),

@@ -1,7 +1,7 @@
 //! TCP: what connects, what listens, and connections that are kept between commands.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::Mutex;
 
@@ -11,9 +11,10 @@ use crate::{Answer, last_error};
 struct Kept {
     listener: Option<TcpListener>,
     streams: Vec<TcpStream>,
+    socket: Option<UdpSocket>,
 }
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { listener: None, streams: Vec::new() });
+static KEPT: Mutex<Kept> = Mutex::new(Kept { listener: None, streams: Vec::new(), socket: None });
 
 /// Listens, in place of whatever it listened on before. `[::]` takes IPv4 as well.
 pub(crate) fn listen(address: &str) -> Answer {
@@ -115,6 +116,36 @@ pub(crate) fn with_held(what: &str, bytes: usize) -> Answer {
         }
         if matches!(what, "close" | "abort") {
             kept.streams.clear();
+        }
+        Ok(())
+    })
+}
+
+/// A socket for datagrams, which stays.
+pub(crate) fn bind(address: &str) -> Answer {
+    let socket = UdpSocket::bind(address).map_err(|e| format!("{address}: {e}"))?;
+    kept(|kept| kept.socket = Some(socket))
+}
+
+/// N datagrams, from a socket that does not stay.
+pub(crate) fn send(address: &str, n: u64, size: usize) -> Answer {
+    let socket = UdpSocket::bind("0.0.0.0:0").map_err(|e| e.to_string())?;
+    for _ in 0..n {
+        socket.send_to(&vec![0; size], address).map_err(|e| e.to_string())?;
+    }
+    Ok(String::new())
+}
+
+/// Waits for N datagrams of this size.
+pub(crate) fn receive(n: u64, size: usize) -> Answer {
+    kept_try(|kept| {
+        let socket = kept.socket.as_ref().ok_or("bind first")?;
+        let mut buffer = vec![0; size + 1];
+        for _ in 0..n {
+            let got = socket.recv(&mut buffer).map_err(|e| e.to_string())?;
+            if got != size {
+                return Err(format!("{got} bytes"));
+            }
         }
         Ok(())
     })
