@@ -33,6 +33,8 @@ struct Kernel {
     series: &'static str,
     /// The programs meant for it, by signal, beside those that every kernel has.
     programs: &'static [(&'static str, &'static str)],
+    /// Whether it tells of datagrams (6.3).
+    datagrams: bool,
     /// Sockets for CPUs, of which two are filled.
     possible_cpus: u32,
 }
@@ -59,6 +61,9 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("tcp", "tcp_receive_reset"),
 ];
 
+/// The programs for datagrams, which older kernels do not have the tracepoints for.
+const DATAGRAMS: [(&str, &str); 2] = [("udp", "sock_send_length"), ("udp", "sock_recv_length")];
+
 const KERNELS: &[Kernel] = &[
     Kernel {
         series: "5.10-old",
@@ -74,6 +79,7 @@ const KERNELS: &[Kernel] = &[
             ("oom", "mark_victim_by_pid"),
             ("block_io", "block_rq_complete_rq_disk"),
         ],
+        datagrams: false,
         possible_cpus: 2,
     },
     Kernel {
@@ -89,6 +95,7 @@ const KERNELS: &[Kernel] = &[
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete_rq_disk"),
         ],
+        datagrams: false,
         possible_cpus: 128,
     },
     Kernel {
@@ -104,6 +111,7 @@ const KERNELS: &[Kernel] = &[
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete"),
         ],
+        datagrams: false,
         possible_cpus: 2,
     },
     Kernel {
@@ -119,6 +127,7 @@ const KERNELS: &[Kernel] = &[
             ("oom", "mark_victim"),
             ("block_io", "block_rq_complete"),
         ],
+        datagrams: true,
         possible_cpus: 128,
     },
     Kernel {
@@ -134,6 +143,7 @@ const KERNELS: &[Kernel] = &[
             ("faults", "fatal_exit"),
             ("oom", "mark_victim"),
         ],
+        datagrams: true,
         possible_cpus: 2,
     },
 ];
@@ -159,7 +169,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         cgroups::tombstones(&run, &mut checks)?;
         cgroups::slots(&run, &mut checks)?;
         lifecycle::ends(&run, &mut checks)?;
-        lifecycle::restarts(&run, &mut checks)?;
+        lifecycle::restarts(kernel, &run, &mut checks)?;
         disk::requests(&run, &mut checks)?;
         disk::written_back(&run, &mut checks)?;
         disk::many(&run, &mut checks)?;

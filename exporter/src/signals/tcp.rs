@@ -3,6 +3,7 @@
 use plimsoll_abi::histogram::{BUCKETS, Histogram};
 use plimsoll_abi::keyed::record_key;
 use plimsoll_abi::tcp::{Cell, DIRECTIONS, IN, RESULTS, UNKNOWN};
+use zerocopy::IntoBytes as _;
 
 use super::{KernelRow, Row, Signal, Source, histogram};
 use crate::exposition::{Encoder, Family, Kind, Series, Value};
@@ -215,7 +216,10 @@ impl<'a> Of<'a> {
     fn row(row: &Row<'a>) -> Option<Self> {
         let kernel = row.kernel?;
         let cell = layout::tcp(kernel.cells)?;
-        Some(Self { series: row.kernel_series(kernel), cell, connects: connects(kernel) })
+        // Most cgroups never have a connection: a dozen zeros for each would be the larger part of a scrape.
+        let seen = cell.as_bytes().iter().any(|byte| *byte != 0)
+            || kernel.keyed.iter().any(|counter| counter.map == TCP_CONNECTS);
+        seen.then(|| Self { series: row.kernel_series(kernel), cell, connects: connects(kernel) })
     }
 }
 
@@ -242,7 +246,6 @@ const _: () = assert!(size_of::<plimsoll_abi::tcp::Record>() == (BUCKETS + 1) * 
 mod tests {
     use plimsoll_abi::keyed::word_key;
     use plimsoll_abi::tcp::{OK, REFUSED, TIMEOUT};
-    use zerocopy::IntoBytes as _;
 
     use super::super::tests::{encoded, kernel_row, keyed};
     use super::*;
@@ -300,6 +303,10 @@ mod tests {
     fn what_was_never_seen_is_absent() {
         let cells = vec![0; layout::WORDS];
         let text = encoded(&SIGNAL, &[kernel_row(&cells, &[])]);
+        assert!(text.lines().all(|line| line.starts_with('#')), "{text}");
+        let mut once = cells;
+        once[layout::CELLS.iter().find(|c| c.signal == "tcp").expect("in the table").first + 54] = 1;
+        let text = encoded(&SIGNAL, &[kernel_row(&once, &[])]);
         for absent in ["result=", "_bucket", "direction=\"unknown\""] {
             assert!(!text.lines().any(|l| !l.starts_with('#') && l.contains(absent)), "{absent} in\n{text}");
         }

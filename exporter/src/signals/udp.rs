@@ -40,6 +40,9 @@ static FAMILIES: [Family; 2] = [
     },
 ];
 
+/// Most cgroups have nothing to do with it.
+const NEVER: Cell = Cell { sent: 0, sent_bytes: 0, received: 0, received_bytes: 0 };
+
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     const VALUES: [fn(&Cell) -> [u64; 2]; 2] =
         [|cell| [cell.sent, cell.received], |cell| [cell.sent_bytes, cell.received_bytes]];
@@ -47,7 +50,7 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
         encoder.family(family);
         for row in rows {
             let Some(kernel) = row.kernel else { continue };
-            let Some(cell) = layout::udp(kernel.cells) else { continue };
+            let Some(cell) = layout::udp(kernel.cells).filter(|cell| **cell != NEVER) else { continue };
             for (direction, value) in ["sent", "received"].iter().zip(values(cell)) {
                 encoder.counter(row.kernel_series(kernel), &[("direction", direction)], Value::Int(value));
             }
