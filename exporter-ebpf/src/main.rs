@@ -11,6 +11,7 @@ mod block_io;
 mod calls;
 mod cells;
 mod cgroups;
+mod connections;
 mod faults;
 mod files;
 mod io_uring;
@@ -22,9 +23,12 @@ mod reclaim;
 mod runs;
 mod sched;
 mod slots;
+mod sock;
 mod syscall_latency;
 mod syscalls;
 mod task;
+mod tcp;
+mod udp;
 
 #[cfg(target_arch = "bpf")]
 #[panic_handler]

@@ -31,7 +31,7 @@ use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
 use crate::identity::state::{Details, StateDirs};
 use crate::identity::{Identity, Labels};
-use crate::kernel::{CGROUPS, Counted, Facts, Kernel, Plan, PlanError, ProgramStatus, Settings};
+use crate::kernel::{CGROUPS, Counted, Facts, Kernel, Plan, PlanError, Program, ProgramStatus, Settings};
 use crate::ledger::{Keep, Ledger, Scrapers};
 use crate::signals::{self, Signal, Source};
 use crate::telemetry::Telemetry;
@@ -233,7 +233,8 @@ impl Engine {
 
     /// Whether all programs of a signal run. A signal without one of them would show zeros that are not true.
     fn runs(&self, signal: &Signal) -> bool {
-        let mut programs = self.programs.iter().filter(|program| program.signal == signal.name);
+        let mut programs =
+            self.programs.iter().filter(|program| Program::serves(program.signal, signal.name));
         programs.all(|program| program.refused.is_none())
     }
 

@@ -5,6 +5,7 @@
 //! test derive from [`ALL`].
 
 mod block_io;
+mod connections;
 mod cpu;
 mod descriptors;
 mod diskio;
@@ -27,9 +28,13 @@ mod spec;
 mod syscall_latency;
 mod syscalls;
 mod tasks;
+mod tcp;
+mod udp;
 
+pub(crate) use connections::v6_number;
 pub(crate) use faults::Sender;
 
+use core::net::Ipv6Addr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -76,6 +81,9 @@ pub static ALL: &[&Signal] = &[
     &oom::SIGNAL,
     &block_io::SIGNAL,
     &reclaim::SIGNAL,
+    &tcp::SIGNAL,
+    &connections::SIGNAL,
+    &udp::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,
     &spec::SIGNAL,
@@ -122,6 +130,8 @@ pub struct KernelRow<'a> {
     pub keyed: &'a [Keyed],
     /// The names of the devices among the keys.
     pub devices: &'a BTreeMap<u32, Arc<str>>,
+    /// The IPv6 addresses among the keys of `connections`, by their numbers.
+    pub addresses: &'a BTreeMap<u32, Ipv6Addr>,
     /// Paths of rows that keys of `faults` name.
     pub senders: &'a [String],
 }
@@ -166,7 +176,9 @@ mod tests {
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices: &NO_DEVICES, senders: &[] });
+        static NO_ADDRESSES: BTreeMap<u32, Ipv6Addr> = BTreeMap::new();
+        let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
+        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, senders: &[] });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

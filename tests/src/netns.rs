@@ -1,8 +1,10 @@
 //! Interfaces and traffic inside a container's network namespace.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::UdpSocket;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -56,6 +58,67 @@ impl Cable {
             Ok(count * (HEADERS + payload as u64))
         })
     }
+}
+
+/// A cable between two namespaces: the first is 10.77.0.1 and fd77::1, the second 10.77.0.2 and fd77::2.
+#[derive(Debug)]
+pub struct Pair(());
+
+/// Addresses nobody has: at the first the cable swallows what is sent, at the second nobody answers the question where it
+/// is.
+pub const SILENT: &str = "10.77.0.8";
+/// See [`SILENT`].
+pub const NOBODY: &str = "10.77.0.9";
+
+impl Pair {
+    /// Lays one between the namespaces of two processes. An attempt to connect is repeated once there.
+    pub fn lay(first: u32, second: u32) -> Result<Self> {
+        iproute(&format!("link add name eth0 netns {first} type veth peer name eth0 netns {second}"))?;
+        for (pid, at) in [(first, 1), (second, 2)] {
+            within(pid, move || {
+                let set = |path: &str, value: &str| std::fs::write(path, value).context(path.to_owned());
+                set("/proc/sys/net/ipv4/tcp_syn_retries", "1")?;
+                // Since 6.5 the first few repetitions are beside those.
+                let linear = "/proc/sys/net/ipv4/tcp_syn_linear_timeouts";
+                if Path::new(linear).exists() {
+                    set(linear, "0")?;
+                }
+                set("/proc/sys/net/ipv4/neigh/eth0/mcast_solicit", "1")?;
+                set("/proc/sys/net/ipv4/neigh/eth0/retrans_time_ms", "100")?;
+                iproute(&format!("address add 10.77.0.{at}/24 dev eth0"))?;
+                iproute(&format!("address add fd77::{at}/64 dev eth0 nodad"))?;
+                iproute("link set eth0 up")?;
+                iproute(&format!("neigh add {SILENT} lladdr 02:00:00:00:00:08 dev eth0"))
+            })?;
+        }
+        Ok(Self(()))
+    }
+}
+
+/// The counters of `/proc/net/snmp` of a process' namespace for one protocol.
+pub fn snmp(pid: u32, protocol: &str) -> Result<BTreeMap<String, u64>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/net/snmp"))?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol)?.strip_prefix(": "));
+    let (names, values) = (lines.next().context("no names")?, lines.next().context("no values")?);
+    let of = |(name, value): (&str, &str)| Some((name.to_owned(), value.parse().ok()?));
+    Ok(names.split(' ').zip(values.split(' ')).filter_map(of).collect())
+}
+
+/// The sum of a number that `ss -tin` shows, as in `bytes_acked:7`, over the established connections of a process'
+/// namespace.
+pub fn ss(pid: u32, member: &'static str) -> Result<u64> {
+    let text = within(pid, || {
+        let output = Command::new("ss").args(["-tinH", "state", "established"]).output().context("ss")?;
+        Ok(String::from_utf8(output.stdout)?)
+    })?;
+    let values = text.split_whitespace().filter_map(|word| word.strip_prefix(member)?.strip_prefix(':'));
+    Ok(values.filter_map(|value| value.parse::<u64>().ok()).sum())
+}
+
+fn iproute(args: &str) -> Result<()> {
+    let output = Command::new("ip").args(args.split(' ')).output().context("ip: run tools/setup packages")?;
+    ensure!(output.status.success(), "ip {args}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// Runs something on a thread of its own in the network namespace of a process.

@@ -15,6 +15,8 @@ mod docs;
 mod files;
 #[path = "kernels/lifecycle.rs"]
 mod lifecycle;
+#[path = "kernels/network.rs"]
+mod network;
 #[path = "kernels/run.rs"]
 mod run;
 #[path = "kernels/truth.rs"]
@@ -31,6 +33,8 @@ struct Kernel {
     series: &'static str,
     /// The programs meant for it, by signal, beside those that every kernel has.
     programs: &'static [(&'static str, &'static str)],
+    /// Whether it tells of datagrams (6.3).
+    datagrams: bool,
     /// Sockets for CPUs, of which two are filled.
     possible_cpus: u32,
 }
@@ -42,6 +46,12 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("cgroups", "cgroup_rmdir"),
     ("faults", "fatal_signal_sent"),
     ("sched", "sched_switch"),
+    ("tcp", "inet_sock_set_state"),
+    ("tcp", "tcp_probe"),
+    ("tcp", "tcp_rcv_space_adjust"),
+    ("tcp", "tcp_retransmit_skb"),
+    ("tcp", "tcp_send_reset"),
+    ("tcp", "tcp_receive_reset"),
 ];
 
 const RECLAIM: [(&str, &str); 4] = [
@@ -50,6 +60,9 @@ const RECLAIM: [(&str, &str); 4] = [
     ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
     ("reclaim", "mm_vmscan_memcg_reclaim_end"),
 ];
+
+/// The programs for datagrams, which older kernels do not have the tracepoints for.
+const DATAGRAMS: [(&str, &str); 2] = [("udp", "sock_send_length"), ("udp", "sock_recv_length")];
 
 const KERNELS: &[Kernel] = &[
     Kernel {
@@ -73,6 +86,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[2],
             RECLAIM[3],
         ],
+        datagrams: false,
         possible_cpus: 2,
     },
     Kernel {
@@ -95,6 +109,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[2],
             RECLAIM[3],
         ],
+        datagrams: false,
         possible_cpus: 128,
     },
     Kernel {
@@ -117,6 +132,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[2],
             RECLAIM[3],
         ],
+        datagrams: false,
         possible_cpus: 2,
     },
     Kernel {
@@ -139,6 +155,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[2],
             RECLAIM[3],
         ],
+        datagrams: true,
         possible_cpus: 128,
     },
     Kernel {
@@ -162,6 +179,7 @@ const KERNELS: &[Kernel] = &[
             ("reclaim", "mm_vmscan_memcg_reclaim_begin_perf"),
             ("reclaim", "mm_vmscan_memcg_reclaim_end_perf"),
         ],
+        datagrams: true,
         possible_cpus: 2,
     },
 ];
@@ -187,11 +205,12 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         cgroups::tombstones(&run, &mut checks)?;
         cgroups::slots(&run, &mut checks)?;
         lifecycle::ends(&run, &mut checks)?;
-        lifecycle::restarts(&run, &mut checks)?;
+        lifecycle::restarts(kernel, &run, &mut checks)?;
         disk::requests(&run, &mut checks)?;
         disk::written_back(&run, &mut checks)?;
         disk::many(&run, &mut checks)?;
         disk::reclaim(&run, &mut checks)?;
+        network::connections(&run, &mut checks)?;
         lifecycle::refusals(&run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));

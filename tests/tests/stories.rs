@@ -1,4 +1,4 @@
-//! Two cases as somebody on call meets them: containers do what they do, and what happened is found out afterwards from a
+//! Three cases as somebody on call meets them: containers do what they do, and what happened is found out afterwards from a
 //! real Prometheus alone.
 
 use std::path::Path;
@@ -192,4 +192,43 @@ fn what_died() -> Result<()> {
     let answer = watch.ask(&clean)?;
     assert_eq!(answer.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&orderly]);
     Ok(())
+}
+
+/// Twelve containers, and a service that complains. Three of them dial it without end; one of these is gone before anybody
+/// asks, and a new one goes on in its place, elsewhere.
+#[test]
+fn who_hammers_the_service() -> Result<()> {
+    const SERVICE: &str = "127.0.0.3:7411";
+    let watch = Watch::start()?;
+    let mut all = (0..12).map(|_| Container::new(&Config::default())?.start()).collect::<Result<Vec<_>>>()?;
+    // What everybody does: the service once, and something else that is nobody's business.
+    for container in &mut all {
+        container.run(&format!("connect-failing {SERVICE} 1 111"))?;
+        container.run("connect-failing 127.0.0.4:7411 20 111")?;
+    }
+    let hammer = |container: &mut Running, rounds: u32| -> Result<()> {
+        for _ in 0..rounds {
+            container.run(&format!("connect-failing {SERVICE} 50 111"))?;
+            watch.server.next_scrape()?;
+        }
+        Ok(())
+    };
+    let mut culprits = all.split_off(9);
+    for culprit in &mut culprits {
+        hammer(culprit, 2)?;
+    }
+    let gone = culprits.pop().context("three")?;
+    let mut wanted = vec![(id(&gone), 101.0)];
+    gone.finish()?;
+    let elsewhere = format!("/plimsoll-test-elsewhere-{}/ID", std::process::id());
+    let mut new = Container::new(&Config::default().cgroups_path(&elsewhere))?.start()?;
+    hammer(&mut new, 3)?;
+    wanted.extend(culprits.iter().map(|culprit| (id(culprit), 101.0)));
+    wanted.push((id(&new), 150.0));
+    wanted.sort_by(|a, b| a.0.cmp(&b.0));
+
+    let connects = format!("container_tcp_connects_total{{destination=\"{SERVICE}\",result=\"refused\"}}");
+    watch.await_answer(&format!("sum by (id) (last_over_time({connects}[{EVER}])) > 50"), &wanted)?;
+    let total = 9.0 + 3.0 * 101.0 + 150.0;
+    watch.await_answer(&format!("sum(last_over_time({connects}[{EVER}]))"), &[(String::new(), total)])
 }

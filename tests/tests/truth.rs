@@ -7,6 +7,8 @@
 mod block_io;
 #[path = "truth/cgroups.rs"]
 mod cgroups;
+#[path = "truth/connections.rs"]
+mod connections;
 #[path = "truth/cpu.rs"]
 mod cpu;
 #[path = "truth/faults.rs"]
@@ -25,6 +27,10 @@ mod syscall_latency;
 mod syscalls;
 #[path = "truth/tasks.rs"]
 mod tasks;
+#[path = "truth/tcp.rs"]
+mod tcp;
+#[path = "truth/udp.rs"]
+mod udp;
 
 use std::collections::BTreeMap;
 

@@ -128,6 +128,46 @@ offsets! {
     inode_mode,
     /// `inode.i_flags`
     inode_flags,
+    /// `sock_common.skc_family`
+    sock_family,
+    /// `sock_common.skc_state`
+    sock_state,
+    /// `sock_common.skc_num`: the local port, in the machine's byte order
+    sock_local_port,
+    /// `sock_common.skc_dport`: the other's port, in the network's byte order
+    sock_remote_port,
+    /// `sock_common.skc_daddr`
+    sock_remote_v4,
+    /// `sock_common.skc_v6_daddr`
+    sock_remote_v6,
+    /// `sock.sk_protocol`
+    sock_protocol,
+    /// `sock_common.skc_flags`
+    sock_flags,
+    /// `sock.sk_err`
+    sock_error,
+    /// `sock.sk_shutdown`
+    sock_shutdown,
+    /// `sock.sk_cgrp_data`: a pointer, before 5.15 a word that may be one
+    sock_cgroup,
+    /// `sock_cgroup_data.cgroup` (5.15): only whether it is there matters
+    sock_cgroup_pointer,
+    /// `tcp_sock.bytes_sent`
+    tcp_bytes_sent,
+    /// `tcp_sock.bytes_retrans`
+    tcp_bytes_retrans,
+    /// `tcp_sock.bytes_received`
+    tcp_bytes_received,
+    /// `tcp_sock.segs_out`
+    tcp_segs_out,
+    /// `tcp_sock.segs_in`
+    tcp_segs_in,
+    /// `tcp_sock.total_retrans`
+    tcp_total_retrans,
+    /// `tcp_sock.srtt_us`
+    tcp_srtt,
+    /// `sk_buff.len`
+    skb_len,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 53 * 4);
+const _: () = assert!(size_of::<Offsets>() == 73 * 4);

@@ -6,6 +6,7 @@
 
 pub mod block_io;
 pub mod calls;
+pub mod connections;
 pub mod event;
 pub mod faults;
 pub mod files;
@@ -22,3 +23,5 @@ pub mod sched;
 pub mod slot;
 pub mod syscall_latency;
 pub mod syscalls;
+pub mod tcp;
+pub mod udp;

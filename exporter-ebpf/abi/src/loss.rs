@@ -24,9 +24,13 @@ pub const BLOCK_IO_FOLDED: u32 = 9;
 pub const RECLAIM_UNTRACKED: u32 = 10;
 /// A fatal signal by number and sender was folded into `other`.
 pub const FATAL_SIGNAL_FOLDED: u32 = 11;
+/// A TCP socket found no room in the table: it is not followed, and its bytes are not counted.
+pub const TCP_TABLE_FULL: u32 = 12;
+/// A connection to a destination, or by a port, beyond the bound was folded into `other`.
+pub const DESTINATION_FOLDED: u32 = 13;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 12] = [
+pub const REASONS: [&str; 14] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -39,4 +43,6 @@ pub const REASONS: [&str; 12] = [
     "block_io_folded",
     "reclaim_untracked",
     "fatal_signal_folded",
+    "tcp_table_full",
+    "destination_folded",
 ];

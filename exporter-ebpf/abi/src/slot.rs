@@ -17,7 +17,9 @@ pub struct Sizes {
     pub shard_shift: u32,
     /// The number of the v1 hierarchy that has the controller of block I/O; 0 if v2 has it.
     pub io_hierarchy: u32,
+    /// Whether connections are counted by who is on the other side.
+    pub connections: u32,
 }
 
-const _: () = assert!(size_of::<Sizes>() == 12);
+const _: () = assert!(size_of::<Sizes>() == 16);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

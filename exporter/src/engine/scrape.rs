@@ -1,6 +1,7 @@
 //! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,11 @@ use crate::http::{
     CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
     View,
 };
-use crate::kernel::UNATTRIBUTED;
 use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
+use crate::kernel::{Program, UNATTRIBUTED};
 use crate::ledger::{Owner, sum_keyed};
 use crate::names;
-use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source};
+use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source, v6_number};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub(super) struct Scratch {
     keyed: Vec<Keyed>,
     rows: Vec<Prepared>,
     devices: BTreeMap<u32, Arc<str>>,
+    addresses: BTreeMap<u32, Ipv6Addr>,
     senders: Shown,
 }
 
@@ -105,7 +107,7 @@ impl HttpSource for Engine {
         let resting = self.lock().resting.clone();
         let status = |signal: &&Signal| {
             let refused = |p: &crate::kernel::ProgramStatus| {
-                (p.signal == signal.name).then(|| p.refused.clone()).flatten()
+                Program::serves(p.signal, signal.name).then(|| p.refused.clone()).flatten()
             };
             let state = if !self.options.signals.contains(&signal.name) {
                 CollectorState::Disabled
@@ -189,6 +191,14 @@ impl State {
                 scratch.devices.insert(device, path.into());
             }
         }
+        scratch.addresses.clear();
+        for number in scratch.keyed.iter().filter_map(v6_number) {
+            if !scratch.addresses.contains_key(&number)
+                && let Some(address) = self.kernel.as_ref().and_then(|kernel| kernel.address(number))
+            {
+                scratch.addresses.insert(number, address.into());
+            }
+        }
         Ok(start.elapsed())
     }
 
@@ -215,6 +225,7 @@ impl State {
                 cells: &scratch.cells[at * WORDS..(at + 1) * WORDS],
                 keyed: &scratch.keyed[prepared.keyed.clone()],
                 devices: &scratch.devices,
+                addresses: &scratch.addresses,
                 senders: &scratch.senders.paths,
             };
             Row {

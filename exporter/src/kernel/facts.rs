@@ -221,6 +221,26 @@ const MEMBERS: &[Member] = members! {
     file_inode: "file"."f_inode";
     inode_mode: "inode"."i_mode";
     inode_flags: "inode"."i_flags";
+    sock_family: "sock_common"."skc_family";
+    sock_state: "sock_common"."skc_state";
+    sock_local_port: "sock_common"."skc_num";
+    sock_remote_port: "sock_common"."skc_dport";
+    sock_remote_v4: "sock_common"."skc_daddr";
+    sock_remote_v6: "sock_common"."skc_v6_daddr";
+    sock_protocol: "sock"."sk_protocol";
+    sock_flags: "sock_common"."skc_flags";
+    sock_error: "sock"."sk_err";
+    sock_shutdown: "sock"."sk_shutdown";
+    sock_cgroup: "sock"."sk_cgrp_data";
+    sock_cgroup_pointer: "sock_cgroup_data"."cgroup";
+    tcp_bytes_sent: "tcp_sock"."bytes_sent";
+    tcp_bytes_retrans: "tcp_sock"."bytes_retrans";
+    tcp_bytes_received: "tcp_sock"."bytes_received";
+    tcp_segs_out: "tcp_sock"."segs_out";
+    tcp_segs_in: "tcp_sock"."segs_in";
+    tcp_total_retrans: "tcp_sock"."total_retrans";
+    tcp_srtt: "tcp_sock"."srtt_us";
+    skb_len: "sk_buff"."len";
 };
 
 #[cfg(test)]

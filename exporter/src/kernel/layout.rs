@@ -1,7 +1,8 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
 use plimsoll_abi::{
-    block_io, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls,
+    block_io, connections, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls,
+    tcp, udp,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -43,6 +44,12 @@ pub const BLOCK_IO_REQUESTS: u32 = 2;
 pub const FILE_ERRORS: u32 = 3;
 /// See [`SYSCALL_ERRORS`].
 pub const FATAL_SIGNALS: u32 = 4;
+/// See [`SYSCALL_ERRORS`].
+pub const TCP_CONNECTS: u32 = 5;
+/// See [`SYSCALL_ERRORS`].
+pub const CONNECTIONS: u32 = 6;
+/// See [`SYSCALL_ERRORS`].
+pub const CONNECTIONS_BEYOND: u32 = 7;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -54,9 +61,11 @@ const RECLAIM_AT: usize = BLOCK_IO_AT + size_of::<block_io::Cell>() / 8;
 const FILES_AT: usize = RECLAIM_AT + size_of::<reclaim::Cell>() / 8;
 const IO_URING_AT: usize = FILES_AT + size_of::<files::Cell>() / 8;
 const SYSCALL_LATENCY_AT: usize = IO_URING_AT + size_of::<io_uring::Cell>() / 8;
+const TCP_AT: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 8;
+const UDP_AT: usize = TCP_AT + size_of::<tcp::Cell>() / 8;
 
 /// Words of a row: the cells of all signals, one after the other.
-pub const WORDS: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 8;
+pub const WORDS: usize = UDP_AT + size_of::<udp::Cell>() / 8;
 
 /// All arrays of cells.
 pub static CELLS: &[CellMap] = &[
@@ -70,6 +79,8 @@ pub static CELLS: &[CellMap] = &[
     cells::<files::Cell>("FILES", "files", FILES_AT),
     cells::<io_uring::Cell>("IO_URING", "io_uring", IO_URING_AT),
     cells::<syscall_latency::Cell>("SYSCALL_LATENCY", "syscall_latency", SYSCALL_LATENCY_AT),
+    cells::<tcp::Cell>("TCP", "tcp", TCP_AT),
+    cells::<udp::Cell>("UDP", "udp", UDP_AT),
 ];
 
 /// All keyed maps.
@@ -102,6 +113,27 @@ pub static KEYED: &[KeyedMap] = &[
         signal: "faults",
         entries_per_slot: 4,
         words: 1,
+    },
+    KeyedMap {
+        map: "TCP_CONNECTS",
+        used: "TCP_CONNECTS_USED",
+        signal: "tcp",
+        entries_per_slot: 2,
+        words: size_of::<tcp::Record>() / 8,
+    },
+    KeyedMap {
+        map: "CONNECTIONS",
+        used: "CONNECTIONS_USED",
+        signal: "connections",
+        entries_per_slot: 6,
+        words: size_of::<connections::Record>() / 8,
+    },
+    KeyedMap {
+        map: "CONNECTIONS_BEYOND",
+        used: "CONNECTIONS_BEYOND_USED",
+        signal: "connections",
+        entries_per_slot: 2,
+        words: size_of::<connections::Record>() / 8,
     },
 ];
 
@@ -153,6 +185,16 @@ pub fn io_uring(row: &[u64]) -> Option<&io_uring::Cell> {
 /// The `syscall_latency` cell of a row.
 pub fn syscall_latency(row: &[u64]) -> Option<&syscall_latency::Cell> {
     cell(row, SYSCALL_LATENCY_AT)
+}
+
+/// The `tcp` cell of a row.
+pub fn tcp(row: &[u64]) -> Option<&tcp::Cell> {
+    cell(row, TCP_AT)
+}
+
+/// The `udp` cell of a row.
+pub fn udp(row: &[u64]) -> Option<&udp::Cell> {
+    cell(row, UDP_AT)
 }
 
 const fn cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {

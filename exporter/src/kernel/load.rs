@@ -88,6 +88,7 @@ pub struct Kernel {
     cells: Vec<(usize, Cells)>,
     keyed: Vec<Keyed>,
     disks: HashMap<MapData, u32, DiskName>,
+    addresses: HashMap<MapData, u32, [u32; 4]>,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
@@ -121,6 +122,7 @@ impl Kernel {
             )
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             disks: maps.take("BLOCK_IO_DISKS")?,
+            addresses: maps.take("CONNECTIONS_ADDRESSES")?,
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
             frequent: maps.frequent()?,
@@ -284,6 +286,12 @@ impl Kernel {
     /// The name of a disk, NUL-padded, as the kernel has it.
     pub fn disk_name(&self, device: u32) -> Option<Vec<u8>> {
         self.disks.get(&device, 0).ok().map(|name| name.as_bytes().to_vec())
+    }
+
+    /// The IPv6 address that has this number, in the network's byte order.
+    pub fn address(&self, number: u32) -> Option<[u8; 16]> {
+        let words = self.addresses.get(&number, 0).ok()?;
+        words.as_bytes().try_into().ok()
     }
 
     /// What was lost so far, in the order of [`super::LOSS_REASONS`].

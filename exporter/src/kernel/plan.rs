@@ -3,7 +3,7 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, event, faults, reclaim, run, sched, syscall_latency};
+use plimsoll_abi::{block_io, connections, event, faults, reclaim, run, sched, syscall_latency, tcp};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
@@ -71,7 +71,10 @@ const MAX_TASKS: u32 = 65_536;
 impl Plan {
     /// Makes the plan.
     pub fn new(facts: &Facts, settings: &Settings) -> Result<Self, PlanError> {
-        let wanted = |signal: &str| signal == CGROUPS || settings.signals.contains(&signal);
+        let asked = |signal: &str| settings.signals.contains(&signal);
+        let wanted = |signal: &str| {
+            signal == CGROUPS || settings.signals.iter().any(|asked| Program::serves(signal, asked))
+        };
         let mut shift = 0;
         let (entries, memory, shards) = loop {
             let shards = ((facts.possible_cpus.max(1) - 1) >> shift) + 1;
@@ -91,7 +94,12 @@ impl Plan {
         let io_hierarchy = facts.io_hierarchy.filter(|_| wanted("block_io")).unwrap_or(0);
         let programs = PROGRAMS.iter().filter(|program| wanted(program.signal));
         Ok(Self {
-            sizes: Sizes { slots: settings.slots, shard_shift: shift, io_hierarchy },
+            sizes: Sizes {
+                slots: settings.slots,
+                shard_shift: shift,
+                io_hierarchy,
+                connections: asked("connections").into(),
+            },
             offsets,
             shards,
             entries,
@@ -159,6 +167,9 @@ fn entries(
     entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
+    entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
+    let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
+    entries.push(("CONNECTIONS_ADDRESSES", addresses));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -179,6 +190,8 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
+            "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
+            "CONNECTIONS_ADDRESSES" => hash(*entries, 4, 16),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -211,9 +224,31 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
+    const SOCKETS: [&str; 8] = [
+        "inet_sock_set_state",
+        "tcp_probe",
+        "tcp_rcv_space_adjust",
+        "tcp_retransmit_skb",
+        "tcp_send_reset",
+        "tcp_receive_reset",
+        "sock_send_length",
+        "sock_recv_length",
+    ];
     /// Those that are on by default.
-    const DEFAULTS: [&str; 9] =
-        ["syscalls", "process", "faults", "sched", "oom", "files", "io_uring", "block_io", "reclaim"];
+    const DEFAULTS: [&str; 12] = [
+        "syscalls",
+        "process",
+        "faults",
+        "sched",
+        "oom",
+        "files",
+        "io_uring",
+        "block_io",
+        "reclaim",
+        "tcp",
+        "connections",
+        "udp",
+    ];
 
     fn types() -> Types {
         let names = PROGRAMS.iter().map(|program| program.tracepoint);
@@ -301,7 +336,7 @@ mod tests {
         ];
         let calls =
             ["files_exit", "io_uring_submit_req", "syscall_task_exit", "syscall_exit", "syscall_enter"];
-        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls].concat());
+        assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls, &SOCKETS].concat());
         let by_perf = Facts { types: Ok(Types { by_perf: true, ..types() }), ..facts(2) };
         let perfs = |name: &&str| name.ends_with("_perf");
         assert_eq!(
@@ -359,7 +394,7 @@ mod tests {
             "syscall_exit_5_10",
             "syscall_enter_5_10",
         ];
-        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls].concat());
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &SOCKETS].concat());
     }
 
     #[test]

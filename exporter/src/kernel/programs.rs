@@ -554,7 +554,88 @@ pub static PROGRAMS: &[Program] = &[
         fits: |types, _| !types.current_task_btf,
         reads: reads!(task_compat),
     },
+    Program {
+        name: "inet_sock_set_state",
+        signal: "tcp",
+        tracepoint: "inet_sock_set_state",
+        fits: ALWAYS,
+        reads: TCP_SOCKET,
+    },
+    Program { name: "tcp_probe", signal: "tcp", tracepoint: "tcp_probe", fits: ALWAYS, reads: TCP_SOCKET },
+    Program {
+        name: "tcp_rcv_space_adjust",
+        signal: "tcp",
+        tracepoint: "tcp_rcv_space_adjust",
+        fits: ALWAYS,
+        reads: TCP_SOCKET,
+    },
+    Program {
+        name: "tcp_retransmit_skb",
+        signal: "tcp",
+        tracepoint: "tcp_retransmit_skb",
+        fits: ALWAYS,
+        reads: TCP_SOCKET,
+    },
+    Program {
+        name: "tcp_send_reset",
+        signal: "tcp",
+        tracepoint: "tcp_send_reset",
+        fits: ALWAYS,
+        reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "tcp_receive_reset",
+        signal: "tcp",
+        tracepoint: "tcp_receive_reset",
+        fits: ALWAYS,
+        reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sock_send_length",
+        signal: "udp",
+        tracepoint: "sock_send_length",
+        fits: ALWAYS,
+        reads: reads!(sock_family, sock_protocol, sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sock_recv_length",
+        signal: "udp",
+        tracepoint: "sock_recv_length",
+        fits: ALWAYS,
+        reads: reads!(sock_family, sock_protocol, sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
 ];
+
+/// What is read of a connection.
+const TCP_SOCKET: &[Read] = reads!(
+    sock_cgroup,
+    cgroup_kn,
+    kernfs_node_id,
+    sock_state,
+    sock_family,
+    sock_local_port,
+    sock_remote_port,
+    sock_remote_v4,
+    sock_remote_v6,
+    sock_flags,
+    sock_error,
+    sock_shutdown,
+    tcp_bytes_sent,
+    tcp_bytes_retrans,
+    tcp_bytes_received,
+    tcp_segs_out,
+    tcp_segs_in,
+    tcp_total_retrans,
+    tcp_srtt,
+    skb_len,
+);
+
+impl Program {
+    /// Whether a signal has its numbers from a program that serves `program`: its own, or one whose programs it shares.
+    pub fn serves(program: &str, signal: &str) -> bool {
+        program == signal || (program, signal) == ("tcp", "connections")
+    }
+}
 
 /// Tracepoints that had another name: the program on the old one is the variant of that on the new one.
 pub(super) static RENAMED: &[(&str, &str)] = &[("io_uring_submit_req", "io_uring_submit_sqe")];

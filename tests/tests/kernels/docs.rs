@@ -67,6 +67,7 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "syscall_latency",
         "block_io",
         "reclaim",
+        "tcp",
     ];
     row(
         &mut text,

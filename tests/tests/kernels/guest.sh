@@ -280,6 +280,21 @@ tell d1 "disk-buffered $DISK 64 4096"
 sync
 part disk.synced.prom block_io
 cat "$TREE$D1/io.stat" > /out/disk.synced.io
+phase 'network'
+part net.before.prom tcp connections
+tell d1 'listen [::]:7000'
+both d1 'serve 20 100 3000' d2 'connect 127.0.0.1:7000 20 100 3000'
+both d1 'serve 10 100 3000' d2 'connect [::1]:7000 10 100 3000'
+both d1 'serve 5 100 3000' d2 'connect [::ffff:127.0.0.1]:7000 5 100 3000'
+tell d2 'connect-failing 127.0.0.1:9 7 111'
+both d1 'accept 3' d2 'hold 127.0.0.1:7000 3'
+both d1 'held receive 500' d2 'held send 500'
+part net.open.prom tcp connections
+tell d2 'held half'
+tell d1 'held end'
+tell d1 'held abort'
+tell d2 'held end'
+part net.after.prom tcp connections
 phase 'a disk for many'
 used=$(own 'plimsoll_slots{state="used"}')
 for n in $(seq 9001 9120); do

@@ -8,11 +8,12 @@ use plimsoll_tests::scrape::Scrape;
 use crate::checks::Checks;
 use crate::run::{B, Run};
 use crate::truth::Between;
-use crate::{EVERYWHERE, Kernel, cgroups};
+use crate::{DATAGRAMS, EVERYWHERE, Kernel, cgroups};
 
 /// The signals that need the kernel.
-pub(crate) const KERNEL_SIGNALS: [&str; 10] = [
+pub(crate) const KERNEL_SIGNALS: [&str; 13] = [
     "block_io",
+    "connections",
     "faults",
     "files",
     "io_uring",
@@ -22,6 +23,8 @@ pub(crate) const KERNEL_SIGNALS: [&str; 10] = [
     "sched",
     "syscall_latency",
     "syscalls",
+    "tcp",
+    "udp",
 ];
 
 /// The programs that are meant for this kernel, and no others, all run.
@@ -29,10 +32,18 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
     checks.group("all programs load");
     let scrape = run.scrape("before")?;
     let seen: BTreeSet<(&str, &str)> = programs_up(&scrape, 1.0).collect();
-    let wanted: BTreeSet<(&str, &str)> = EVERYWHERE.iter().chain(kernel.programs).copied().collect();
+    let datagrams: &[_] = if kernel.datagrams { &DATAGRAMS } else { &[] };
+    let wanted: BTreeSet<(&str, &str)> =
+        EVERYWHERE.iter().chain(kernel.programs).chain(datagrams).copied().collect();
     checks.equal("programs up", seen, wanted);
-    checks.equal("programs refused", programs_up(&scrape, 0.0).collect(), BTreeSet::new());
-    checks.equal("collectors that fail", collectors(&scrape, 0.0), vec![]);
+    let refused: &[_] = if kernel.datagrams { &[] } else { &DATAGRAMS };
+    checks.equal(
+        "programs refused",
+        programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),
+        refused.iter().copied().collect(),
+    );
+    let fails = if kernel.datagrams { vec![] } else { vec!["udp"] };
+    checks.equal("collectors that fail", collectors(&scrape, 0.0), fails);
     Ok(())
 }
 
@@ -68,10 +79,13 @@ pub(crate) fn ends(run: &Run, checks: &mut Checks) -> Result<()> {
 }
 
 /// The third counts on for what lived before it, from zero.
-pub(crate) fn restarts(run: &Run, checks: &mut Checks) -> Result<()> {
+pub(crate) fn restarts(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("a new exporter after SIGKILL counts exactly");
     let between = Between::of(run, "third.before", "third.after")?;
-    checks.equal("programs refused", refused(&between.after), vec![]);
+    let unknown = if kernel.datagrams { vec![] } else { DATAGRAMS.map(|(_, program)| program).to_vec() };
+    let mut refused = refused(&between.after);
+    refused.sort_unstable_by(|a, b| b.cmp(a));
+    checks.equal("programs refused", refused, unknown);
     let labels = [("syscall", "getppid")];
     checks.equal("before", between.before.sum("container_syscalls_total", &[("id", B), labels[0]]), 0.0);
     checks.equal("getppid", between.moved("container_syscalls_total", B, &labels), 1000.0);

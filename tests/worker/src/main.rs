@@ -43,6 +43,16 @@
 //! | `disk PATH OPERATION N SIZE AT` | N `read`, `write`, `discard` or `flush` of SIZE bytes each from offset AT on, past the page cache, each waited for |
 //! | `disk-failing PATH OPERATION N SIZE AT` | the same, and each must fail |
 //! | `disk-buffered PATH N SIZE` | N writes of SIZE bytes into the page cache; the file stays open |
+//! | `listen ADDRESS` | listens on TCP, and answers at once |
+//! | `serve N READ WRITE` | takes N connections there, one after the other; in each reads, writes, and waits for its end |
+//! | `connect ADDRESS N WRITE READ` | N connections, one after the other; in each writes and reads so many bytes, and closes it |
+//! | `connect-failing ADDRESS N ERRNO` | N attempts at once, each of which must fail with the errno |
+//! | `connect-given-up ADDRESS N` | N attempts at once that are closed before there is an answer |
+//! | `hold ADDRESS N`, `accept N` | N connections that stay |
+//! | `held send BYTES`, `held receive BYTES` | so many bytes through each of them |
+//! | `held half`, `held end`, `held close`, `held abort` | closes one side, waits for the other's end, closes, or resets them |
+//! | `bind-udp ADDRESS` | a socket there that stays |
+//! | `send-udp ADDRESS N SIZE`, `receive-udp N SIZE` | N datagrams sent, one received by the socket that stays for each |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
 //! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
@@ -57,6 +67,7 @@ mod calls;
 mod disk;
 mod files;
 mod held;
+mod net;
 mod processes;
 mod ring;
 mod threaded;
@@ -158,6 +169,20 @@ fn execute(words: &[String]) -> Answer {
             disk::failing(path, operation, number(n)?, number(size)?, number(at)?)
         }
         ["disk-buffered", path, n, size] => disk::buffered(path, number(n)?, number(size)?),
+        ["listen", address] => net::listen(address),
+        ["serve", n, read, write] => net::serve(number(n)?, number(read)?, number(write)?),
+        ["connect", address, n, write, read] => {
+            net::connect(address, number(n)?, number(write)?, number(read)?)
+        }
+        ["connect-failing", address, n, errno] => net::fail(address, number(n)?, number(errno)?),
+        ["connect-given-up", address, n] => net::give_up(address, number(n)?),
+        ["bind-udp", address] => net::bind(address),
+        ["send-udp", address, n, size] => net::send(address, number(n)?, number(size)?),
+        ["receive-udp", n, size] => net::receive(number(n)?, number(size)?),
+        ["hold", address, n] => net::hold(address, number(n)?),
+        ["accept", n] => net::accept(number(n)?),
+        ["held", what] => net::with_held(what, 0),
+        ["held", what, bytes] => net::with_held(what, number(bytes)?),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
         ["states", z, s, u] => held::states(number(z)?, number(s)?, number(u)?),
         ["named", n] => held::named(number(n)?),

@@ -1,0 +1,480 @@
+//! `tcp`: how attempts to connect end, which connections are open, and what goes through them.
+//!
+//! The kernel counts bytes and segments of each socket itself. What they grew by since they were looked at last is
+//! added to the owner's cell: when the reader takes data, when an acknowledgement arrives, when a segment is sent
+//! again, and when the state changes. All of these hold the socket's lock, so nobody else looks at the same time. A
+//! segment with data costs nothing by itself.
+
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::maps::{Array, HashMap};
+use aya_ebpf::programs::BtfTracePointContext;
+use plimsoll_abi::connections::{self as connections_abi, Peer};
+use plimsoll_abi::histogram::Histogram;
+use plimsoll_abi::keyed::Key;
+use plimsoll_abi::loss;
+use plimsoll_abi::slot::UNATTRIBUTED;
+use plimsoll_abi::tcp::{
+    ABORTED, Cell, DIRECTIONS, IN, OK, OTHER, OUT, RECORDS_PER_SLOT, REFUSED, RESET, RESULTS, Record, Socket,
+    TIMEOUT, UNKNOWN, UNREACHABLE,
+};
+
+use crate::cells::{MMAPABLE, add, cell, observe};
+use crate::connections;
+use crate::keyed::record;
+use crate::losses::lost;
+use crate::slots::slot_of;
+use crate::sock::{owner, tcp};
+use crate::task::{OFFSETS, Struct, at, load};
+
+#[map]
+static TCP: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
+
+#[map]
+static TCP_CONNECTS: HashMap<Key, Record> = HashMap::with_max_entries(1, 0);
+
+#[map]
+static TCP_CONNECTS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+
+/// A socket, by its address → what it had counted. Removed when it is closed, so it holds living ones only.
+#[map]
+static TCP_SOCKETS: HashMap<u64, Socket> = HashMap::with_max_entries(1, 0);
+
+static ZERO: Record = Histogram::ZERO;
+
+/// States (the same from v4.16 to v7.x).
+const ESTABLISHED: u64 = 1;
+const SYN_SENT: u64 = 2;
+const SYN_RECV: u64 = 3;
+const CLOSE: u64 = 7;
+
+/// A segment longer than this has data: no header is. Its reader will take it, and that is looked at.
+const HEADER_MAX: u32 = 60;
+/// In `sk_shutdown`: neither side is used any more.
+const SHUT_BOTH: u8 = 3;
+/// In `sk_flags`: the other's end was received, which counts as a byte.
+const SOCK_DONE: u64 = 1 << 1;
+/// Segments received between two looks at the round trip time.
+const RTT_EVERY: u32 = 64;
+
+#[btf_tracepoint(function = "inet_sock_set_state")]
+fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    let sock: Struct = ctx.arg(0);
+    let Some(tcp) = tcp(sock) else { return 0 };
+    let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
+    let (old, new) = (old as u64, new as u64);
+    // SAFETY: a full TCP socket.
+    unsafe {
+        match new {
+            SYN_SENT => begin(sock, tcp, OUT),
+            ESTABLISHED if old == SYN_SENT => connected(sock, tcp),
+            ESTABLISHED => established(sock, tcp),
+            CLOSE => closed(sock, tcp, old),
+            _ => changed(sock, tcp),
+        }
+    }
+    0
+}
+
+/// An established socket received a segment, which is not yet dealt with.
+#[btf_tracepoint(function = "tcp_probe")]
+fn tcp_probe(ctx: BtfTracePointContext) -> i32 {
+    let (sock, skb): (Struct, Struct) = (ctx.arg(0), ctx.arg(1));
+    // SAFETY: the tracepoint's second argument is a sk_buff.
+    if unsafe { load::<u32>(skb, at(&OFFSETS.skb_len)) } > HEADER_MAX {
+        return 0;
+    }
+    seen(sock)
+}
+
+/// A reader took data.
+#[btf_tracepoint(function = "tcp_rcv_space_adjust")]
+fn tcp_rcv_space_adjust(ctx: BtfTracePointContext) -> i32 {
+    seen(ctx.arg(0))
+}
+
+/// A segment was sent again.
+#[btf_tracepoint(function = "tcp_retransmit_skb")]
+fn tcp_retransmit_skb(ctx: BtfTracePointContext) -> i32 {
+    let sock: Struct = ctx.arg(0);
+    let Some(tcp) = tcp(sock) else { return 0 };
+    if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
+        // SAFETY: a value of TCP_SOCKETS and its socket.
+        unsafe { look(socket, tcp) };
+    }
+    0
+}
+
+/// A reset goes out: for a connection, or for none.
+#[btf_tracepoint(function = "tcp_send_reset")]
+fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
+    if let Some(cell) = cell(&TCP, slot_by_socket(ctx.arg(0))) {
+        // SAFETY: a value of TCP.
+        unsafe { add(&raw mut (*cell).resets_sent, 1) };
+    }
+    0
+}
+
+#[btf_tracepoint(function = "tcp_receive_reset")]
+fn tcp_receive_reset(ctx: BtfTracePointContext) -> i32 {
+    if let Some(cell) = cell(&TCP, slot_by_socket(ctx.arg(0))) {
+        // SAFETY: a value of TCP.
+        unsafe { add(&raw mut (*cell).resets_received, 1) };
+    }
+    0
+}
+
+#[inline(always)]
+fn slot_by_socket(sock: Struct) -> u32 {
+    // Without a socket, or with what stands for one that is gone, nobody's.
+    match tcp(sock) {
+        // SAFETY: a full socket.
+        Some(_) => slot_of(unsafe { owner(sock) }),
+        None => UNATTRIBUTED,
+    }
+}
+
+#[inline(always)]
+fn seen(sock: Struct) -> i32 {
+    let Some(tcp) = tcp(sock) else { return 0 };
+    // SAFETY: values of TCP_SOCKETS and its socket.
+    unsafe {
+        match TCP_SOCKETS.get_ptr_mut(sock as u64) {
+            Some(socket) => look(socket, tcp),
+            None => from_before(sock, tcp),
+        }
+    }
+    0
+}
+
+/// A socket nobody knows yet: it was there before the programs, and is counted from here on.
+///
+/// # Safety
+/// `sock` must be a full TCP socket, and `tcp` the same as such.
+#[inline(always)]
+unsafe fn from_before(sock: Struct, tcp: Struct) {
+    // SAFETY: the caller's.
+    unsafe {
+        if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) != ESTABLISHED {
+            return;
+        }
+        let mut new = counted(tcp, owner(sock), UNKNOWN);
+        new.open = 1;
+        if insert(sock, &new) {
+            count_open(&new);
+        }
+    }
+}
+
+/// An attempt to connect begins.
+#[inline(always)]
+unsafe fn begin(sock: Struct, tcp: Struct, direction: u32) {
+    // SAFETY: the caller's.
+    unsafe {
+        forget(sock);
+        let mut new = counted(tcp, owner(sock), direction);
+        new.since_ns = bpf_ktime_get_ns();
+        insert(sock, &new);
+    }
+}
+
+/// An attempt to connect succeeded.
+#[inline(always)]
+unsafe fn connected(sock: Struct, tcp: Struct) {
+    // SAFETY: the caller's; values of TCP_SOCKETS.
+    unsafe {
+        let now = bpf_ktime_get_ns();
+        if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
+            let took = now.saturating_sub((*socket).since_ns);
+            count_connect(&*socket, OK, Some(took));
+            (*socket).since_ns = now;
+            (*socket).open = 1;
+            count_open(&*socket);
+            look(socket, tcp);
+        } else {
+            // It began before the programs, or found no room.
+            let mut new = counted(tcp, owner(sock), OUT);
+            (new.since_ns, new.open) = (now, 1);
+            count_connect(&new, OK, None);
+            if insert(sock, &new) {
+                count_open(&new);
+            }
+        }
+    }
+}
+
+/// A listener's child is complete; or two sides that connected to each other have met.
+#[inline(always)]
+unsafe fn established(sock: Struct, tcp: Struct) {
+    // SAFETY: the caller's; values of TCP_SOCKETS.
+    unsafe {
+        if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64)
+            && (*socket).direction == OUT
+            && (*socket).open == 0
+        {
+            return connected(sock, tcp);
+        }
+        forget(sock);
+        // All it has counted so far is its own.
+        let new = Socket {
+            cgroup: owner(sock),
+            since_ns: bpf_ktime_get_ns(),
+            sent_bytes: 0,
+            received_bytes: 0,
+            sent_segments: 0,
+            received_segments: 0,
+            retransmits: 0,
+            rtt_at: 0,
+            peer: peer_of(tcp, IN),
+            direction: IN,
+            open: 1,
+        };
+        count_open(&new);
+        if let Some(record) = record_of(&new, true) {
+            add((&raw mut (*record).results).cast::<u64>(), 1);
+        }
+        insert(sock, &new);
+    }
+}
+
+/// The socket is done with.
+#[inline(always)]
+unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
+    // SAFETY: the caller's; values of TCP_SOCKETS.
+    unsafe {
+        let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) else {
+            if old == SYN_SENT {
+                count_connect(&counted(tcp, owner(sock), OUT), failure(sock, tcp), None);
+            }
+            return;
+        };
+        look(socket, tcp);
+        if (*socket).open == 1 {
+            end(socket, tcp);
+        } else if old == SYN_SENT || old == SYN_RECV && (*socket).direction == OUT {
+            let took = bpf_ktime_get_ns().saturating_sub((*socket).since_ns);
+            count_connect(&*socket, failure(sock, tcp), Some(took));
+        }
+        let _ = TCP_SOCKETS.remove(sock as u64);
+    }
+}
+
+/// Any other change of state.
+#[inline(always)]
+unsafe fn changed(sock: Struct, tcp: Struct) {
+    // SAFETY: the caller's; values of TCP_SOCKETS.
+    unsafe {
+        let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) else { return };
+        look(socket, tcp);
+        // Half a connection is still one. What is closed belongs to nobody, though it may have bytes to deliver.
+        if (*socket).open == 1 && load::<u8>(sock, at(&OFFSETS.sock_shutdown)) & SHUT_BOTH == SHUT_BOTH {
+            end(socket, tcp);
+        }
+    }
+}
+
+/// Why an attempt to connect failed: the errno, as both x86 and arm number it.
+#[inline(always)]
+unsafe fn failure(sock: Struct, tcp: Struct) -> u32 {
+    // SAFETY: the caller's.
+    let (error, sent) =
+        unsafe { (load::<i32>(sock, at(&OFFSETS.sock_error)), load::<u32>(tcp, at(&OFFSETS.tcp_segs_out))) };
+    match error {
+        111 => REFUSED,
+        110 => TIMEOUT,
+        // ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET, ENOPROTOOPT, EACCES: what ICMP says
+        101 | 112 | 113 | 64 | 92 | 13 => UNREACHABLE,
+        // ECONNRESET, EPIPE
+        104 | 32 => RESET,
+        // Nothing was sent: no port was left, for example.
+        0 if sent > 0 => ABORTED,
+        _ => OTHER,
+    }
+}
+
+#[inline(always)]
+unsafe fn peer_of(tcp: Struct, direction: u32) -> Peer {
+    // SAFETY: the caller's.
+    if connections::wanted() { unsafe { connections::peer(tcp, direction) } } else { [0, 0] }
+}
+
+#[inline(always)]
+fn record_of(socket: &Socket, first: bool) -> Option<*mut connections_abi::Record> {
+    connections::of(slot_of(socket.cgroup), socket.peer, first)
+}
+
+/// What a socket has counted, as of now.
+#[inline(always)]
+unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
+    // SAFETY: the caller's.
+    unsafe {
+        let all: u64 = load(tcp, at(&OFFSETS.tcp_bytes_sent));
+        let again: u64 = load(tcp, at(&OFFSETS.tcp_bytes_retrans));
+        let received: u64 = load(tcp, at(&OFFSETS.tcp_bytes_received));
+        let flags: u64 = load(tcp, at(&OFFSETS.sock_flags));
+        let received_segments = load(tcp, at(&OFFSETS.tcp_segs_in));
+        Socket {
+            cgroup,
+            since_ns: 0,
+            sent_bytes: all.wrapping_sub(again),
+            received_bytes: if flags & SOCK_DONE != 0 { received.wrapping_sub(1) } else { received },
+            sent_segments: load(tcp, at(&OFFSETS.tcp_segs_out)),
+            received_segments,
+            retransmits: load(tcp, at(&OFFSETS.tcp_total_retrans)),
+            rtt_at: received_segments,
+            peer: peer_of(tcp, direction),
+            direction,
+            open: 0,
+        }
+    }
+}
+
+/// Adds what the socket counted since it was looked at last.
+///
+/// # Safety
+/// `socket` must be a value of TCP_SOCKETS, `tcp` its socket.
+#[inline(always)]
+unsafe fn look(socket: *mut Socket, tcp: Struct) {
+    // SAFETY: the caller's; cells are values of TCP.
+    unsafe {
+        let now = counted(tcp, 0, UNKNOWN);
+        let slot = slot_of((*socket).cgroup);
+        let Some(cell) = cell(&TCP, slot) else { return };
+        let record = connections::of(slot, (*socket).peer, false);
+        // A segment that could not be sent again makes the bytes go back until it is.
+        let sent = now.sent_bytes.wrapping_sub((*socket).sent_bytes);
+        if sent as i64 > 0 {
+            add(&raw mut (*cell).sent_bytes, sent);
+            if let Some(record) = record {
+                add(&raw mut (*record).sent_bytes, sent);
+            }
+            (*socket).sent_bytes = now.sent_bytes;
+        }
+        let received = now.received_bytes.wrapping_sub((*socket).received_bytes);
+        if received as i64 > 0 {
+            add(&raw mut (*cell).received_bytes, received);
+            if let Some(record) = record {
+                add(&raw mut (*record).received_bytes, received);
+            }
+            (*socket).received_bytes = now.received_bytes;
+        }
+        let out = now.sent_segments.wrapping_sub((*socket).sent_segments);
+        add(&raw mut (*cell).sent_segments, out.into());
+        (*socket).sent_segments = now.sent_segments;
+        let segments = now.received_segments.wrapping_sub((*socket).received_segments);
+        add(&raw mut (*cell).received_segments, segments.into());
+        (*socket).received_segments = now.received_segments;
+        let again = now.retransmits.wrapping_sub((*socket).retransmits);
+        if again > 0 {
+            add(&raw mut (*cell).retransmits, again.into());
+            (*socket).retransmits = now.retransmits;
+        }
+        if now.received_segments.wrapping_sub((*socket).rtt_at) >= RTT_EVERY {
+            (*socket).rtt_at = now.received_segments;
+            observe_rtt(cell, tcp);
+        }
+    }
+}
+
+/// A connection is open no longer.
+#[inline(always)]
+unsafe fn end(socket: *mut Socket, tcp: Struct) {
+    // SAFETY: a value of TCP_SOCKETS; cells are values of TCP.
+    unsafe {
+        (*socket).open = 0;
+        count_closed(&*socket);
+        let Some(cell) = cell(&TCP, slot_of((*socket).cgroup)) else { return };
+        observe_rtt(cell, tcp);
+        if (*socket).since_ns != 0 {
+            let ns = bpf_ktime_get_ns().saturating_sub((*socket).since_ns);
+            observe(&raw mut (*cell).lifetime, ns / 1000);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn observe_rtt(cell: *mut Cell, tcp: Struct) {
+    // SAFETY: the caller's.
+    unsafe {
+        // Eighths of microseconds; 0 before there is any.
+        let srtt: u32 = load(tcp, at(&OFFSETS.tcp_srtt));
+        if srtt > 0 {
+            observe(&raw mut (*cell).rtt, u64::from(srtt) * 125);
+        }
+    }
+}
+
+/// Of a socket whose end was missed: its address belongs to another now.
+#[inline(always)]
+unsafe fn forget(sock: Struct) {
+    if let Some(stale) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
+        // SAFETY: a value of TCP_SOCKETS.
+        unsafe {
+            if (*stale).open == 1 {
+                count_closed(&*stale);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn insert(sock: Struct, new: &Socket) -> bool {
+    let inserted = TCP_SOCKETS.insert(sock as u64, new, 0).is_ok();
+    if !inserted {
+        lost(loss::TCP_TABLE_FULL);
+    }
+    inserted
+}
+
+#[inline(always)]
+fn count_open(socket: &Socket) {
+    if let Some(record) = record_of(socket, false) {
+        // SAFETY: a record of connections.
+        unsafe { add(&raw mut (*record).opened, 1) };
+    }
+    let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
+    let direction = socket.direction as usize;
+    if direction < DIRECTIONS.len() {
+        // SAFETY: a value of TCP; the direction is in its columns.
+        unsafe { add((&raw mut (*cell).opened).cast::<u64>().add(direction), 1) };
+    }
+}
+
+#[inline(always)]
+fn count_closed(socket: &Socket) {
+    if let Some(record) = record_of(socket, false) {
+        // SAFETY: a record of connections.
+        unsafe { add(&raw mut (*record).closed, 1) };
+    }
+    let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
+    let direction = socket.direction as usize;
+    if direction < DIRECTIONS.len() {
+        // SAFETY: a value of TCP; the direction is in its columns.
+        unsafe { add((&raw mut (*cell).closed).cast::<u64>().add(direction), 1) };
+    }
+}
+
+#[inline(always)]
+fn count_connect(socket: &Socket, result: u32, took_ns: Option<u64>) {
+    let slot = slot_of(socket.cgroup);
+    // The bound is for the verifier.
+    let column = result as usize & 7;
+    if column >= RESULTS.len() {
+        return;
+    }
+    if let Some(record) = connections::of(slot, socket.peer, true) {
+        // SAFETY: a record of connections; the result is in its columns.
+        unsafe { add((&raw mut (*record).results).cast::<u64>().add(column), 1) };
+    }
+    let key = Key { slot, key: [result, 0] };
+    if let Some(ns) = took_ns
+        && let Some(record) = record(&TCP_CONNECTS, &TCP_CONNECTS_USED, RECORDS_PER_SLOT, &key, &ZERO)
+    {
+        // SAFETY: a value of TCP_CONNECTS.
+        unsafe { observe(record, ns) };
+        return;
+    }
+    let Some(cell) = cell(&TCP, slot) else { return };
+    // SAFETY: a value of TCP; the result is in its columns.
+    unsafe { add((&raw mut (*cell).untimed).cast::<u64>().add(column), 1) };
+}

@@ -1,0 +1,262 @@
+//! `connections`: whom a container connects to, and on which of its ports others connect to it.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+
+use plimsoll_abi::connections::{BEYOND, INCOMING, Record, V6};
+use plimsoll_abi::keyed::record_key;
+use plimsoll_abi::tcp::RESULTS;
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+use super::{KernelRow, Keyed, Row, Signal, Source};
+use crate::exposition::{Encoder, Family, Kind, Series, Value};
+use crate::kernel::layout::{CONNECTIONS, CONNECTIONS_BEYOND};
+use crate::names;
+
+/// The row of the table.
+pub(super) static SIGNAL: Signal = Signal {
+    name: "connections",
+    summary: "who talks to whom: connects, open connections and bytes by destination and by listening port",
+    source: Source::Kernel,
+    default: true,
+    families: &FAMILIES,
+    encode,
+};
+
+const TO: &[&str] = &["destination", "actual_destination"];
+const BOUND: &str = "64 destinations and listening ports a container; beyond them \"other\", and \
+                     plimsoll_losses_total{reason=\"destination_folded\"} counts each such connection";
+const SOURCE: &str = "as container_tcp_connects_total";
+
+static FAMILIES: [Family; 8] = [
+    Family {
+        name: "container_tcp_connects_total",
+        kind: Kind::Counter,
+        help: "Attempts to connect by destination as it was dialled, and by how they ended. actual_destination is empty: \
+               what address translation makes of it is not known.",
+        labels: &["destination", "actual_destination", "result"],
+        unit: "attempts",
+        source: "tracepoint inet_sock_set_state (v5.10 to v7.x), sock_common.skc_daddr, .skc_v6_daddr and .skc_dport. IPv4 in \
+                 IPv6 is shown as IPv4. With programs that rewrite addresses in connect() it is what they wrote",
+        bound: BOUND,
+    },
+    family(
+        "container_tcp_destination_connections",
+        Kind::Gauge,
+        "Connections open now, by destination.",
+        TO,
+        "connections",
+    ),
+    family(
+        "container_tcp_destination_sent_bytes_total",
+        Kind::Counter,
+        "Payload bytes sent, by destination.",
+        TO,
+        "bytes",
+    ),
+    family(
+        "container_tcp_destination_received_bytes_total",
+        Kind::Counter,
+        "Payload bytes received, by destination.",
+        TO,
+        "bytes",
+    ),
+    family(
+        "container_tcp_port_accepts_total",
+        Kind::Counter,
+        "Connections that came in, by the port that listens.",
+        &["port"],
+        "connections",
+    ),
+    family(
+        "container_tcp_port_connections",
+        Kind::Gauge,
+        "Connections open now that came in, by the port that listens.",
+        &["port"],
+        "connections",
+    ),
+    family(
+        "container_tcp_port_sent_bytes_total",
+        Kind::Counter,
+        "Payload bytes sent through what came in, by the port that listens.",
+        &["port"],
+        "bytes",
+    ),
+    family(
+        "container_tcp_port_received_bytes_total",
+        Kind::Counter,
+        "Payload bytes received through what came in, by the port that listens.",
+        &["port"],
+        "bytes",
+    ),
+];
+
+const fn family(
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    labels: &'static [&'static str],
+    unit: &'static str,
+) -> Family {
+    Family { name, kind, help, labels, unit, source: SOURCE, bound: BOUND }
+}
+
+/// The number of the IPv6 address in a key, if there is one.
+pub(crate) fn v6_number(counter: &Keyed) -> Option<u32> {
+    let ([address, peer], _) = record_key(counter.key);
+    (counter.map == CONNECTIONS && peer & V6 != 0).then_some(address)
+}
+
+fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
+    let rows: Vec<_> = rows.iter().filter_map(Of::row).collect();
+    let [connects, outgoing @ .., accepts, port_open, port_sent, port_received] = &FAMILIES;
+    encoder.family(connects);
+    for row in &rows {
+        for (to, record) in &row.destinations {
+            for (result, count) in RESULTS.iter().zip(record.results).filter(|(_, count)| *count > 0) {
+                let labels = [("destination", to.as_str()), ("actual_destination", ""), ("result", result)];
+                encoder.counter(row.series, &labels, Value::Int(count));
+            }
+        }
+    }
+    const PLAIN: [fn(&Record) -> u64; 3] = [open, |r| r.sent_bytes, |r| r.received_bytes];
+    for (family, value) in outgoing.iter().zip(PLAIN) {
+        encoder.family(family);
+        for row in &rows {
+            for (to, record) in &row.destinations {
+                let labels = [("destination", to.as_str()), ("actual_destination", "")];
+                write(encoder, family, row.series, &labels, value(record));
+            }
+        }
+    }
+    const PORTS: [fn(&Record) -> u64; 4] = [|r| r.results[0], open, |r| r.sent_bytes, |r| r.received_bytes];
+    for (family, value) in [accepts, port_open, port_sent, port_received].into_iter().zip(PORTS) {
+        encoder.family(family);
+        for row in &rows {
+            for (port, record) in &row.ports {
+                write(encoder, family, row.series, &[("port", port)], value(record));
+            }
+        }
+    }
+}
+
+fn write(
+    encoder: &mut Encoder<'_>,
+    family: &Family,
+    series: Series<'_>,
+    labels: &[(&str, &str)],
+    value: u64,
+) {
+    match family.kind {
+        Kind::Gauge => encoder.gauge(series, labels, Value::Int(value)),
+        _ => encoder.counter(series, labels, Value::Int(value)),
+    }
+}
+
+/// One that closed after its cgroup was gone is not in `closed` here.
+fn open(record: &Record) -> u64 {
+    record.opened.saturating_sub(record.closed)
+}
+
+/// A row's records.
+struct Of<'a> {
+    series: Series<'a>,
+    destinations: BTreeMap<String, Record>,
+    ports: BTreeMap<String, Record>,
+}
+
+impl<'a> Of<'a> {
+    fn row(row: &Row<'a>) -> Option<Self> {
+        let kernel = row.kernel?;
+        let (mut destinations, mut ports) = (BTreeMap::new(), BTreeMap::new());
+        for counter in kernel.keyed.iter().filter(|c| matches!(c.map, CONNECTIONS | CONNECTIONS_BEYOND)) {
+            let (peer, word) = record_key(counter.key);
+            let records = if peer[1] & INCOMING != 0 { &mut ports } else { &mut destinations };
+            let record = records.entry(name(kernel, peer)).or_insert(Record::ZERO);
+            add(record, word, counter.count);
+        }
+        Some(Self { series: row.kernel_series(kernel), destinations, ports })
+    }
+}
+
+fn add(record: &mut Record, word: usize, count: u64) {
+    const WORDS: usize = size_of::<Record>() / 8;
+    let mut words = <[u64; WORDS]>::read_from_bytes(record.as_bytes()).unwrap_or_default();
+    if let Some(sum) = words.get_mut(word) {
+        *sum += count;
+    }
+    *record = zerocopy::transmute!(words);
+}
+
+fn name(kernel: KernelRow<'_>, [address, peer]: [u32; 2]) -> String {
+    let port = (peer & 0xffff) as u16;
+    if peer & BEYOND != 0 {
+        names::OTHER.to_owned()
+    } else if peer & INCOMING != 0 {
+        port.to_string()
+    } else if peer & V6 == 0 {
+        SocketAddr::new(Ipv4Addr::from(address.to_ne_bytes()).into(), port).to_string()
+    } else {
+        match kernel.addresses.get(&address) {
+            Some(address) => SocketAddr::new((*address).into(), port).to_string(),
+            None => format!("[{}]:{port}", names::UNKNOWN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv6Addr;
+
+    use plimsoll_abi::keyed::word_key;
+    use plimsoll_abi::tcp::{OK, REFUSED};
+
+    use super::super::tests::{encoded, kernel_row, keyed};
+    use super::*;
+    use crate::kernel::layout;
+
+    const OPENED: usize = RESULTS.len();
+    const SENT: usize = OPENED + 2;
+
+    #[test]
+    fn by_destination_and_by_port() {
+        let v4 = [u32::from_ne_bytes([127, 0, 0, 1]), 9];
+        let (v6, lost) = ([77, V6 | 443], [78, V6 | 443]);
+        let (port, beyond, beyond_in) = ([0, INCOMING | 7000], [0, BEYOND], [0, BEYOND | INCOMING]);
+        let at = |peer, word: usize, count| keyed(CONNECTIONS, word_key(peer, word), count);
+        let rest = |peer, word: usize, count| keyed(CONNECTIONS_BEYOND, word_key(peer, word), count);
+        let counters = [
+            at(v4, OK as usize, 3),
+            at(v4, REFUSED as usize, 2),
+            at(v4, OPENED, 3),
+            at(v4, OPENED + 1, 1),
+            at(v4, SENT, 100),
+            at(v6, OK as usize, 1),
+            at(lost, OK as usize, 1),
+            at(port, OK as usize, 4),
+            at(port, SENT + 1, 50),
+            rest(beyond, OK as usize, 8),
+            rest(beyond_in, OK as usize, 5),
+        ];
+        let addresses = BTreeMap::from([(77, Ipv6Addr::LOCALHOST)]);
+        let cells = vec![0; layout::WORDS];
+        let mut row = kernel_row(&cells, &counters);
+        row.kernel = row.kernel.map(|kernel| KernelRow { addresses: &addresses, ..kernel });
+        let text = encoded(&SIGNAL, &[row]);
+        let to = |destination: &str| format!(r#"id="/a",destination="{destination}",actual_destination="""#);
+        for line in [
+            format!(r#"container_tcp_connects_total{{{},result="ok"}} 3"#, to("127.0.0.1:9")),
+            format!(r#"container_tcp_connects_total{{{},result="refused"}} 2"#, to("127.0.0.1:9")),
+            format!(r#"container_tcp_connects_total{{{},result="ok"}} 1"#, to("[::1]:443")),
+            format!(r#"container_tcp_connects_total{{{},result="ok"}} 1"#, to("[unknown]:443")),
+            format!(r#"container_tcp_connects_total{{{},result="ok"}} 8"#, to("other")),
+            format!("container_tcp_destination_connections{{{}}} 2", to("127.0.0.1:9")),
+            format!("container_tcp_destination_sent_bytes_total{{{}}} 100", to("127.0.0.1:9")),
+            r#"container_tcp_port_accepts_total{id="/a",port="7000"} 4"#.to_owned(),
+            r#"container_tcp_port_accepts_total{id="/a",port="other"} 5"#.to_owned(),
+            r#"container_tcp_port_received_bytes_total{id="/a",port="7000"} 50"#.to_owned(),
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} not in\n{text}");
+        }
+    }
+}

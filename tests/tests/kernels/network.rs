@@ -1,0 +1,52 @@
+//! Connections over the loopback interface: who began them, what went through them, how they ended.
+
+use anyhow::Result;
+
+use crate::checks::Checks;
+use crate::run::{D1, D2, Run};
+use crate::truth::Between;
+
+/// The family without its prefix, whose, with which labels, by how much.
+type Moved<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], f64);
+
+/// By the lines of the script.
+pub(crate) fn connections(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("connections, their bytes and ends");
+    let between = Between::of(run, "net.before", "net.after")?;
+    let open = run.scrape("net.open")?;
+    let served = 20.0 + 10.0 + 5.0;
+    let (asked, answered) = (served * 100.0 + 3.0 * 500.0, served * 3000.0);
+    let moved: &[Moved<'_>] = &[
+        ("connect_attempts_total", D2, &[("result", "ok")], served + 3.0),
+        ("connect_attempts_total", D2, &[("result", "refused")], 7.0),
+        ("connect_attempts_total", D2, &[], served + 10.0),
+        ("connect_duration_seconds_count", D2, &[], served + 10.0),
+        ("connect_attempts_total", D1, &[], 0.0),
+        ("accepts_total", D1, &[], served + 3.0),
+        ("accepts_total", D2, &[], 0.0),
+        ("connection_duration_seconds_count", D1, &[], served + 3.0),
+        ("connection_duration_seconds_count", D2, &[], served + 3.0),
+        ("sent_bytes_total", D2, &[], asked),
+        ("received_bytes_total", D1, &[], asked),
+        ("sent_bytes_total", D1, &[], answered),
+        ("received_bytes_total", D2, &[], answered),
+        ("resets_total", D1, &[("direction", "sent")], 3.0),
+        ("resets_total", D2, &[("direction", "received")], 3.0 + 7.0),
+        ("retransmitted_segments_total", D2, &[], 0.0),
+        ("connects_total", D2, &[("destination", "127.0.0.1:7000"), ("result", "ok")], 28.0),
+        ("connects_total", D2, &[("destination", "[::1]:7000"), ("result", "ok")], 10.0),
+        ("connects_total", D2, &[("destination", "127.0.0.1:9"), ("result", "refused")], 7.0),
+        ("port_accepts_total", D1, &[("port", "7000")], served + 3.0),
+        ("port_sent_bytes_total", D1, &[("port", "7000")], answered),
+    ];
+    for (name, id, labels, wanted) in moved {
+        let got = between.moved(&format!("container_tcp_{name}"), id, labels);
+        checks.equal(format!("{name} of {id} {labels:?}"), got, *wanted);
+    }
+    for (id, direction) in [(D2, "out"), (D1, "in")] {
+        let labels = [("id", id), ("direction", direction)];
+        checks.equal("open", open.value("container_tcp_connections", &labels), Some(3.0));
+        checks.equal("closed", between.after.value("container_tcp_connections", &labels), Some(0.0));
+    }
+    Ok(())
+}

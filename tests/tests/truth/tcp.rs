@@ -1,0 +1,197 @@
+//! TCP between containers in network namespaces of their own, against what the workers did, `/proc/net/snmp` of each
+//! namespace and `ss`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use plimsoll_tests::exporter::{Exporter, Scrape};
+use plimsoll_tests::netns::{NOBODY, Pair, SILENT, snmp, ss};
+use plimsoll_tests::runc::{Config, Running};
+
+use crate::{container, counts, id, moved, together};
+
+const ATTEMPTS: &str = "container_tcp_connect_attempts_total";
+const DURATION: &str = "container_tcp_connect_duration_seconds_count";
+const ACCEPTS: &str = "container_tcp_accepts_total";
+const OPEN: &str = "container_tcp_connections";
+const SENT: &str = "container_tcp_sent_bytes_total";
+const RECEIVED: &str = "container_tcp_received_bytes_total";
+const SEGMENTS_SENT: &str = "container_tcp_sent_segments_total";
+const SEGMENTS_RECEIVED: &str = "container_tcp_received_segments_total";
+const RETRANSMITS: &str = "container_tcp_retransmitted_segments_total";
+const RESETS: &str = "container_tcp_resets_total";
+const ECONNREFUSED: i32 = 111;
+const ETIMEDOUT: i32 = 110;
+const EHOSTUNREACH: i32 = 113;
+
+/// A client and a server with a cable between them.
+fn connected() -> Result<[Running; 2]> {
+    let own = || container(&Config::default().own_network());
+    let both = [own()?, own()?];
+    Pair::lay(both[0].pid(), both[1].pid())?;
+    Ok(both)
+}
+
+fn since(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>, name: &str) -> u64 {
+    after[name] - before[name]
+}
+
+fn open(scrape: &Scrape, container: &Running) -> [Option<f64>; 3] {
+    let id = id(container);
+    ["out", "in", "unknown"]
+        .map(|direction| scrape.value(OPEN, &[("id", id.as_str()), ("direction", direction)]))
+}
+
+#[test]
+fn connects_and_bytes_are_exact_over_both_protocols_and_a_neighbour_does_not_move() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let mut pair = connected()?;
+    let neighbour = container(&Config::default().own_network())?;
+    pair[1].run("listen [::]:7000")?;
+    let before = exporter.scrape()?;
+    for (to, n) in [("10.77.0.2:7000", 30), ("[fd77::2]:7000", 20), ("[::ffff:10.77.0.2]:7000", 10)] {
+        together(&mut pair, &[&format!("connect {to} {n} 1000 5000"), &format!("serve {n} 1000 5000")])?;
+    }
+    // What was closed still has its last segments to exchange.
+    let after = exporter.scrape_until("all connections are over", |scrape| {
+        let of = |family, at: usize| scrape.sum(family, &[("id", &id(&pair[at]))]);
+        of("container_tcp_connection_duration_seconds_count", 0) == 60.0
+            && of("container_tcp_connection_duration_seconds_count", 1) == 60.0
+            && of(RECEIVED, 0) == 300_000.0
+    })?;
+
+    let of =
+        |family: &str, at: usize, label: &[&str]| moved((&before, &after), family, &id(&pair[at]), label);
+    assert_eq!(of(ATTEMPTS, 0, &["result"]), counts([("ok", 60)]));
+    assert_eq!(of(DURATION, 0, &["result"]), counts([("ok", 60)]));
+    assert_eq!(of(ATTEMPTS, 1, &["result"]), counts([]));
+    assert_eq!(of(ACCEPTS, 0, &[]), counts([]));
+    assert_eq!(of(ACCEPTS, 1, &[]), counts([("", 60)]));
+    for (at, sent, received) in [(0, 60_000, 300_000), (1, 300_000, 60_000)] {
+        assert_eq!(of(SENT, at, &[]), counts([("", sent)]), "{at}");
+        assert_eq!(of(RECEIVED, at, &[]), counts([("", received)]), "{at}");
+        assert_eq!(of("container_tcp_rtt_seconds_count", at, &[]), counts([("", 60)]), "{at}");
+        assert_eq!(of(RETRANSMITS, at, &[]), counts([]), "{at}");
+        assert_eq!(of(RESETS, at, &["direction"]), counts([]), "{at}");
+        assert_eq!(open(&after, &pair[at]), [Some(0.0), Some(0.0), None], "{at}");
+    }
+    assert_eq!(before.kernel_row(&id(&neighbour)), after.kernel_row(&id(&neighbour)));
+    assert_eq!(after.kernel_losses(), before.kernel_losses());
+    Ok(())
+}
+
+#[test]
+fn attempts_that_fail_are_known_by_their_reason() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let mut pair = connected()?;
+    let before = exporter.scrape()?;
+    let snmp_before = snmp(pair[0].pid(), "Tcp")?;
+    pair[0].run(&format!("connect-failing 10.77.0.2:9 25 {ECONNREFUSED}"))?;
+    pair[0].run(&format!("connect-failing {SILENT}:9 7 {ETIMEDOUT}"))?;
+    pair[0].run(&format!("connect-failing {NOBODY}:9 5 {EHOSTUNREACH}"))?;
+    pair[0].run(&format!("connect-given-up {SILENT}:9 3"))?;
+    let after = exporter.scrape()?;
+    let snmp_after = snmp(pair[0].pid(), "Tcp")?;
+
+    let of =
+        |family: &str, at: usize, label: &[&str]| moved((&before, &after), family, &id(&pair[at]), label);
+    let wanted = counts([("refused", 25), ("timeout", 7), ("unreachable", 5), ("aborted", 3)]);
+    assert_eq!(of(ATTEMPTS, 0, &["result"]), wanted);
+    assert_eq!(of(DURATION, 0, &["result"]), wanted);
+    assert_eq!(of(RESETS, 0, &["direction"]), counts([("received", 25)]));
+    assert_eq!(of(RETRANSMITS, 0, &[]), counts([("", 7)]), "one each, since it is repeated once");
+    assert_eq!(since(&snmp_before, &snmp_after, "RetransSegs"), 7);
+    assert_eq!(since(&snmp_before, &snmp_after, "ActiveOpens"), 40);
+    assert_eq!(since(&snmp_before, &snmp_after, "AttemptFails"), 37, "what is given up is no failure there");
+    assert_eq!(open(&after, &pair[0]), [Some(0.0), Some(0.0), None]);
+    assert_eq!(
+        before.kernel_row(&id(&pair[1])),
+        after.kernel_row(&id(&pair[1])),
+        "who refused has no socket"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_is_open_is_counted_while_it_lives() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let mut pair = connected()?;
+    pair[1].run("listen 10.77.0.2:7000")?;
+    let before = exporter.scrape()?;
+    let pids = [pair[0].pid(), pair[1].pid()];
+    let snmp_before = [snmp(pids[0], "Tcp")?, snmp(pids[1], "Tcp")?];
+    together(&mut pair, &["hold 10.77.0.2:7000 5", "accept 5"])?;
+    together(&mut pair, &["held send 1000", "held receive 1000"])?;
+    for _ in 0..20 {
+        together(&mut pair, &["held receive 1000", "held send 1000"])?;
+    }
+    let (ids, bytes) = ([id(&pair[0]), id(&pair[1])], [5000.0, 100_000.0]);
+    let live = exporter.scrape_until("all bytes are there", |scrape| {
+        let of = |family, at: usize| scrape.sum(family, &[("id", ids[at].as_str())]);
+        [of(SENT, 0), of(RECEIVED, 0), of(SENT, 1), of(RECEIVED, 1)]
+            == [bytes[0], bytes[1], bytes[1], bytes[0]]
+    })?;
+    assert_eq!(open(&live, &pair[0]), [Some(5.0), Some(0.0), None]);
+    assert_eq!(open(&live, &pair[1]), [Some(0.0), Some(5.0), None]);
+    assert_eq!((ss(pids[0], "bytes_sent")?, ss(pids[0], "bytes_received")?), (5000, 100_000));
+    assert_eq!((ss(pids[1], "bytes_sent")?, ss(pids[1], "bytes_received")?), (100_000, 5000));
+
+    // A side that only listens on still has its connections.
+    pair[0].run("held half")?;
+    pair[1].run("held end")?;
+    let half = exporter.scrape()?;
+    assert_eq!(open(&half, &pair[0]), [Some(5.0), Some(0.0), None]);
+    assert_eq!(open(&half, &pair[1]), [Some(0.0), Some(5.0), None]);
+
+    pair[1].run("held abort")?;
+    pair[0].run("held end")?;
+    let after = exporter.scrape()?;
+    for side in &pair {
+        assert_eq!(open(&after, side), [Some(0.0), Some(0.0), None]);
+    }
+    let of =
+        |family: &str, at: usize, label: &[&str]| moved((&before, &after), family, &id(&pair[at]), label);
+    assert_eq!(of(SENT, 0, &[]), counts([("", 5000)]));
+    assert_eq!(of(RECEIVED, 1, &[]), counts([("", 5000)]), "the end is no byte");
+    assert_eq!(of(RESETS, 1, &["direction"]), counts([("sent", 5)]));
+    assert_eq!(of(RESETS, 0, &["direction"]), counts([("received", 5)]));
+    let snmp_after = [snmp(pids[0], "Tcp")?, snmp(pids[1], "Tcp")?];
+    // Each was sent by itself: segments that come together are one to these counters. Those sent again are none.
+    let segments = |at: usize, name| since(&snmp_before[at], &snmp_after[at], name);
+    let new = |at: usize| {
+        of(SEGMENTS_SENT, at, &[])[""] - of(RETRANSMITS, at, &[]).get("").copied().unwrap_or_default()
+    };
+    assert_eq!(new(0), segments(0, "OutSegs"));
+    assert_eq!(of(SEGMENTS_RECEIVED, 0, &[])[""], segments(0, "InSegs"));
+    // The listener answers the first segment of each; a reset goes out when the socket is closed already.
+    assert_eq!(new(1) + 5 + 5, segments(1, "OutSegs"));
+    assert_eq!(of(SEGMENTS_RECEIVED, 1, &[])[""], segments(1, "InSegs"));
+    Ok(())
+}
+
+#[test]
+fn what_was_open_before_the_exporter_is_counted_from_its_next_segment_on() -> Result<()> {
+    let mut pair = connected()?;
+    pair[1].run("listen 10.77.0.2:7000")?;
+    together(&mut pair, &["hold 10.77.0.2:7000 4", "accept 4"])?;
+    together(&mut pair, &["held send 1000", "held receive 1000"])?;
+    let exporter = Exporter::start(&[])?;
+    together(&mut pair, &["held send 1", "held receive 1"])?;
+    together(&mut pair, &["held receive 2000", "held send 2000"])?;
+    let ids = [id(&pair[0]), id(&pair[1])];
+    exporter.scrape_until("they are known", |scrape| {
+        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), Some(4.0)])
+    })?;
+    together(&mut pair, &["held send 10", "held receive 10"])?;
+    together(&mut pair, &["held close", "held end"])?;
+    pair[1].run("held close")?;
+    let after = exporter.scrape_until("all are closed", |scrape| {
+        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), Some(0.0)])
+    })?;
+    // No byte from before, and none twice.
+    let sent = after.sum(SENT, &[("id", ids[1].as_str())]);
+    assert!(sent <= 8000.0, "{sent}");
+    assert!(after.sum(RECEIVED, &[("id", ids[1].as_str())]) >= 40.0);
+    assert_eq!(after.sum("container_tcp_connection_duration_seconds_count", &[("id", ids[0].as_str())]), 0.0);
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! TCP: what connects, what listens, and connections that are kept between commands.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::sync::Mutex;
+
+use crate::{Answer, last_error};
+
+/// What stays between commands.
+struct Kept {
+    listener: Option<TcpListener>,
+    streams: Vec<TcpStream>,
+    socket: Option<UdpSocket>,
+}
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept { listener: None, streams: Vec::new(), socket: None });
+
+/// Listens, in place of whatever it listened on before. `[::]` takes IPv4 as well.
+pub(crate) fn listen(address: &str) -> Answer {
+    let listener = TcpListener::bind(address).map_err(|e| format!("{address}: {e}"))?;
+    kept(|kept| kept.listener = Some(listener))
+}
+
+/// Takes N connections one after the other: reads so many bytes, answers with so many, waits until the other side closes.
+pub(crate) fn serve(n: u64, read: usize, write: usize) -> Answer {
+    kept_try(|kept| {
+        let listener = kept.listener.as_ref().ok_or("listen first")?;
+        for _ in 0..n {
+            let (mut stream, _) = listener.accept().map_err(|e| e.to_string())?;
+            take(&mut stream, read)?;
+            give(&mut stream, write)?;
+            if stream.read(&mut [0]).map_err(|e| e.to_string())? != 0 {
+                return Err("more than was to be".to_owned());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// N connections one after the other: sends so many bytes, reads so many, closes.
+pub(crate) fn connect(address: &str, n: u64, write: usize, read: usize) -> Answer {
+    for _ in 0..n {
+        let mut stream = TcpStream::connect(address).map_err(|e| e.to_string())?;
+        give(&mut stream, write)?;
+        take(&mut stream, read)?;
+    }
+    Ok(String::new())
+}
+
+/// N attempts at once, each of which must fail with this errno.
+pub(crate) fn fail(address: &str, n: u64, errno: i32) -> Answer {
+    for socket in begun(address, n)? {
+        let mut poll = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+        // SAFETY: one entry.
+        if unsafe { libc::poll(&raw mut poll, 1, -1) } != 1 {
+            return Err(last_error("poll"));
+        }
+        let (mut error, mut length) = (0i32, size_of::<i32>() as u32);
+        // SAFETY: an int and its size.
+        let got = unsafe {
+            let error = (&raw mut error).cast();
+            libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ERROR, error, &raw mut length)
+        };
+        if got != 0 || error != errno {
+            return Err(format!("{error} in place of {errno}"));
+        }
+    }
+    Ok(String::new())
+}
+
+/// N attempts at once that are given up before there can be an answer.
+pub(crate) fn give_up(address: &str, n: u64) -> Answer {
+    begun(address, n).map(|_| String::new())
+}
+
+/// N connections that stay.
+pub(crate) fn hold(address: &str, n: u64) -> Answer {
+    kept_try(|kept| {
+        for _ in 0..n {
+            kept.streams.push(TcpStream::connect(address).map_err(|e| e.to_string())?);
+        }
+        Ok(())
+    })
+}
+
+/// Takes N connections, which stay.
+pub(crate) fn accept(n: u64) -> Answer {
+    kept_try(|kept| {
+        let listener = kept.listener.as_ref().ok_or("listen first")?;
+        for _ in 0..n {
+            let (stream, _) = listener.accept().map_err(|e| e.to_string())?;
+            kept.streams.push(stream);
+        }
+        Ok(())
+    })
+}
+
+/// Something with each connection that stays: `send N`, `receive N`, `half` (closes the sending side), `end` (waits for the
+/// other's), and with all of them `close` and `abort` (a reset).
+pub(crate) fn with_held(what: &str, bytes: usize) -> Answer {
+    kept_try(|kept| {
+        for stream in &mut kept.streams {
+            match what {
+                "send" => give(stream, bytes)?,
+                "receive" => take(stream, bytes)?,
+                "half" => stream.shutdown(Shutdown::Write).map_err(|e| e.to_string())?,
+                "end" => match stream.read(&mut [0]) {
+                    Ok(0) => {}
+                    Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
+                    other => return Err(format!("{other:?}")),
+                },
+                "abort" => linger(stream)?,
+                _ => {}
+            }
+        }
+        if matches!(what, "close" | "abort") {
+            kept.streams.clear();
+        }
+        Ok(())
+    })
+}
+
+/// A socket for datagrams, which stays.
+pub(crate) fn bind(address: &str) -> Answer {
+    let socket = UdpSocket::bind(address).map_err(|e| format!("{address}: {e}"))?;
+    kept(|kept| kept.socket = Some(socket))
+}
+
+/// N datagrams, from a socket that does not stay.
+pub(crate) fn send(address: &str, n: u64, size: usize) -> Answer {
+    let socket = UdpSocket::bind("0.0.0.0:0").map_err(|e| e.to_string())?;
+    for _ in 0..n {
+        socket.send_to(&vec![0; size], address).map_err(|e| e.to_string())?;
+    }
+    Ok(String::new())
+}
+
+/// Waits for N datagrams of this size.
+pub(crate) fn receive(n: u64, size: usize) -> Answer {
+    kept_try(|kept| {
+        let socket = kept.socket.as_ref().ok_or("bind first")?;
+        let mut buffer = vec![0; size + 1];
+        for _ in 0..n {
+            let got = socket.recv(&mut buffer).map_err(|e| e.to_string())?;
+            if got != size {
+                return Err(format!("{got} bytes"));
+            }
+        }
+        Ok(())
+    })
+}
+
+fn linger(stream: &TcpStream) -> Result<(), String> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let size = size_of::<libc::linger>() as u32;
+    // SAFETY: a struct linger and its size.
+    let set = unsafe {
+        let value = (&raw const linger).cast();
+        libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, size)
+    };
+    if set == 0 { Ok(()) } else { Err(last_error("SO_LINGER")) }
+}
+
+/// Sockets that have begun to connect and not waited.
+fn begun(address: &str, n: u64) -> Result<Vec<OwnedFd>, String> {
+    let address: SocketAddr = address.parse().map_err(|_| format!("{address}: no address"))?;
+    let SocketAddr::V4(address) = address else { return Err("IPv4 only".to_owned()) };
+    let raw = libc::sockaddr_in {
+        sin_family: libc::AF_INET as u16,
+        sin_port: address.port().to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
+        sin_zero: [0; 8],
+    };
+    (0..n)
+        .map(|_| {
+            // SAFETY: no pointers; what it gives is ours alone.
+            let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0) };
+            if socket < 0 {
+                return Err(last_error("socket"));
+            }
+            // SAFETY: as above.
+            let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+            let size = size_of::<libc::sockaddr_in>() as u32;
+            // SAFETY: an address and its size.
+            unsafe { libc::connect(socket.as_raw_fd(), (&raw const raw).cast(), size) };
+            match std::io::Error::last_os_error().raw_os_error() {
+                Some(libc::EINPROGRESS) => Ok(socket),
+                _ => Err(last_error("connect")),
+            }
+        })
+        .collect()
+}
+
+fn give(stream: &mut TcpStream, bytes: usize) -> Result<(), String> {
+    stream.write_all(&vec![b'x'; bytes]).map_err(|e| format!("write: {e}"))
+}
+
+fn take(stream: &mut TcpStream, bytes: usize) -> Result<(), String> {
+    stream.read_exact(&mut vec![0; bytes]).map_err(|e| format!("read: {e}"))
+}
+
+fn kept(with: impl FnOnce(&mut Kept)) -> Answer {
+    kept_try(|kept| {
+        with(kept);
+        Ok(())
+    })
+}
+
+fn kept_try(with: impl FnOnce(&mut Kept) -> Result<(), String>) -> Answer {
+    let mut kept = KEPT.lock().map_err(|e| e.to_string())?;
+    with(&mut kept).map(|()| String::new())
+}
