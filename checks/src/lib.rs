@@ -5,6 +5,7 @@
 //! - `options`, `extra_opts`: the command line.
 //! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
 //! - `net`, `tls`: names, connections and packets under a deadline.
+//! - `host`: the host a check is about, in the words of 2.x where it cannot be reached.
 //! - `http`, `http2`: HTTP over either.
 //! - `regex`: expressions of POSIX.
 //! - `process`: other programs under a deadline.
@@ -15,6 +16,7 @@ pub mod deadline;
 pub mod extra_opts;
 pub mod frame;
 pub mod help;
+pub mod host;
 pub mod http;
 pub mod http2;
 pub mod net;

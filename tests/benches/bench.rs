@@ -6,6 +6,8 @@
 
 #[path = "bench/bare.rs"]
 mod bare;
+#[path = "bench/checks.rs"]
+mod checks;
 #[path = "bench/encode.rs"]
 mod encode;
 #[path = "bench/files.rs"]
@@ -34,6 +36,9 @@ fn main() -> Result<()> {
     }
     if runs("files") {
         files::run()?;
+    }
+    if runs("checks") {
+        checks::run()?;
     }
     if runs("scrapes") {
         scrapes::run()?;

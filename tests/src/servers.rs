@@ -37,6 +37,8 @@ pub struct Servers {
     /// Bound, and never listened on: nobody else gets this port, and who connects is refused.
     _closed: OwnedFd,
     files: Vec<PathBuf>,
+    /// Bound, and never read.
+    _silent: Option<UdpSocket>,
 }
 
 impl Servers {
@@ -45,12 +47,15 @@ impl Servers {
         let closed = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
         rustix::net::bind(&closed, &SocketAddrAny::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0))))?;
         let port = std::net::SocketAddr::try_from(rustix::net::getsockname(&closed)?)?.port();
-        let mut servers = Self { places: BTreeMap::new(), _closed: closed, files: Vec::new() };
+        let mut servers = Self { places: BTreeMap::new(), _closed: closed, files: Vec::new(), _silent: None };
         servers.name("closed", port);
         servers.listen_on_socket()?;
         for (name, manner) in MANNERS {
             servers.tcp(name, *manner)?;
         }
+        let silent = UdpSocket::bind("127.0.0.1:0")?;
+        servers.name("udp-silent", silent.local_addr()?.port());
+        servers._silent = Some(silent);
         let udp = UdpSocket::bind("127.0.0.1:0")?;
         servers.name("udp-echo", udp.local_addr()?.port());
         std::thread::spawn(move || {
@@ -161,6 +166,15 @@ const MANNERS: &[(&str, Manner)] = &[
     ("nntp", Manner::Says(b"201 no posting\r\n")),
     ("refusing", Manner::SaysAndEnds(b"500 go away\r\n")),
     ("short", Manner::SaysAndEnds(b"22")),
+    ("crawl", Manner::Trickles(b"220-a byte a tenth of a second, and never an end of it")),
+    ("ssh-plain", Manner::Says(b"SSH-2.0-nagiosplug.ssh.0.1\n")),
+    ("ssh-comment", Manner::Says(b"SSH-2.0-nagiosplug.ssh.0.1 this is a comment\r\n")),
+    ("ssh-numbers", Manner::Says(b"SSH-2.0-3.2.9.1\n")),
+    ("ssh-no-parts", Manner::SaysAndEnds(b"SSH-\n")),
+    ("ssh-no-protocol", Manner::SaysAndEnds(b"SSH-x-y\n")),
+    ("ssh-bar", Manner::Says(b"SSH-2.0-a|b=1\x1b[2J\xff\n")),
+    ("ssh-lines", Manner::Says(b"AAAAAAAAAA\nSome\nlines\n\nSSH-2.0-nagiosplug.ssh.0.2\n")),
+    ("ssh-trickle", Manner::Trickles(b"no\nSSH-2.0-x\n")),
     ("http-silent", Manner::Answers(b"")),
     ("http-garbage", Manner::Answers(b"\x16\x03\xff|x=1\x1b[2J\xc3\x28\n")),
     ("http-chunked", Manner::Answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n")),

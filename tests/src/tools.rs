@@ -33,6 +33,13 @@ pub fn icinga() -> Result<PathBuf> {
     fetched("icinga2/icinga2", "icinga2")
 }
 
+/// A server of Debian's, and where the libraries are that were unpacked with it.
+pub fn service(program: &str) -> Result<(PathBuf, PathBuf)> {
+    let program = fetched(&format!("services/usr/sbin/{program}"), "services")?;
+    let libraries = fetched("services/usr/lib/x86_64-linux-gnu", "services")?;
+    Ok((program.canonicalize()?, libraries.canonicalize()?))
+}
+
 /// The statically linked user space of the virtual machines.
 pub fn busybox() -> Result<PathBuf> {
     let path = PathBuf::from("/bin/busybox");

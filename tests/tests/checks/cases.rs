@@ -1,36 +1,65 @@
 //! The command lines, by check: `{name}` stands for a server's port or path (see `plimsoll_tests::servers`).
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::servers::Servers;
+use plimsoll_tests::services::Services;
 
 use crate::Case;
 
 #[path = "cases/cluster.rs"]
 mod cluster;
+#[path = "cases/dns.rs"]
+mod dns;
 #[path = "cases/dummy.rs"]
 mod dummy;
 #[path = "cases/http.rs"]
 mod http;
 #[path = "cases/negate.rs"]
 mod negate;
+#[path = "cases/ntp.rs"]
+mod ntp;
 #[path = "cases/ping.rs"]
 mod ping;
+#[path = "cases/smtp.rs"]
+mod smtp;
+#[path = "cases/ssh.rs"]
+mod ssh;
 #[path = "cases/tcp.rs"]
 mod tcp;
 
 /// All of them.
-pub(crate) const ALL: &[&[Case]] =
-    &[cluster::CASES, dummy::CASES, http::CASES, negate::CASES, ping::CASES, tcp::CASES];
+pub(crate) const ALL: &[&[Case]] = &[
+    cluster::CASES,
+    dns::CASES,
+    dummy::CASES,
+    http::CASES,
+    negate::CASES,
+    ntp::CASES,
+    ping::CASES,
+    smtp::CASES,
+    ssh::CASES,
+    tcp::CASES,
+];
 
-/// Everything they talk to.
-pub(crate) fn servers() -> Result<(Servers, Nginx)> {
+/// Everything they talk to, and what keeps it running.
+pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
     let mut servers = Servers::start()?;
     let nginx = Nginx::start(&mut servers)?;
+    let certificates = PathBuf::from(servers.place("www")?);
+    let services = Services::start(&mut servers, &certificates)?;
+    plimsoll_tests::ntp::start(&mut servers)?;
+    crate::names::serve(LIAR)?;
+    servers.name("liar", LIAR);
     servers.file("ini", INI)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
-    Ok((servers, nginx))
+    Ok((servers, nginx, services))
 }
+
+/// Where the name server is that lies.
+const LIAR: &str = "127.77.77.79";
 
 /// For `--extra-opts`.
 const INI: &str = "\

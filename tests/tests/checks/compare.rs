@@ -71,7 +71,7 @@ fn fixed(datum: Datum) -> Datum {
     Datum { value: masked(&datum.value), ..datum }
 }
 
-/// With `#` for every number that has a fraction.
+/// With `#` for every number that has a fraction, whatever its sign and its exponent.
 pub(crate) fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -79,10 +79,15 @@ pub(crate) fn masked(text: &str) -> String {
         let (before, from) = rest.split_at(start);
         let end = from.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(from.len());
         let number = &from[..end];
-        out.push_str(before);
-        // An address has more points than one.
-        out.push_str(if number.trim_end_matches('.').matches('.').count() == 1 { "#" } else { number });
         rest = &from[end..];
+        // An address has more points than one.
+        let fraction = number.trim_end_matches('.').matches('.').count() == 1;
+        let signed = before.ends_with(" -") || (out.is_empty() && before == "-");
+        out.push_str(if fraction && signed { &before[..before.len() - 1] } else { before });
+        out.push_str(if fraction { "#" } else { number });
+        if fraction && let Some(exponent) = rest.strip_prefix("e-").or_else(|| rest.strip_prefix("e+")) {
+            rest = exponent.trim_start_matches(|c: char| c.is_ascii_digit());
+        }
     }
     out + rest
 }

@@ -43,6 +43,12 @@ fn a_timeout_is_kept_against_every_hostile_server() -> Result<()> {
         "check_rest -u http://127.0.0.1:{http-endless}/ -t 1:1",
         "check_grpc_health -H 127.0.0.1 -p {silent} -t 1:1",
         "check_grpc_health -H 127.0.0.1 -p {silent} -S -t 1:1",
+        "check_ssh -H 127.0.0.1 -p {silent} -t 1:1",
+        "check_ssh -H {backlog} -p {port} -t 1:1",
+        "check_smtp -H 127.0.0.1 -p {silent} -t 1:1",
+        "check_smtp -H 127.0.0.1 -p {crawl} -t 1:1",
+        "check_ssh -H 127.0.0.1 -p {crawl} -t 1:1",
+        "check_ntp_peer -H 127.0.0.1 -p {udp-silent} -t 1:1",
     ] {
         let full = full_backlog()?;
         let line = line.replace("{backlog}", "127.0.0.1").replace("{port}", &full.0.to_string());

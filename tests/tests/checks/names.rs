@@ -42,9 +42,9 @@ fn answer(question: &[u8], by_tcp: bool) -> Option<Vec<u8>> {
 }
 
 /// Serves until the test is over.
-fn serve() -> Result<()> {
-    let udp = UdpSocket::bind((SERVER, 53)).context("port 53")?;
-    let tcp = TcpListener::bind((SERVER, 53))?;
+pub(crate) fn serve(address: &str) -> Result<()> {
+    let udp = UdpSocket::bind((address, 53)).context("port 53")?;
+    let tcp = TcpListener::bind((address, 53))?;
     std::thread::spawn(move || {
         let mut buffer = [0; 512];
         while let Ok((length, from)) = udp.recv_from(&mut buffer) {
@@ -81,7 +81,7 @@ fn ask(servers: &Servers, name: &str) -> Result<Ran> {
 
 #[test]
 fn a_server_may_answer_lie_or_say_nothing() -> Result<()> {
-    serve()?;
+    serve(SERVER)?;
     let mut servers = Servers::start()?;
     servers.file("resolv", &format!("nameserver {SERVER}\nsearch example.\noptions attempts:1\n"))?;
     for name in ["good.example", "good", "long.example"] {

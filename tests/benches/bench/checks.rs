@@ -1,0 +1,97 @@
+//! What an execution of each check costs, beside the C plugin's on the same command line, in turns.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use plimsoll_tests::nginx::Nginx;
+use plimsoll_tests::plugins::{our_command, their_command};
+use plimsoll_tests::servers::Servers;
+use plimsoll_tests::services::Services;
+use plimsoll_tests::tools;
+
+/// Executions of each side; of their times the median counts.
+const EXECUTIONS: usize = 200;
+/// How often those of a program that waits on purpose.
+const FEW: usize = 5;
+
+/// Command line, whether the C plugin starts another program, and how often each is executed.
+type Row = (&'static str, bool, usize);
+
+const ROWS: &[Row] = &[
+    ("check_dummy 0", false, EXECUTIONS),
+    ("check_cluster -s -d 0,0,1 -c 2", false, EXECUTIONS),
+    ("check_tcp -H 127.0.0.1 -p {ftp} -e 220", false, EXECUTIONS),
+    ("check_tcp -S -H 127.0.0.1 -p {https-good}", false, EXECUTIONS),
+    ("check_ftp -H 127.0.0.1 -p {ftp}", false, EXECUTIONS),
+    ("check_udp -H 127.0.0.1 -p {udp-echo} -s x -e x", false, EXECUTIONS),
+    ("check_http -H 127.0.0.1 -p {http}", false, EXECUTIONS),
+    ("check_http -S -H 127.0.0.1 -p {https-good}", false, EXECUTIONS),
+    ("check_curl -H 127.0.0.1 -p {http}", false, EXECUTIONS),
+    ("check_ssh -H 127.0.0.1 -p {ssh-plain}", false, EXECUTIONS),
+    ("check_smtp -H 127.0.0.1 -p {smtp}", false, EXECUTIONS),
+    ("check_smtp -S -H 127.0.0.1 -p {starttls-good}", false, EXECUTIONS),
+    ("check_ntp_time -H 127.0.0.1 -p {chrony}", false, EXECUTIONS),
+    ("check_ntp_peer -H 127.0.0.1 -p {ntp-source}", false, EXECUTIONS),
+    ("check_dns -H www.example.test -s {nsd}", true, EXECUTIONS),
+    ("check_dig -H {nsd} -l www.example.test", true, EXECUTIONS),
+    ("check_icmp -H 127.0.0.1 -n 1", false, EXECUTIONS),
+    ("check_ping -H 127.0.0.1 -p 1 -w 100,20% -c 500,60%", true, EXECUTIONS),
+    ("negate {plugins}/check_dummy 0", true, EXECUTIONS),
+    ("check_icmp -H 127.0.0.1", false, FEW),
+];
+
+pub(crate) fn run() -> Result<()> {
+    let mut servers = Servers::start()?;
+    let nginx = Nginx::start(&mut servers)?;
+    let certificates = std::path::PathBuf::from(servers.place("www")?);
+    let services = Services::start(&mut servers, &certificates)?;
+    plimsoll_tests::ntp::start(&mut servers)?;
+    servers.name("plugins", plimsoll_tests::plugins::THEIRS);
+    for (line, forks, executions) in ROWS {
+        let words = servers.words(line)?;
+        let (check, args) = words.split_first().context("an empty line")?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..*executions {
+            ours.push(execute(our_command(check)?.args(args))?);
+            theirs.push(execute(their_command(check)?.args(args))?);
+        }
+        let (of_ours, of_theirs) = (median(&mut ours), median(&mut theirs));
+        let goal = if *forks { "at most 0.50 of C" } else { "at most 1.00 of C" };
+        crate::report(line, &format!("{:.2} of C", of_ours / of_theirs), goal);
+        let more = rss_mib(our_command(check)?.args(args))? - rss_mib(their_command(check)?.args(args))?;
+        crate::report("", &format!("{of_ours:.2} ms, C {of_theirs:.2} ms"), "");
+        crate::report("", &format!("RSS of C {more:+.1} MB"), "at most +2.0 MB");
+    }
+    drop((nginx, services));
+    Ok(())
+}
+
+/// Milliseconds of one execution.
+fn execute(command: &mut Command) -> Result<f64> {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+    let start = Instant::now();
+    command.status().with_context(|| format!("{command:?}"))?;
+    Ok(start.elapsed().as_secs_f64() * 1e3)
+}
+
+/// The most that one execution holds, with what it starts. Asked of a parent that itself holds little, since what a
+/// process held before it became the program counts as the program's.
+fn rss_mib(command: &Command) -> Result<f64> {
+    let output = Command::new(tools::busybox()?)
+        .args(["time", "-f", "rss %M"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let number = text.lines().rev().find_map(|line| line.strip_prefix("rss ")?.trim().parse::<f64>().ok());
+    // busybox takes what the kernel gives in KiB for pages.
+    let pages = rustix::param::page_size() as f64 / 1024.0;
+    Ok(number.with_context(|| format!("busybox time: {text}"))? / pages / 1024.0)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

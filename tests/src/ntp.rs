@@ -1,0 +1,90 @@
+//! Time servers in every state, and hostile ones: what they say of the time, and of their own sources.
+
+use std::net::UdpSocket;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+
+use crate::servers::Servers;
+
+/// How a server answers a datagram; each of the answers is sent.
+type Answer = fn(&[u8]) -> Vec<Vec<u8>>;
+
+/// Starts them all: `ntp-NAME` becomes the port.
+pub fn start(servers: &mut Servers) -> Result<()> {
+    for (name, answer) in SERVERS {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        servers.name(name, socket.local_addr()?.port());
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                for bytes in answer(&buffer[..length]) {
+                    let _ = socket.send_to(&bytes, from);
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+const SERVERS: &[(&str, Answer)] = &[
+    ("ntp-ahead", |question| vec![time(question, 0x24, 2, 100)]),
+    ("ntp-behind", |question| vec![time(question, 0x24, 2, -70)]),
+    ("ntp-kiss", |question| vec![time(question, 0x24, 0, 0)]),
+    ("ntp-alarm", |question| vec![time(question, 0xe4, 2, 0)]),
+    ("ntp-garbage", |_| vec![b"\x16\x03|x=1\xff".to_vec()]),
+    ("ntp-source", |question| control(question, 0x16, &[(1, 0x96), (2, 0x94), (3, 0x91)])),
+    ("ntp-candidates", |question| control(question, 0x16, &[(1, 0x94), (2, 0x94), (3, 0x92)])),
+    ("ntp-none", |question| control(question, 0x16, &[(1, 0x90), (2, 0x91)])),
+    ("ntp-empty", |question| control(question, 0x16, &[])),
+    ("ntp-li-alarm", |question| control(question, 0xd6, &[(1, 0x96)])),
+    ("ntp-old", |question| match question {
+        // Those that do not know of jitter say so.
+        [_, 2, ..] if question.windows(6).any(|word| word == b"jitter") => {
+            vec![reply(question, 0x16, 0xc2, 0, b"")]
+        }
+        [_, 2, ..] => vec![reply(question, 0x16, 0x82, 0, b"stratum=4, offset=2.5, dispersion=7.5")],
+        _ => control(question, 0x16, &[(1, 0x96)]),
+    }),
+    ("ntp-too-long", |question| vec![[&reply(question, 0x16, 0x81, 0, b"")[..10], &[2, 0]].concat()]),
+];
+
+/// An answer to a question for the time, by a clock so many seconds ahead.
+fn time(question: &[u8], flags: u8, stratum: u8, ahead: i64) -> Vec<u8> {
+    if question.len() < 48 {
+        return Vec::new();
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = now.as_secs().wrapping_add_signed(2_208_988_800 + ahead);
+    let stamp = ((seconds << 32) | ((u64::from(now.subsec_nanos()) << 32) / 1_000_000_000)).to_be_bytes();
+    let mut bytes = vec![flags, stratum, 4, 0xfa];
+    bytes.resize(24, 0);
+    bytes.extend_from_slice(&question[40..48]);
+    bytes.extend_from_slice(&stamp);
+    bytes.extend_from_slice(&stamp);
+    bytes
+}
+
+/// The list of associations with their states, or what is known of one: its offset is its number in milliseconds.
+fn control(question: &[u8], flags: u8, peers: &[(u16, u8)]) -> Vec<Vec<u8>> {
+    match question {
+        [_, 1, ..] => {
+            let list = peers.iter().flat_map(|(id, state)| [id.to_be_bytes(), [*state, 0x1a]]).flatten();
+            vec![reply(question, flags, 0x81, 0, &list.collect::<Vec<u8>>())]
+        }
+        [_, 2, _, _, _, _, _, id, ..] => {
+            let text = format!("stratum={}, offset=-{id}.5, jitter=0.25", id + 1);
+            vec![reply(question, flags, 0x82, 0, text.as_bytes())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn reply(question: &[u8], flags: u8, operation: u8, offset: u16, data: &[u8]) -> Vec<u8> {
+    let mut bytes = question.get(..8).unwrap_or(&[0; 8]).to_vec();
+    (bytes[0], bytes[1]) = (flags, operation);
+    bytes.extend_from_slice(&offset.to_be_bytes());
+    bytes.extend_from_slice(&u16::try_from(data.len()).unwrap_or_default().to_be_bytes());
+    bytes.extend_from_slice(data);
+    bytes
+}
