@@ -147,7 +147,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `file_error_folded` | an error's operation, type of file and errno | `operation=\"other\", type=\"other\", errno=\"other\"` |
 | `syscall_table_full` | how long a system call took: 65,536 tasks were being followed | it is counted in `container_syscalls_total`, not observed |
 | `fatal_signal_folded` | the number or sender of a signal that killed | `signal=\"other\", sender=\"other\"` |
-| `program_missed` | an event: its program was already running on that CPU and had been preempted (seen in 7.3) | nowhere |
+| `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
 ";
