@@ -12,7 +12,6 @@ qemu-system-x86 qemu-system-x86_64 boots the test kernels
 shellcheck      shellcheck         checks the scripts
 monitoring-plugins-basic    check_tcp  is what the checks are held against
 monitoring-plugins-standard check_dig  is what more of the checks are held against
-nginx-light     nginx              is the web server the checks are held against
 liburiparser1   check_curl         is what check_curl misses otherwise
 bind9-dnsutils  dig                is what check_dig and check_dns of Debian start
 python3-aiosmtpd    python3        is the mail server the checks are held against

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::certificates::{self, KINDS};
 use crate::servers::Servers;
+use crate::tools;
 
 /// One that runs; stopped when dropped.
 #[derive(Debug)]
@@ -39,11 +40,13 @@ impl Nginx {
         std::fs::write(directory.join("html/not-serving"), b"\0\0\0\0\x02\x08\x02")?;
         std::fs::File::create(directory.join("html/large"))?.set_len(LARGE)?;
         servers.name("www", directory.display());
+        let (program, libraries) = tools::service("nginx")?;
         // Whoever takes one of these ports in between has nginx start again with others.
         for _ in 0..5 {
             let ports = free_ports(3 + KINDS.len())?;
             std::fs::write(directory.join("nginx.conf"), config(&directory, &ports))?;
-            let mut child = Command::new("nginx")
+            let mut child = Command::new(&program)
+                .env("LD_LIBRARY_PATH", &libraries)
                 .arg("-p")
                 .arg(&directory)
                 .args(["-c", "nginx.conf", "-e", "error.log"])
@@ -51,7 +54,7 @@ impl Nginx {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()
-                .context("nginx: run tools/setup packages")?;
+                .context("nginx")?;
             if !answers(&mut child, &ports)? {
                 continue;
             }

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # Real servers that the checks are held against: unpacked, since each installed package starts its service.
 
-SERVICES=(openssh-server libwrap0 nsd libfstrm0 libprotobuf-c1 chrony)
+SERVICES=(openssh-server libwrap0 nsd libfstrm0 libprotobuf-c1 chrony nginx)
 
 services_there() {
   local program
-  for program in sshd nsd chronyd; do [ -x "$TOOLS/services/usr/sbin/$program" ] || return 1; done
+  for program in sshd nsd chronyd nginx; do [ -x "$TOOLS/services/usr/sbin/$program" ] || return 1; done
 }
 
 if ! services_there; then
-  say "services: SSH, DNS and NTP servers that the checks are held against"
+  say "services: SSH, DNS, NTP and web servers that the checks are held against"
   on_debian || die "the tests need Debian's ${SERVICES[*]}" "unpack them into $TOOLS/services"
   use_suites own
   rm -rf "$TOOLS/services.new"
