@@ -6,14 +6,17 @@ pub mod cluster;
 pub mod dig;
 pub mod dns;
 pub mod dummy;
+pub mod grpc_health;
 pub mod http;
 pub mod icmp;
 pub mod negate;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
+pub mod rest;
 pub mod smtp;
 pub mod ssh;
+pub mod ssl_cert;
 pub mod tcp;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
@@ -22,13 +25,16 @@ pub static ALL: &[&Check] = &[
     &dig::CHECK,
     &dns::CHECK,
     &dummy::CHECK,
+    &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
+    &rest::CHECK,
     &smtp::CHECK,
     &ssh::CHECK,
+    &ssl_cert::CHECK,
     &tcp::CHECK,
     &negate::CHECK,
 ];

@@ -6,7 +6,7 @@
 //! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
 //! - `net`, `tls`: names, connections and packets under a deadline.
 //! - `host`: the host a check is about, in the words of 2.x where it cannot be reached.
-//! - `http`: HTTP over either.
+//! - `http`, `http2`: HTTP over either.
 //! - `regex`: expressions of POSIX.
 //! - `process`: other programs under a deadline.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
@@ -18,6 +18,7 @@ pub mod frame;
 pub mod help;
 pub mod host;
 pub mod http;
+pub mod http2;
 pub mod net;
 pub mod options;
 pub mod output;

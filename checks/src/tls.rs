@@ -12,12 +12,13 @@ use crate::state::State;
 pub mod certificate;
 pub mod days;
 mod session;
+pub mod start;
 mod trust;
 pub mod version;
 
 pub use certificate::Certificate;
-pub use session::{Session, Transport};
-pub use trust::Verify;
+pub use session::{Session, Transport, certificates};
+pub use trust::{Verify, vouched_for};
 pub use version::Versions;
 
 /// How a check wants TLS.

@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -24,12 +25,18 @@ impl Nginx {
     /// Starts it, and gives its ports names: `http`, `h2c`, `mutual` and `https-KIND` for each kind of certificate, and
     /// `www` for its directory, where the certificates are.
     pub fn start(servers: &mut Servers) -> Result<Self> {
-        let directory = std::env::temp_dir().join(format!("plimsoll-nginx-{}", std::process::id()));
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("plimsoll-nginx-{}-{number}", std::process::id()));
         std::fs::create_dir_all(directory.join("html/sub"))?;
         certificates::write(&directory)?;
         std::fs::write(directory.join("html/index.html"), "<html>\n<body>hello\nWorld</body>\n</html>\n")?;
         std::fs::write(directory.join("html/sub/page"), "a page below\n")?;
         std::fs::write(directory.join("html/data.json"), JSON)?;
+        std::fs::create_dir_all(directory.join("html/grpc.health.v1.Health"))?;
+        std::fs::write(directory.join("html/grpc.health.v1.Health/Check"), "")?;
+        std::fs::write(directory.join("html/serving"), b"\0\0\0\0\x02\x08\x01")?;
+        std::fs::write(directory.join("html/not-serving"), b"\0\0\0\0\x02\x08\x02")?;
         std::fs::File::create(directory.join("html/large"))?.set_len(LARGE)?;
         servers.name("www", directory.display());
         // Whoever takes one of these ports in between has nginx start again with others.
@@ -97,6 +104,7 @@ const JSON: &str = r#"{ "status": "green", "up": true, "nodes": [ { "load": 1.5,
 
 fn config(directory: &Path, ports: &[u16]) -> String {
     let (root, plain, h2c, mutual) = (directory.display(), ports[0], ports[1], ports[2]);
+    let serving = health("serving");
     let mut text = format!(
         "daemon off; master_process off; pid {root}/pid;
 events {{ worker_connections 512; }}
@@ -125,7 +133,7 @@ $http_proxy_authorization $http_host $server_protocol\\n\"; }}
   location = /old {{ add_header Last-Modified \"Thu, 01 Jan 1970 00:00:00 GMT\"; return 200 \"x\\n\"; }}
   location / {{ }}
  }}
- server {{ listen 127.0.0.1:{h2c} http2; location / {{ }} }}
+ server {{ listen 127.0.0.1:{h2c} http2; location / {{ }} {serving} }}
  server {{
   listen 127.0.0.1:{mutual} ssl; ssl_certificate {root}/good.pem; ssl_certificate_key {root}/good.key;
   ssl_client_certificate {root}/authority.pem; ssl_verify_client on;
@@ -137,7 +145,8 @@ $http_proxy_authorization $http_host $server_protocol\\n\"; }}
         let name = kind.name;
         text.push_str(&format!(
             " server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {root}/{name}.pem; \
-             ssl_certificate_key {root}/{name}.key; location = /name {{ return 200 \"$ssl_server_name.\\n\"; }} }}\n"
+             ssl_certificate_key {root}/{name}.key; location = /name {{ return 200 \"$ssl_server_name.\\n\"; }} {} }}\n",
+            health(if name == "other" { "not-serving" } else { "serving" })
         ));
     }
     // The same port shows another certificate to whom asks for another name.
@@ -147,4 +156,12 @@ $http_proxy_authorization $http_host $server_protocol\\n\"; }}
         ports[3]
     ));
     text
+}
+
+/// Answers to `grpc.health.v1.Health/Check` with what is in a file: a POST of a file is not allowed, which is turned into it.
+fn health(file: &str) -> String {
+    format!(
+        "location = /grpc.health.v1.Health/Check {{ error_page 405 =200 /{file}; }} \
+         location = /{file} {{ default_type application/grpc; add_header grpc-status 0; }}"
+    )
 }

@@ -113,7 +113,8 @@ impl Servers {
         words.into_iter().map(|word| self.placed(word)).collect()
     }
 
-    fn placed(&self, mut word: String) -> Result<String> {
+    /// A text with `{name}` as the server's place.
+    pub fn placed(&self, mut word: String) -> Result<String> {
         while let Some((start, end)) = word.find('{').zip(word.find('}')).filter(|(start, end)| start < end) {
             word = format!("{}{}{}", &word[..start], self.place(&word[start + 1..end])?, &word[end + 1..]);
         }

@@ -9,6 +9,8 @@ mod compare;
 mod kept;
 #[path = "checks/names.rs"]
 mod names;
+#[path = "checks/own.rs"]
+mod own;
 #[path = "checks/rights.rs"]
 mod rights;
 
@@ -94,7 +96,7 @@ fn shown(ran: &Ran) -> String {
 }
 
 /// What does not come back from Icinga as it went in.
-fn through_icinga(data: &[Datum]) -> Result<Vec<String>> {
+pub(crate) fn through_icinga(data: &[Datum]) -> Result<Vec<String>> {
     ensure!(!data.is_empty(), "no perfdata was seen");
     let texts: Vec<String> = data.iter().map(compare::text_of).collect();
     let mut failures = Vec::new();

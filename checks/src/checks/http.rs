@@ -2,6 +2,7 @@
 
 use crate::frame::{Call, Check};
 use crate::http::{self, Exchange};
+use crate::http2;
 use crate::options::{Arg, Opt, common};
 use crate::output::{Outcome, Output, Stop};
 use crate::perfdata::{Form, Number, Perfdata};
@@ -114,7 +115,12 @@ const OPTIONS: &[Opt] = &[
     ),
     Opt::new("max-redirs", "max-redirs", Arg::Value("NUMBER"), "How many to follow (15)"),
     Opt::new("m", "pagesize", Arg::Value("MIN[:MAX]"), "Warn when all that came is less, or more, bytes"),
-    Opt::new("http-version", "http-version", Arg::Value("VERSION"), "1.0 or 1.1"),
+    Opt::new(
+        "http-version",
+        "http-version",
+        Arg::Value("VERSION"),
+        "1.0, 1.1, or 2, which the server then has to speak",
+    ),
     Opt::new("w", "warning", Arg::Value("RANGE"), "Warn when the seconds are outside of RANGE"),
     Opt::new("c", "critical", Arg::Value("RANGE"), "Critical when the seconds are outside of RANGE"),
     common::TIMEOUT,
@@ -142,7 +148,9 @@ fn run(call: &mut Call) -> Outcome {
 fn failed(config: &Config, error: Error) -> Stop {
     let critical = |text: &str| Stop::with(State::Critical, format!("HTTP CRITICAL - {text}"));
     match &error {
-        Error::Expired | Error::Http(http::Error::Expired) => Stop::Timeout,
+        Error::Expired | Error::Http(http::Error::Expired) | Error::Http2(http2::Error::Expired) => {
+            Stop::Timeout
+        }
         Error::NoSuchName | Error::Connect { .. } => {
             let line = format!("{}{error}", link(config));
             Output::new(State::Critical, line).line("HTTP CRITICAL - Unable to open TCP socket").into()
@@ -157,6 +165,7 @@ fn failed(config: &Config, error: Error) -> Stop {
         },
         Error::Http(http::Error::Empty) => critical("No data received from host"),
         Error::Http(http::Error::Receive(_)) => critical("Error on receive"),
+        Error::Http2(error) => critical(&error.to_string()),
         Error::Proxy(line) => critical(&format!("The proxy does not connect: {line}")),
         Error::Redirect(error) => {
             let state = match error {

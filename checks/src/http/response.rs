@@ -1,6 +1,7 @@
 //! What is answered, taken apart as it comes. Nothing is refused: what is no HTTP has a first line too.
 
 use super::chunks::Chunks;
+use crate::http2::Answer;
 
 /// One answer.
 #[derive(Clone, Debug)]
@@ -31,6 +32,19 @@ impl Response {
     /// An answer yet to come; `without_body` for one that has none whatever it says.
     pub fn new(without_body: bool, keep: usize) -> Self {
         Self { received: 0, body: Vec::new(), head: Vec::new(), framing: None, without_body, keep }
+    }
+
+    /// One of HTTP/2, with a head as HTTP/1 would have written it, by which it is counted too.
+    pub fn of_version_2(answer: &Answer) -> Self {
+        let mut head = format!("HTTP/2 {}\r\n", answer.header(":status").unwrap_or_default());
+        for (name, value) in answer.headers.iter().filter(|(name, _)| !name.starts_with(':')) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let received = head.len() as u64 + answer.length;
+        let framing = Some(Framing::Length(0));
+        let (head, body) = (head.into_bytes(), answer.body.clone());
+        Self { received, body, head, framing, without_body: false, keep: 0 }
     }
 
     /// Whether its head is whole.

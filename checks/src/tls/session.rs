@@ -134,8 +134,8 @@ fn server_name(name: &str) -> ServerName<'static> {
     ServerName::try_from(name.trim_matches(['[', ']']).to_owned()).unwrap_or_else(|_| nobody())
 }
 
-/// The certificates in a file.
-pub(super) fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// The certificates in a file, in PEM.
+pub fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let wrong = |why: &dyn std::fmt::Display| Error::File { path: path.to_owned(), why: why.to_string() };
     let all = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
     let all: Vec<_> = all.collect::<Result<_, _>>().map_err(|error| wrong(&error))?;

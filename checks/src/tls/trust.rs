@@ -19,6 +19,8 @@ pub struct Verify {
     pub chain: bool,
     /// That it is for this host.
     pub name: bool,
+    /// That the other side has its key; true wherever one of the others is.
+    pub key: bool,
     /// A file with the authorities, in PEM, where they are not the system's.
     pub authorities: Option<String>,
 }
@@ -44,12 +46,21 @@ pub(super) fn verifier(
     host: &str,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-    let Some(wanted) = wanted.filter(|wanted| wanted.chain || wanted.name) else {
+    let Some(wanted) = wanted.filter(|wanted| wanted.chain || wanted.name || wanted.key) else {
         return Ok(Arc::new(Anyone));
     };
     let authorities = wanted.chain.then(|| authorities(wanted.authorities.as_deref())).transpose()?;
     let host = wanted.name.then(|| host.to_owned());
     Ok(Arc::new(Known { provider: Arc::clone(provider), authorities, host }))
+}
+
+/// Whether an authority vouches for the first of these certificates, by the others; in a file or the system's.
+pub fn vouched_for(chain: &[CertificateDer<'_>], file: Option<&str>, now: UnixTime) -> Result<(), Error> {
+    let (first, others) = chain.split_first().ok_or(Error::Certificate("there is none"))?;
+    let authorities = authorities(file)?;
+    let parsed = ParsedCertificate::try_from(first)?;
+    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
+    Ok(verify_server_cert_signed_by_trust_anchor(&parsed, &authorities, others, now, algorithms)?)
 }
 
 fn authorities(file: Option<&str>) -> Result<RootCertStore, Error> {

@@ -72,7 +72,7 @@ fn fixed(datum: Datum) -> Datum {
 }
 
 /// With `#` for every number that has a fraction, whatever its sign and its exponent.
-fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {

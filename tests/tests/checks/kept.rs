@@ -46,6 +46,9 @@ fn a_timeout_is_kept_against_every_hostile_server() -> Result<()> {
         "check_smtp -H 127.0.0.1 -p {crawl} -t 1:1",
         "check_ssh -H 127.0.0.1 -p {crawl} -t 1:1",
         "check_ntp_peer -H 127.0.0.1 -p {udp-silent} -t 1:1",
+        "check_rest -u http://127.0.0.1:{http-endless}/ -t 1:1",
+        "check_grpc_health -H 127.0.0.1 -p {silent} -t 1:1",
+        "check_grpc_health -H 127.0.0.1 -p {silent} -S -t 1:1",
     ] {
         let full = full_backlog()?;
         let line = line.replace("{backlog}", "127.0.0.1").replace("{port}", &full.0.to_string());
@@ -123,7 +126,7 @@ fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Resu
     let mut names = Command::new(&program);
     names.arg("--names");
     let names = run_ours(names)?.output;
-    assert!(names.lines().count() >= 13, "{names}");
+    assert!(names.lines().count() >= 18, "{names}");
     for name in names.lines() {
         assert!(ours_dir()?.join(name).exists(), "{name}: no link");
         for arg in ["--help", "--version", "--no-such-option", ""] {

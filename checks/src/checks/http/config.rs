@@ -93,7 +93,8 @@ impl Config {
 
     /// Whether the first line is one that was expected.
     pub fn expected(&self, line: &str) -> bool {
-        let expect = self.expect.as_deref().unwrap_or("HTTP/1.");
+        let usual = if self.probe.version == Some(Version::V2) { "HTTP/" } else { "HTTP/1." };
+        let expect = self.expect.as_deref().unwrap_or(usual);
         expect.split(',').any(|part| !part.is_empty() && line.contains(part))
     }
 
@@ -217,6 +218,7 @@ impl Config {
                 probe.version = match text.as_str() {
                     "1.0" => Some(Version::V10),
                     "1.1" => Some(Version::V11),
+                    "2" | "2.0" => Some(Version::V2),
                     _ => return Err(call.usage(&format!("Invalid HTTP version - {text}"))),
                 }
             }
@@ -257,7 +259,8 @@ impl Config {
             }
             "D" => {
                 let verify = tls.verify.get_or_insert_default();
-                *verify = Verify { chain: true, name: true, authorities: verify.authorities.take() };
+                *verify =
+                    Verify { chain: true, name: true, key: true, authorities: verify.authorities.take() };
             }
             "ca-cert" => {
                 readable(call, &text)?;
@@ -332,6 +335,9 @@ impl Config {
         probe.place.host = self.host.take();
         if probe.method.is_empty() && probe.post.is_none() {
             probe.method = "GET".to_owned();
+        }
+        if probe.version == Some(Version::V2) {
+            probe.tls.protocols = vec![b"h2"];
         }
         let tunnel = probe.place.tls && probe.place.host.is_some();
         let inner = match probe.method.split_once(':') {

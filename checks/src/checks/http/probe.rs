@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::follow::{self, Follow};
 use crate::deadline::Deadline;
 use crate::http::url::bracketed;
-use crate::http::{self, Exchange, Request, Wants};
+use crate::http::{self, Exchange, Request, Response, Wants};
+use crate::http2;
 use crate::net::{self, Family, Stream};
 use crate::state::State;
 use crate::tls::days::{self, Judged};
@@ -70,6 +71,8 @@ pub enum Version {
     V10,
     /// 1.1
     V11,
+    /// 2, known beforehand: nobody is asked whether he speaks it
+    V2,
 }
 
 /// What came of it.
@@ -116,6 +119,9 @@ pub enum Error {
     /// No answer.
     #[error("{0}")]
     Http(#[from] http::Error),
+    /// No answer by HTTP/2.
+    #[error("{0}")]
+    Http2(#[from] http2::Error),
     /// The proxy would not connect us.
     #[error("the proxy does not connect: {0}")]
     Proxy(String),
@@ -157,7 +163,7 @@ fn visit(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Measured, E
         certificate: None,
     };
     if !place.tls {
-        measured.exchange = Some(http::exchange(&mut stream, &measured.request, probe.wants, deadline)?);
+        measured.exchange = Some(ask(probe, place, &mut stream, &measured.request, deadline)?);
         return Ok(measured);
     }
     let start = Instant::now();
@@ -173,8 +179,46 @@ fn visit(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Measured, E
             return Ok(measured);
         }
     }
-    measured.exchange = Some(http::exchange(&mut session, &measured.request, probe.wants, deadline)?);
+    measured.exchange = Some(ask(probe, place, &mut session, &measured.request, deadline)?);
     Ok(measured)
+}
+
+fn ask(
+    probe: &Probe,
+    place: &Place,
+    stream: &mut impl Transport,
+    request: &Request,
+    deadline: Deadline,
+) -> Result<Exchange, Error> {
+    if probe.version != Some(Version::V2) {
+        return Ok(http::exchange(stream, request, probe.wants, deadline)?);
+    }
+    let asked = in_version_2(place, request);
+    let found = http2::exchange(stream, &asked, probe.wants.keep, deadline)?;
+    Ok(Exchange {
+        response: Response::of_version_2(&found.answer),
+        sent: found.sent,
+        first_byte: found.first_byte,
+        transfer: found.transfer,
+    })
+}
+
+/// The same request; what is said of the connection is not said in HTTP/2.
+fn in_version_2(place: &Place, request: &Request) -> http2::Request {
+    let pairs = request.headers.iter().filter_map(|header| header.split_once(':'));
+    let mut headers: Vec<(String, String)> = pairs
+        .map(|(name, value)| (name.trim_ascii().to_ascii_lowercase(), value.trim_ascii().to_owned()))
+        .collect();
+    let host = headers.iter().find(|(name, _)| name == "host").map(|(_, host)| host.clone());
+    headers.retain(|(name, _)| name != "host" && name != "connection");
+    http2::Request {
+        method: request.method.clone(),
+        scheme: if place.tls { "https" } else { "http" },
+        authority: host.unwrap_or_else(|| format!("{}:{}", bracketed(&place.address), place.port)),
+        path: request.target.clone(),
+        headers,
+        body: request.body.clone(),
+    }
 }
 
 fn connect(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Stream, Error> {

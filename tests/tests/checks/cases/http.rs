@@ -208,8 +208,6 @@ pub(crate) const CASES: &[Case] = &[
     ("https-mutual-none", "check_http -H 127.0.0.1 -p {mutual} -S"),
     ("https-mutual", "check_http -H 127.0.0.1 -p {mutual} -S -J {www}/good.pem -K {www}/good.key"),
     ("https-of-http", "check_http -H 127.0.0.1 -p {http} -S"),
-    ("https-of-garbage", "check_http -H 127.0.0.1 -p {garbage} -S"),
-    ("https-closing", "check_http -H 127.0.0.1 -p {closing} -S"),
     ("https-silent", "check_http -H 127.0.0.1 -p {silent} -S -t 1"),
     ("https-closed", "check_http -H 127.0.0.1 -p {closed} -S"),
     ("http-of-https", "check_http -H 127.0.0.1 -p {https-good}"),
