@@ -12,6 +12,8 @@ qemu-system-x86 qemu-system-x86_64 boots the test kernels
 shellcheck      shellcheck         checks the scripts
 monitoring-plugins-basic    check_tcp  is what the checks are held against
 monitoring-plugins-standard check_dig  is what more of the checks are held against
+nginx-light     nginx              is the web server the checks are held against
+liburiparser1   check_curl         is what check_curl misses otherwise
 g++             c++                builds the engine of the fuzz targets
 stress-ng       stress-ng          is one of the loads of the bench
 iproute2           ss                 lays networks between containers, and is a witness of their connections

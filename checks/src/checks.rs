@@ -3,15 +3,35 @@
 use crate::frame::Check;
 
 pub mod cluster;
+pub mod dig;
+pub mod dns;
 pub mod dummy;
+pub mod http;
 pub mod icmp;
 pub mod negate;
+pub mod ntp_peer;
+pub mod ntp_time;
 pub mod ping;
+pub mod smtp;
+pub mod ssh;
 pub mod tcp;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
-pub static ALL: &[&Check] =
-    &[&cluster::CHECK, &dummy::CHECK, &icmp::CHECK, &ping::CHECK, &tcp::CHECK, &negate::CHECK];
+pub static ALL: &[&Check] = &[
+    &cluster::CHECK,
+    &dig::CHECK,
+    &dns::CHECK,
+    &dummy::CHECK,
+    &http::CHECK,
+    &icmp::CHECK,
+    &ntp_peer::CHECK,
+    &ntp_time::CHECK,
+    &ping::CHECK,
+    &smtp::CHECK,
+    &ssh::CHECK,
+    &tcp::CHECK,
+    &negate::CHECK,
+];
 
 /// The check that a program of this name is.
 pub fn find(name: &str) -> Option<&'static Check> {

@@ -17,6 +17,12 @@ pub fn version_line(name: &str) -> String {
     format!("{name} v{version} (plimsoll {version})")
 }
 
+/// What a check calls itself to a server.
+pub fn version_words(name: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{name}/v{version} (plimsoll {version})")
+}
+
 /// What follows a fault of the command line.
 pub fn usage(call: &Call) -> String {
     let mut text = "Usage:\n".to_owned();

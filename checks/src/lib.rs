@@ -5,6 +5,9 @@
 //! - `options`, `extra_opts`: the command line.
 //! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
 //! - `net`, `tls`: names, connections and packets under a deadline.
+//! - `host`: the host a check is about, in the words of 2.x where it cannot be reached.
+//! - `http`: HTTP over either.
+//! - `regex`: expressions of POSIX.
 //! - `process`: other programs under a deadline.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
 
@@ -13,12 +16,15 @@ pub mod deadline;
 pub mod extra_opts;
 pub mod frame;
 pub mod help;
+pub mod host;
+pub mod http;
 pub mod net;
 pub mod options;
 pub mod output;
 pub mod perfdata;
 pub mod process;
 pub mod range;
+pub mod regex;
 pub mod state;
 pub mod tls;
 

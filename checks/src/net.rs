@@ -9,9 +9,11 @@ use rustix::io::Errno;
 use crate::deadline::{Deadline, Expired};
 use crate::options::Found;
 
+pub mod ask;
 pub mod dns;
 mod files;
 pub mod icmp;
+pub mod ntp;
 pub mod resolve;
 pub mod stream;
 

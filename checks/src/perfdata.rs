@@ -47,6 +47,24 @@ pub enum Limit {
     Range(Range),
 }
 
+impl Limit {
+    /// Of a range whose end 2.x prints with decimals, as of seconds.
+    pub fn decimal(range: &Range) -> Self {
+        Self::end(range, Number::float(range.end()))
+    }
+
+    /// Of a range whose end 2.x prints as a whole number.
+    pub fn whole(range: &Range) -> Self {
+        Self::end(range, Number::Integer(range.end() as i64))
+    }
+
+    /// The end, unless it is not the only limit that a value which is never negative can go beyond.
+    fn end(range: &Range, end: Number) -> Self {
+        let plain = !range.is_inside() && range.start() <= 0.0 && range.end().is_finite();
+        if plain { Self::Number(end) } else { Self::Range(range.clone()) }
+    }
+}
+
 /// How much of the empty tail is printed; 2.x has one habit per function, and graphs keep what they were given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
@@ -150,6 +168,12 @@ impl IntoLimit for Number {
 impl IntoLimit for &Range {
     fn into_limit(self) -> Option<Limit> {
         Some(Limit::Range(self.clone()))
+    }
+}
+
+impl IntoLimit for Limit {
+    fn into_limit(self) -> Option<Limit> {
+        Some(self)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a system call is, by its number, and what it is about, by its arguments.
 
+use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
-use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf};
-use plimsoll_abi::calls::{Calls, NUMBERS, OPERATION_SHIFT};
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf, bpf_task_pt_regs};
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
+use plimsoll_abi::calls::{Calls, NUMBERS, OPERATION_SHIFT, PERF_NUMBER, PERF_RETURN};
 use plimsoll_abi::files::{FILE, NONE, OTHER, PIPE, SOCKET};
 
 use crate::task::{OFFSETS, Struct, at, load};
@@ -115,6 +117,62 @@ impl Current {
             _ => OTHER,
         }
     }
+}
+
+/// A system call as `sys_exit` tells of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Returned {
+    pub(crate) number: u32,
+    pub(crate) ret: i64,
+    regs: Option<Struct>,
+}
+
+impl Returned {
+    #[inline(always)]
+    pub(crate) fn told(ctx: &BtfTracePointContext) -> Self {
+        let regs: Struct = ctx.arg(0);
+        // SAFETY: the tracepoint's first argument is the caller's pt_regs.
+        let number = unsafe { load::<machine::NumberRegister>(regs, at(&OFFSETS.regs_syscall_nr)) } as u32;
+        Self { number, ret: ctx.arg(1), regs: Some(regs) }
+    }
+
+    /// As perf has it, which runs its programs with preemption off.
+    #[inline(always)]
+    pub(crate) fn told_to_perf(ctx: &TracePointContext) -> Self {
+        let (number, ret): (i64, i64) = (perf_word(ctx, PERF_NUMBER), perf_word(ctx, PERF_RETURN));
+        Self { number: number as u32, ret, regs: None }
+    }
+
+    /// The caller's registers.
+    #[inline(always)]
+    pub(crate) fn regs(self, current: Current) -> Struct {
+        match (self.regs, current) {
+            (Some(regs), _) => regs,
+            // SAFETY: current is a task_struct; those of the call it is in are where the kernel was entered.
+            (None, Current::Known(task) | Current::Bare(task)) => unsafe {
+                bpf_task_pt_regs(task as *mut _) as Struct
+            },
+        }
+    }
+}
+
+/// The number of a call that begins.
+#[inline(always)]
+pub(crate) fn begun(ctx: &BtfTracePointContext) -> u32 {
+    ctx.arg::<u64>(1) as u32
+}
+
+/// As perf has it.
+#[inline(always)]
+pub(crate) fn begun_to_perf(ctx: &TracePointContext) -> u32 {
+    perf_word(ctx, PERF_NUMBER) as u32
+}
+
+/// A word of `trace_event_raw_sys_enter` or `_exit`, which the loader found to be laid out so.
+#[inline(always)]
+fn perf_word(ctx: &TracePointContext, word: usize) -> i64 {
+    // SAFETY: both are longer than that; the verifier checks it again.
+    unsafe { ctx.as_ptr().cast::<i64>().add(word).read_volatile() }
 }
 
 /// The bytes of a number in both tables: to know which counts takes another look at the task.

@@ -5,10 +5,10 @@
 //! that are ignored or stop by default.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel;
-use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
-use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf};
+use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap, LruHashMap};
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::faults::{Cell, KERNEL, KEYS_PER_SLOT, PENDING, Pending, SEALED, UNKNOWN, fatal_key};
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
@@ -105,19 +105,34 @@ fn fatal_exit(ctx: BtfTracePointContext) -> i32 {
 /// For older kernels.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn fatal_exit_by_live(ctx: BtfTracePointContext) -> i32 {
-    let task: Struct = ctx.arg(0);
-    // SAFETY: the tracepoint's first argument is a task_struct, its signal a signal_struct.
+    // SAFETY: the tracepoint's first argument is a task_struct.
+    unsafe { exited_by_live(ctx.arg(0)) };
+    0
+}
+
+/// For kernels that may preempt a program in the middle (7.0 on).
+#[tracepoint(category = "sched", name = "sched_process_exit")]
+fn fatal_exit_perf(_: TracePointContext) -> i32 {
+    // SAFETY: current, the one that exits, is always a task_struct.
+    unsafe { exited_by_live(bpf_get_current_task_btf() as Struct) };
+    0
+}
+
+/// # Safety
+/// `task` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+unsafe fn exited_by_live(task: Struct) {
+    // SAFETY: the caller's; its signal is a signal_struct.
     unsafe {
         let group: Struct = load(task, at(&OFFSETS.task_signal));
         if load::<i32>(group, at(&OFFSETS.signal_live)) != 0 {
-            return 0;
+            return;
         }
         let status = wait_status(task);
         if status & 0x7f != 0 && first_to_see_the_end(task, &FATAL_EXITED) {
             killed(task, status);
         }
     }
-    0
 }
 
 /// Counts the death of the process that `task` was the last thread of.

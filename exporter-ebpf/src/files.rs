@@ -1,20 +1,20 @@
 //! `files`: what system calls did with files, their bytes and errors, from the exit side alone.
 
 use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
-use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap};
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::calls::{COPY, FSYNC, OPEN, READ, SEND, WRITE};
 use plimsoll_abi::files::{Cell, KEYS_PER_SLOT, NONE, OPERATIONS, TYPES, error_key};
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::{loss, run};
 
-use crate::calls::{Current, descriptor, machine, of, operation};
+use crate::calls::{Current, Returned, descriptor, of, operation};
 use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
-use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
+use crate::task::{Struct, task_cgroup_id};
 
 #[map]
 static FILES: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
@@ -39,23 +39,26 @@ pub(crate) struct Done {
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
 fn files_exit(ctx: BtfTracePointContext) -> i32 {
-    exit(&ctx, Current::known)
+    exit(Returned::told(&ctx), Current::known)
+}
+
+/// For kernels that may preempt a program in the middle (7.0 on).
+#[tracepoint(category = "raw_syscalls", name = "sys_exit")]
+fn files_exit_perf(ctx: TracePointContext) -> i32 {
+    exit(Returned::told_to_perf(&ctx), Current::known)
 }
 
 /// For 5.10, where the task pointer is a bare number.
 #[btf_tracepoint(function = "sys_exit")]
 fn files_exit_5_10(ctx: BtfTracePointContext) -> i32 {
-    exit(&ctx, Current::bare)
+    exit(Returned::told(&ctx), Current::bare)
 }
 
 #[inline(always)]
-fn exit(ctx: &BtfTracePointContext, current: fn() -> Current) -> i32 {
+fn exit(returned: Returned, current: fn() -> Current) -> i32 {
     ran(run::FILES);
-    let regs: Struct = ctx.arg(0);
-    let ret: u64 = ctx.arg(1);
-    // SAFETY: the tracepoint's first argument is the caller's pt_regs.
-    let number = unsafe { load::<machine::NumberRegister>(regs, at(&OFFSETS.regs_syscall_nr)) } as u32;
-    let (native, compat) = of(number);
+    let ret = returned.ret;
+    let (native, compat) = of(returned.number);
     if operation(native | compat) == 0 {
         return 0;
     }
@@ -75,12 +78,12 @@ fn exit(ctx: &BtfTracePointContext, current: fn() -> Current) -> i32 {
     let Some(cell) = cell(&FILES, slot) else { return 0 };
     // SAFETY: regs as above; `cell` is a value of FILES.
     unsafe {
-        let done = done(current, regs, ret as i64, operation, is_compat);
+        let done = done(current, returned.regs(current), ret, operation, is_compat);
         if let Some((operation, kind)) = done.first {
-            count(cell, slot, usize::from(operation - OPEN), kind, ret as i64);
+            count(cell, slot, usize::from(operation - OPEN), kind, ret);
         }
         if let Some(kind) = done.written {
-            count(cell, slot, usize::from(WRITE - OPEN), kind, ret as i64);
+            count(cell, slot, usize::from(WRITE - OPEN), kind, ret);
         }
     }
     0

@@ -1,9 +1,9 @@
 //! `io_uring`: requests the kernel takes from rings, which are no system calls.
 
 use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
-use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::Array;
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::io_uring::Cell;
 
 use crate::cells::{MMAPABLE, add, cell};
@@ -15,6 +15,12 @@ static IO_URING: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
 /// By the task that made the system call, or by the kernel's thread that polls the ring, which is of the same process.
 #[btf_tracepoint(function = "io_uring_submit_req")]
 fn io_uring_submit_req(_: BtfTracePointContext) -> i32 {
+    submitted()
+}
+
+/// For kernels that may preempt a program in the middle (7.0 on).
+#[tracepoint(category = "io_uring", name = "io_uring_submit_req")]
+fn io_uring_submit_req_perf(_: TracePointContext) -> i32 {
     submitted()
 }
 

@@ -1,11 +1,13 @@
 //! `process`: processes and threads started, programs executed, processes ended and how.
 
-use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::helpers::generated::bpf_get_current_task_btf;
+use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap, LruHashMap};
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
-use plimsoll_abi::process::{Cell, KEYS_PER_SLOT, exit_key};
+use plimsoll_abi::process::{CLONE_FLAGS, Cell, KEYS_PER_SLOT, exit_key};
 
 use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
@@ -35,6 +37,7 @@ pub(crate) struct Process {
 }
 
 const CLONE_THREAD: u64 = 0x0001_0000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const PF_KTHREAD: u32 = 0x0020_0000;
 pub(crate) const SIGNAL_GROUP_EXIT: u32 = 4;
 const BPF_NOEXIST: u64 = 1;
@@ -43,14 +46,62 @@ const EEXIST: i32 = 17;
 /// Every new task, once it is in its cgroup (also by `CLONE_INTO_CGROUP`) and cannot fail any more.
 #[btf_tracepoint(function = "task_newtask")]
 fn task_newtask(ctx: BtfTracePointContext) -> i32 {
-    let child: Struct = ctx.arg(0);
-    let clone_flags: u64 = ctx.arg(1);
-    // SAFETY: the tracepoint's first argument is a task_struct; cells are values of PROCESS.
+    // SAFETY: the tracepoint's first argument is a task_struct.
+    unsafe { started(ctx.arg(0), ctx.arg(1)) };
+    0
+}
+
+/// For kernels that may preempt a program in the middle (7.0 on). Perf does not say which task is new, but its cgroup is
+/// that of the one that makes it.
+#[tracepoint(category = "task", name = "task_newtask")]
+fn task_newtask_perf(ctx: TracePointContext) -> i32 {
+    // SAFETY: current is always a task_struct; the loader found the flags to be that word of `trace_event_raw_task_newtask`.
     unsafe {
-        if load::<u32>(child, at(&OFFSETS.task_flags)) & PF_KTHREAD != 0 {
-            return 0;
+        let current = bpf_get_current_task_btf() as Struct;
+        let clone_flags = ctx.as_ptr().cast::<u64>().add(CLONE_FLAGS).read_volatile();
+        if is_like_its_maker(current, clone_flags) {
+            started(current, clone_flags);
         }
-        if let Some(cell) = cell(&PROCESS, slot_of(task_cgroup_id(child))) {
+    }
+    0
+}
+
+/// The others there: seldom more than one at once.
+#[btf_tracepoint(function = "task_newtask")]
+fn task_newtask_rest(ctx: BtfTracePointContext) -> i32 {
+    let clone_flags: u64 = ctx.arg(1);
+    // SAFETY: current is always a task_struct; so is the tracepoint's first argument.
+    unsafe {
+        if !is_like_its_maker(bpf_get_current_task_btf() as Struct, clone_flags) {
+            started(ctx.arg(0), clone_flags);
+        }
+    }
+    0
+}
+
+/// Whether what a new task counts as can be seen from the one that makes it.
+///
+/// # Safety
+/// `maker` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+unsafe fn is_like_its_maker(maker: Struct, clone_flags: u64) -> bool {
+    // SAFETY: the caller's.
+    clone_flags & CLONE_INTO_CGROUP == 0
+        && unsafe { load::<u32>(maker, at(&OFFSETS.task_flags)) } & PF_KTHREAD == 0
+}
+
+/// Counts a new task.
+///
+/// # Safety
+/// `task` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+unsafe fn started(task: Struct, clone_flags: u64) {
+    // SAFETY: the caller's; cells are values of PROCESS.
+    unsafe {
+        if load::<u32>(task, at(&OFFSETS.task_flags)) & PF_KTHREAD != 0 {
+            return;
+        }
+        if let Some(cell) = cell(&PROCESS, slot_of(task_cgroup_id(task))) {
             if clone_flags & CLONE_THREAD != 0 {
                 add(&raw mut (*cell).threads_started, 1);
             } else {
@@ -58,20 +109,34 @@ fn task_newtask(ctx: BtfTracePointContext) -> i32 {
             }
         }
     }
-    0
 }
 
 /// A program was executed.
 #[btf_tracepoint(function = "sched_process_exec")]
 fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
-    let task: Struct = ctx.arg(0);
-    // SAFETY: the tracepoint's first argument is a task_struct; the cell is a value of PROCESS.
+    // SAFETY: the tracepoint's first argument is a task_struct.
+    unsafe { executed(ctx.arg(0)) };
+    0
+}
+
+/// For kernels that may preempt a program in the middle.
+#[tracepoint(category = "sched", name = "sched_process_exec")]
+fn sched_process_exec_perf(_: TracePointContext) -> i32 {
+    // SAFETY: current, the one that executes, is always a task_struct.
+    unsafe { executed(bpf_get_current_task_btf() as Struct) };
+    0
+}
+
+/// # Safety
+/// `task` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+unsafe fn executed(task: Struct) {
+    // SAFETY: the caller's; the cell is a value of PROCESS.
     unsafe {
         if let Some(cell) = cell(&PROCESS, slot_of(task_cgroup_id(task))) {
             add(&raw mut (*cell).execs, 1);
         }
     }
-    0
 }
 
 /// For kernels that say whether the whole process is dead (6.15 on).
@@ -89,18 +154,30 @@ fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
 /// For older kernels: the process is dead when no thread is live, which two threads may find at once.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn sched_process_exit_by_live(ctx: BtfTracePointContext) -> i32 {
-    let task: Struct = ctx.arg(0);
-    // SAFETY: the tracepoint's first argument is a task_struct, its signal a signal_struct.
+    // SAFETY: the tracepoint's first argument is a task_struct.
+    unsafe { ended_by_live(ctx.arg(0)) };
+    0
+}
+
+/// For kernels that may preempt a program in the middle.
+#[tracepoint(category = "sched", name = "sched_process_exit")]
+fn sched_process_exit_perf(_: TracePointContext) -> i32 {
+    // SAFETY: current, the one that exits, is always a task_struct.
+    unsafe { ended_by_live(bpf_get_current_task_btf() as Struct) };
+    0
+}
+
+/// # Safety
+/// `task` must be a `struct task_struct` the verifier knows.
+#[inline(always)]
+unsafe fn ended_by_live(task: Struct) {
+    // SAFETY: the caller's; its signal is a signal_struct.
     unsafe {
         let signal: Struct = load(task, at(&OFFSETS.task_signal));
-        if load::<i32>(signal, at(&OFFSETS.signal_live)) != 0 {
-            return 0;
-        }
-        if first_to_see_the_end(task, &PROCESS_EXITED) {
+        if load::<i32>(signal, at(&OFFSETS.signal_live)) == 0 && first_to_see_the_end(task, &PROCESS_EXITED) {
             ended(task);
         }
     }
-    0
 }
 
 /// Of the threads that may see, in kernels that do not tell, that no thread of `task`'s process is live any more:

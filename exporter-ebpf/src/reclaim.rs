@@ -1,12 +1,13 @@
 //! `reclaim`: how long tasks were held up freeing memory themselves before they got any.
 //!
-//! The tracepoints fire in the task concerned, and their arguments, which differ by kernel, are not needed.
+//! The tracepoints fire in the task concerned, and their arguments, which differ by kernel, are not needed. Those by perf are
+//! for kernels that may preempt a program in the middle (7.0 on).
 
 use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
-use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap};
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::loss;
 use plimsoll_abi::reclaim::{Cell, MAX_STALLED};
 
@@ -33,9 +34,21 @@ fn mm_vmscan_direct_reclaim_begin(_: BtfTracePointContext) -> i32 {
     begin(Scope::Global)
 }
 
+/// By perf.
+#[tracepoint(category = "vmscan", name = "mm_vmscan_direct_reclaim_begin")]
+fn mm_vmscan_direct_reclaim_begin_perf(_: TracePointContext) -> i32 {
+    begin(Scope::Global)
+}
+
 /// It has done so.
 #[btf_tracepoint(function = "mm_vmscan_direct_reclaim_end")]
 fn mm_vmscan_direct_reclaim_end(_: BtfTracePointContext) -> i32 {
+    end(Scope::Global)
+}
+
+/// By perf.
+#[tracepoint(category = "vmscan", name = "mm_vmscan_direct_reclaim_end")]
+fn mm_vmscan_direct_reclaim_end_perf(_: TracePointContext) -> i32 {
     end(Scope::Global)
 }
 
@@ -45,9 +58,21 @@ fn mm_vmscan_memcg_reclaim_begin(_: BtfTracePointContext) -> i32 {
     begin(Scope::Cgroup)
 }
 
+/// By perf.
+#[tracepoint(category = "vmscan", name = "mm_vmscan_memcg_reclaim_begin")]
+fn mm_vmscan_memcg_reclaim_begin_perf(_: TracePointContext) -> i32 {
+    begin(Scope::Cgroup)
+}
+
 /// It has done so.
 #[btf_tracepoint(function = "mm_vmscan_memcg_reclaim_end")]
 fn mm_vmscan_memcg_reclaim_end(_: BtfTracePointContext) -> i32 {
+    end(Scope::Cgroup)
+}
+
+/// By perf.
+#[tracepoint(category = "vmscan", name = "mm_vmscan_memcg_reclaim_end")]
+fn mm_vmscan_memcg_reclaim_end_perf(_: TracePointContext) -> i32 {
     end(Scope::Cgroup)
 }
 

@@ -5,16 +5,16 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
-use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap};
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::calls::{CLASS, OPEN, WRITE};
 use plimsoll_abi::files::{FILE, OPERATIONS};
 use plimsoll_abi::histogram::Histogram;
 use plimsoll_abi::syscall_latency::{CLASSES, Cell, Start};
 use plimsoll_abi::{loss, run};
 
-use crate::calls::{Current, of, operation};
+use crate::calls::{Current, Returned, begun, begun_to_perf, of, operation};
 use crate::cells::{MMAPABLE, cell, observe};
 use crate::losses::lost;
 use crate::runs::ran;
@@ -39,34 +39,52 @@ fn syscall_task_exit(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
+/// For kernels that may preempt a program in the middle (7.0 on).
+#[tracepoint(category = "sched", name = "sched_process_exit")]
+fn syscall_task_exit_perf(_: TracePointContext) -> i32 {
+    let _ = SYSCALL_STARTS.remove(Current::known().address());
+    0
+}
+
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
 fn syscall_exit(ctx: BtfTracePointContext) -> i32 {
-    exit(&ctx, Current::known())
+    exit(Returned::told(&ctx), Current::known())
+}
+
+/// For kernels that may preempt a program in the middle (7.0 on).
+#[tracepoint(category = "raw_syscalls", name = "sys_exit")]
+fn syscall_exit_perf(ctx: TracePointContext) -> i32 {
+    exit(Returned::told_to_perf(&ctx), Current::known())
 }
 
 /// For 5.10, where the task pointer is a bare number.
 #[btf_tracepoint(function = "sys_exit")]
 fn syscall_exit_5_10(ctx: BtfTracePointContext) -> i32 {
-    exit(&ctx, Current::bare())
+    exit(Returned::told(&ctx), Current::bare())
 }
 
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_enter")]
 fn syscall_enter(ctx: BtfTracePointContext) -> i32 {
-    enter(&ctx, Current::known())
+    enter(begun(&ctx), Current::known())
+}
+
+/// For kernels that may preempt a program in the middle (7.0 on).
+#[tracepoint(category = "raw_syscalls", name = "sys_enter")]
+fn syscall_enter_perf(ctx: TracePointContext) -> i32 {
+    enter(begun_to_perf(&ctx), Current::known())
 }
 
 /// For 5.10.
 #[btf_tracepoint(function = "sys_enter")]
 fn syscall_enter_5_10(ctx: BtfTracePointContext) -> i32 {
-    enter(&ctx, Current::bare())
+    enter(begun(&ctx), Current::bare())
 }
 
 #[inline(always)]
-fn enter(ctx: &BtfTracePointContext, current: Current) -> i32 {
-    let number: u64 = ctx.arg(1);
-    let (native, compat) = of(number as u32);
+fn enter(number: u32, current: Current) -> i32 {
+    let (native, compat) = of(number);
     let call = if current.is_compat() { u64::from(compat) | COMPAT } else { u64::from(native) };
     let key = current.address();
     if let Some(start) = SYSCALL_STARTS.get_ptr_mut(key) {
@@ -84,7 +102,7 @@ fn enter(ctx: &BtfTracePointContext, current: Current) -> i32 {
 
 /// The call is what it was when it began: a program executed meanwhile, or a signal's return, has other registers.
 #[inline(always)]
-fn exit(ctx: &BtfTracePointContext, current: Current) -> i32 {
+fn exit(returned: Returned, current: Current) -> i32 {
     // Once for a call: what was measured to be its cost is that of both its ends.
     ran(run::SYSCALL_LATENCY);
     // SAFETY: the helper takes nothing and cannot fail.
@@ -113,9 +131,9 @@ fn exit(ctx: &BtfTracePointContext, current: Current) -> i32 {
     }
     let operation = operation(call as u8);
     if operation != 0 {
-        let (regs, ret): (Struct, u64) = (ctx.arg(0), ctx.arg(1));
-        // SAFETY: the tracepoint's first argument is the caller's pt_regs.
-        let done = unsafe { crate::files::done(current, regs, ret as i64, operation, call & COMPAT != 0) };
+        let regs = returned.regs(current);
+        // SAFETY: those are the caller's pt_regs.
+        let done = unsafe { crate::files::done(current, regs, returned.ret, operation, call & COMPAT != 0) };
         if let Some((operation, FILE)) = done.first {
             observe_file(cell, usize::from(operation - OPEN), took);
         }

@@ -4,14 +4,14 @@ use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf,
 };
-use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap};
-use aya_ebpf::programs::BtfTracePointContext;
+use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, REFUSALS, UNKNOWN, error_key};
 use plimsoll_abi::{loss, run, syscalls as abi};
 
-use crate::calls::machine;
+use crate::calls::{Returned, machine};
 use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::runs::ran;
@@ -27,7 +27,7 @@ static SYSCALL_ERRORS: HashMap<Key, u64> = HashMap::with_max_entries(1, 0);
 #[map]
 static SYSCALL_ERRORS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 
-const MAX_ERRNO: u64 = 4095;
+const MAX_ERRNO: i64 = 4095;
 const ENOSYS: u32 = 38;
 
 #[cfg(bpf_target_arch = "aarch64")]
@@ -38,12 +38,13 @@ const RT_SIGRETURN: u32 = 15;
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
 fn sys_exit(ctx: BtfTracePointContext) -> i32 {
-    // SAFETY: current is always a task_struct.
-    let (compat, cgroup_id) = unsafe {
-        let task = bpf_get_current_task_btf() as Struct;
-        (load::<u32>(task, at(&OFFSETS.task_compat)), task_cgroup_id(task))
-    };
-    record(&ctx, compat & machine::COMPAT_BIT != 0, cgroup_id)
+    by_task(Returned::told(&ctx))
+}
+
+/// For kernels that may preempt a program in the middle, and miss what happens on that CPU meanwhile (7.0 on).
+#[tracepoint(category = "raw_syscalls", name = "sys_exit")]
+fn sys_exit_perf(ctx: TracePointContext) -> i32 {
+    by_task(Returned::told_to_perf(&ctx))
 }
 
 /// For 5.10, where the task pointer is a bare number.
@@ -55,17 +56,23 @@ fn sys_exit_5_10(ctx: BtfTracePointContext) -> i32 {
         let compat = bpf_probe_read_kernel(task.add(at(&OFFSETS.task_compat)).cast::<u32>());
         (compat.unwrap_or(0), bpf_get_current_cgroup_id())
     };
-    record(&ctx, compat & machine::COMPAT_BIT != 0, cgroup_id)
+    record(Returned::told(&ctx), compat & machine::COMPAT_BIT != 0, cgroup_id)
 }
 
 #[inline(always)]
-fn record(ctx: &BtfTracePointContext, compat: bool, cgroup_id: u64) -> i32 {
+fn by_task(returned: Returned) -> i32 {
+    // SAFETY: current is always a task_struct.
+    let (compat, cgroup_id) = unsafe {
+        let task = bpf_get_current_task_btf() as Struct;
+        (load::<u32>(task, at(&OFFSETS.task_compat)), task_cgroup_id(task))
+    };
+    record(returned, compat & machine::COMPAT_BIT != 0, cgroup_id)
+}
+
+#[inline(always)]
+fn record(Returned { number, ret, .. }: Returned, compat: bool, cgroup_id: u64) -> i32 {
     ran(run::SYSCALLS);
-    let regs: Struct = ctx.arg(0);
-    let ret: u64 = ctx.arg(1);
-    // SAFETY: the tracepoint's first argument is the caller's pt_regs.
-    let number = unsafe { load::<machine::NumberRegister>(regs, at(&OFFSETS.regs_syscall_nr)) } as u32;
-    let mut errno = if ret >= 0u64.wrapping_sub(MAX_ERRNO) { 0u64.wrapping_sub(ret) as u32 } else { 0 };
+    let mut errno = if (-MAX_ERRNO..0).contains(&ret) { ret.unsigned_abs() as u32 } else { 0 };
     let slot = slot_of(cgroup_id);
     if compat {
         return compat_call(slot, number, errno);

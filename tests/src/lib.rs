@@ -1,11 +1,13 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
+pub mod certificates;
 pub mod cgroup;
 pub mod exporter;
 pub mod hierarchy;
 pub mod icinga;
 pub mod loopback;
 pub mod netns;
+pub mod nginx;
 pub mod plugins;
 pub mod prometheus;
 pub mod runc;

@@ -80,10 +80,29 @@ impl Scrape {
         row
     }
 
-    /// Losses by reason, those that happened.
+    /// Losses by reason, those that happened, and by program what each missed.
     pub fn losses(&self) -> BTreeMap<String, f64> {
-        let losses = self.all("plimsoll_losses_total", &[]).filter(|sample| sample.value > 0.0);
-        losses.map(|sample| (sample.labels["reason"].clone(), sample.value)).collect()
+        let by = |family: &str, label: &str| -> Vec<_> {
+            let lost = self.all(family, &[]).filter(|sample| sample.value > 0.0);
+            lost.map(|sample| (sample.labels[label].clone(), sample.value)).collect()
+        };
+        let (reasons, programs) = (by("plimsoll_losses_total", "reason"), by(MISSED, "program"));
+        reasons.into_iter().chain(programs).collect()
+    }
+
+    /// Losses but for events that programs missed.
+    pub fn losses_but_missed(&self) -> BTreeMap<String, f64> {
+        let mut losses = self.losses();
+        let programs = self.all(MISSED, &[]).map(|sample| sample.labels["program"].as_str());
+        for name in programs.chain(["program_missed"]) {
+            losses.remove(name);
+        }
+        losses
+    }
+
+    /// Events that a signal's programs missed.
+    pub fn missed(&self, signal: &str) -> f64 {
+        self.sum(MISSED, &[("signal", signal)])
     }
 
     /// The losses of the kernel's counters: without the last readings of files, which any removal on the machine may miss.
@@ -100,6 +119,8 @@ impl Scrape {
         self.samples.keys().map(String::as_str)
     }
 }
+
+const MISSED: &str = "plimsoll_program_missed_total";
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
 const KERNEL: [&str; 42] = [

@@ -24,6 +24,10 @@ pub enum Manner {
     Echoes,
     /// Never ends to say this.
     Floods(&'static [u8]),
+    /// Hears a request, says this, and ends.
+    Answers(&'static [u8]),
+    /// Hears a request, says this, and never ends to say what it says last.
+    AnswersWithoutEnd(&'static [u8]),
 }
 
 /// Servers by the names that the cases call them by: `{ftp}` becomes the port, or the path of a socket.
@@ -156,6 +160,31 @@ const MANNERS: &[(&str, Manner)] = &[
     ("nntp", Manner::Says(b"201 no posting\r\n")),
     ("refusing", Manner::SaysAndEnds(b"500 go away\r\n")),
     ("short", Manner::SaysAndEnds(b"22")),
+    ("http-silent", Manner::Answers(b"")),
+    ("http-garbage", Manner::Answers(b"\x16\x03\xff|x=1\x1b[2J\xc3\x28\n")),
+    ("http-chunked", Manner::Answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n")),
+    ("http-cut", Manner::Answers(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello")),
+    ("http-open", Manner::Answers(b"HTTP/1.0 200 OK\n\nhello")),
+    ("http-low", Manner::Answers(b"HTTP/1.1 99 Low\r\n\r\n")),
+    ("http-high", Manner::Answers(b"HTTP/1.1 600 High\r\n\r\n")),
+    ("http-long-status", Manner::Answers(b"HTTP/1.1 2000 Long\r\n\r\n")),
+    ("http-no-number", Manner::Answers(b"HTTP/1.1 abc\r\n\r\n")),
+    ("http-no-status", Manner::Answers(b"HTTP/1.1\r\n\r\n")),
+    ("http-bar", Manner::Answers(b"HTTP/1.1 200 O|K a=1\r\n\r\n")),
+    ("http-continue", Manner::Answers(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx")),
+    ("http-zero", Manner::Answers(b"HTTP/1.1 200 OK\r\n\r\nab\0cd needle")),
+    ("http-nowhere", Manner::Answers(b"HTTP/1.1 302 Found\r\nA: b\r\n\r\n")),
+    ("http-empty-place", Manner::Answers(b"HTTP/1.1 302 Found\r\nLocation:\r\nX: y\r\n\r\n")),
+    ("http-ftp", Manner::Answers(b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/\r\n\r\n")),
+    ("http-hour", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nLast-Modified: Sat, 21 Nov 2026 09:00:00 GMT\r\n\r\nx")),
+    ("http-fortnight", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nLast-Modified: Sat, 07 Nov 2026 09:00:00 GMT\r\n\r\nx")),
+    ("http-future", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nLast-Modified: Sat, 28 Nov 2026 09:00:00 GMT\r\n\r\nx")),
+    ("http-no-date", Manner::Answers(b"HTTP/1.1 200 OK\r\n\r\nx")),
+    ("http-no-age", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n\r\nx")),
+    ("http-wrong-date", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: x\r\nLast-Modified: Sat, 28 Nov 2026 09:00:00 GMT\r\n\r\nx")),
+    ("http-endless", Manner::AnswersWithoutEnd(b"HTTP/1.1 200 OK\r\n\r\n")),
+    ("http-endless-head", Manner::AnswersWithoutEnd(b"HTTP/1.1 200 OK\r\nA: ")),
+    ("http-trickle", Manner::Trickles(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")),
 ];
 
 fn behave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
@@ -179,10 +208,31 @@ fn behave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
                 read => stream.write_all(&buffer[..read])?,
             }
         },
+        Manner::Answers(text) => {
+            hear_request(&mut stream)?;
+            stream.write_all(text)?;
+            stream.shutdown(std::net::Shutdown::Write)?;
+            while stream.read(&mut buffer)? > 0 {}
+        }
+        Manner::AnswersWithoutEnd(text) => {
+            hear_request(&mut stream)?;
+            stream.write_all(text)?;
+            let line = [b'x'; 16 * 1024];
+            while stream.write_all(&line).is_ok() {}
+        }
         Manner::Floods(text) => {
             let text = text.repeat(1024);
             while stream.write_all(&text).is_ok() {}
         }
+    }
+    Ok(())
+}
+
+/// Up to its empty line.
+fn hear_request(stream: &mut TcpStream) -> std::io::Result<()> {
+    let (mut heard, mut byte) = (Vec::new(), [0]);
+    while !heard.ends_with(b"\r\n\r\n") && stream.read(&mut byte)? == 1 {
+        heard.push(byte[0]);
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) type Case = (&'static str, &'static str);
 
 #[test]
 fn side_by_side() -> Result<()> {
-    let servers = cases::servers()?;
+    let (servers, _nginx) = cases::servers()?;
     let all: Vec<Case> = cases::ALL.iter().flat_map(|cases| cases.iter().copied()).collect();
     let listed =
         compare::listed(&std::fs::read_to_string(tools::workspace().join("docs/checks-differences.md"))?)?;

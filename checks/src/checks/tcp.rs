@@ -125,7 +125,8 @@ fn run(call: &mut Call) -> Outcome {
         }
         Err(Error::Silent) => Ok(Output::new(State::Critical, "No data received from host")),
         Err(Error::Expired) => Err(Stop::Timeout),
-        Err(Error::Tls(stop)) => Err(stop),
+        Err(Error::Tls(error)) => Err(error.into()),
+        Err(Error::Days(judged)) => Ok(judged.output()),
     }
 }
 
@@ -165,7 +166,14 @@ fn print(config: &Config, timeout: u32, state: State, measured: &Measured) -> Ou
         .crit(limit(config.critical))
         .min(Number::float(0.0))
         .max(Number::float(timeout.into()));
-    Output::new(state, format!("{} {state} - {what}", config.service.label)).perf(time)
+    let line = format!("{} {state} - {what}", config.service.label);
+    match &measured.certificate {
+        None => Output::new(state, line).perf(time),
+        // As in 2.x the certificate comes first; Icinga takes perfdata from either line.
+        Some(judged) => {
+            Output::new(state, judged.text.clone()).perf(time).perf(judged.perfdata.clone()).line(line)
+        }
+    }
 }
 
 /// What went over the wire, for a person who looks for a fault.
@@ -279,19 +287,19 @@ impl Config {
     }
 
     fn take_tls(&mut self, call: &Call, found: &Found) -> Result<(), Stop> {
+        // As in 2.x each of the three asks for TLS.
         let tls = self.probe.tls.get_or_insert_default();
-        match found.key {
-            "sni" => tls.sni = Some(found.text()),
-            "D" => {
-                let text = found.text();
-                let (warning, critical) = text.split_once(',').unwrap_or((&text, "0"));
-                let days = |text: &str| {
-                    let wrong = || call.usage(&format!("Invalid certificate expiration period - {text}"));
-                    value::not_negative(text).ok_or_else(wrong)
-                };
-                tls.days = Some((days(warning)?, days(critical)?));
-            }
-            _ => {}
+        if found.key == "sni" {
+            tls.sni = Some(found.text());
+        }
+        if found.key == "D" {
+            let text = found.text();
+            let (warning, critical) = text.split_once(',').unwrap_or((&text, "0"));
+            let days = |text: &str| {
+                let wrong = || call.usage(&format!("Invalid certificate expiration period - {text}"));
+                value::not_negative(text).ok_or_else(wrong)
+            };
+            tls.days = Some((days(warning)?, days(critical)?));
         }
         Ok(())
     }

@@ -1,16 +1,11 @@
 //! Messages of the domain name system, built and parsed. Pure.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod cursor;
+mod data;
+pub mod kind;
 
-/// Types of records.
-pub mod kind {
-    /// An IPv4 address.
-    pub const A: u16 = 1;
-    /// Another name.
-    pub const CNAME: u16 = 5;
-    /// An IPv6 address.
-    pub const AAAA: u16 = 28;
-}
+use cursor::Cursor;
+pub use data::Data;
 
 /// The class of the internet.
 const IN: u16 = 1;
@@ -55,15 +50,43 @@ pub struct Record {
     pub data: Data,
 }
 
-/// What a record says.
+/// What to ask, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Data {
-    /// Of `A` and `AAAA`.
-    Address(IpAddr),
-    /// Of `CNAME`.
-    Name(String),
-    /// Of any other.
-    Other(Vec<u8>),
+pub struct Question {
+    /// The name.
+    pub name: String,
+    /// The type of its records.
+    pub kind: u16,
+    /// Whether the server is to ask others.
+    pub recurse: bool,
+    /// Whether answers may be longer than 512 bytes, by the extension of RFC 6891.
+    pub extended: bool,
+    /// Whether signatures are wanted too.
+    pub signatures: bool,
+    /// Whether the server is not to check them.
+    pub unchecked: bool,
+}
+
+impl Question {
+    /// For the records of one type of a name, as the C library asks.
+    pub fn new(name: impl Into<String>, kind: u16) -> Self {
+        let name = name.into();
+        Self { name, kind, recurse: true, extended: false, signatures: false, unchecked: false }
+    }
+
+    /// The bytes of it.
+    pub fn message(&self, id: u16) -> Result<Vec<u8>, Error> {
+        let mut message = question(id, &self.name, self.kind)?;
+        message[2] = u8::from(self.recurse);
+        message[3] = if self.unchecked { 0x10 } else { 0 };
+        if self.extended || self.signatures {
+            message[11] = 1;
+            // The root, OPT, 1232 bytes, no code and version 0, whether signatures are wanted, nothing more.
+            message.extend_from_slice(&[0, 0, 41, 0x04, 0xd0, 0, 0]);
+            message.extend_from_slice(&[if self.signatures { 0x80 } else { 0 }, 0, 0, 0]);
+        }
+        Ok(message)
+    }
 }
 
 impl Message {
@@ -82,7 +105,7 @@ impl Message {
         }
         let mut records = Vec::new();
         for _ in 0..answers {
-            records.extend(cursor.record()?);
+            records.extend(Record::take(&mut cursor)?);
         }
         Ok(Self { id, flags, question, answers: records })
     }
@@ -90,6 +113,11 @@ impl Message {
     /// The code of the response: 0 for none, 3 for a name that does not exist.
     pub const fn code(&self) -> u16 {
         self.flags & 0xf
+    }
+
+    /// Whether the server says so as the one who has the say over the name.
+    pub const fn is_authoritative(&self) -> bool {
+        self.flags & 0x0400 != 0
     }
 
     /// Whether it was too long for a datagram.
@@ -103,6 +131,19 @@ impl Message {
             *of == kind && asked.eq_ignore_ascii_case(name.trim_end_matches('.'))
         };
         self.id == id && self.flags & 0x8000 != 0 && self.question.as_ref().is_some_and(same)
+    }
+}
+
+impl Record {
+    /// None for a record of another class.
+    fn take(cursor: &mut Cursor<'_>) -> Result<Option<Self>, Error> {
+        let name = cursor.name()?;
+        let (kind, class) = (cursor.word()?, cursor.word()?);
+        let ttl = u32::from(cursor.word()?) << 16 | u32::from(cursor.word()?);
+        let length = usize::from(cursor.word()?);
+        let data = Data::parse(cursor.bytes, cursor.at, length, kind)?;
+        cursor.take(length)?;
+        Ok((class == IN).then_some(Self { name, kind, ttl, data }))
     }
 }
 
@@ -127,94 +168,10 @@ pub fn question(id: u16, name: &str, kind: u16) -> Result<Vec<u8>, Error> {
     Ok(message)
 }
 
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Error> {
-        let end = self.at.checked_add(length).ok_or(Error::Short)?;
-        let taken = self.bytes.get(self.at..end).ok_or(Error::Short)?;
-        self.at = end;
-        Ok(taken)
-    }
-
-    fn word(&mut self) -> Result<u16, Error> {
-        let bytes = self.take(2)?;
-        Ok(u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
-    /// A name, followed backwards where it is packed: each jump goes before the one that led to it, so it ends.
-    fn name(&mut self) -> Result<String, Error> {
-        let mut name = String::new();
-        let mut after = None;
-        let mut lowest = self.at;
-        loop {
-            let length = usize::from(self.take(1)?[0]);
-            match length >> 6 {
-                0 if length == 0 => break,
-                0 => {
-                    let label = self.take(length)?;
-                    if !name.is_empty() {
-                        name.push('.');
-                    }
-                    push_label(&mut name, label);
-                }
-                3 => {
-                    let target = (length & 0x3f) << 8 | usize::from(self.take(1)?[0]);
-                    after.get_or_insert(self.at);
-                    if target >= lowest {
-                        return Err(Error::Name);
-                    }
-                    lowest = target;
-                    self.at = target;
-                }
-                _ => return Err(Error::Name),
-            }
-            if name.len() > 1024 {
-                return Err(Error::Name);
-            }
-        }
-        self.at = after.unwrap_or(self.at);
-        Ok(name)
-    }
-
-    /// None for a record of another class.
-    fn record(&mut self) -> Result<Option<Record>, Error> {
-        let name = self.name()?;
-        let (kind, class) = (self.word()?, self.word()?);
-        let ttl = u32::from(self.word()?) << 16 | u32::from(self.word()?);
-        let length = usize::from(self.word()?);
-        let start = self.at;
-        let bytes = self.take(length)?;
-        let data = match (kind, bytes) {
-            (kind::A, &[a, b, c, d]) => Data::Address(Ipv4Addr::new(a, b, c, d).into()),
-            (kind::AAAA, bytes) => match <[u8; 16]>::try_from(bytes) {
-                Ok(bytes) => Data::Address(Ipv6Addr::from(bytes).into()),
-                Err(_) => return Err(Error::Short),
-            },
-            (kind::A, _) => return Err(Error::Short),
-            (kind::CNAME, _) => Data::Name(Cursor { bytes: self.bytes, at: start }.name()?),
-            (_, bytes) => Data::Other(bytes.to_vec()),
-        };
-        Ok((class == IN).then_some(Record { name, kind, ttl, data }))
-    }
-}
-
-/// As zone files write it: what is no plain character is `\DDD`.
-fn push_label(name: &mut String, label: &[u8]) {
-    for byte in label {
-        match byte {
-            b'.' | b'\\' => name.extend(['\\', char::from(*byte)]),
-            0x21..=0x7e => name.push(char::from(*byte)),
-            byte => name.push_str(&format!("\\{byte:03}")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     /// The answer to `a.example`: a CNAME to `b.example` by a packed name, then its address.
@@ -250,16 +207,19 @@ mod tests {
     }
 
     #[test]
+    fn a_question_may_ask_for_more() {
+        let mut asked = Question::new("a", kind::A);
+        assert_eq!(asked.message(7).unwrap(), question(7, "a", kind::A).unwrap());
+        (asked.recurse, asked.signatures, asked.unchecked) = (false, true, true);
+        let end = b"\0\0\x29\x04\xd0\0\0\x80\0\0\0";
+        let whole = [b"\0\x07\0\x10\0\x01\0\0\0\0\0\x01\x01a\0\0\x01\0\x01", &end[..]].concat();
+        assert_eq!(asked.message(7).unwrap(), whole);
+    }
+
+    #[test]
     fn only_a_name_can_be_asked_for() {
         for name in ["", ".", "a..b", &"x".repeat(64), &"x.".repeat(128), ".a"] {
             assert_eq!(question(1, name, kind::A), Err(Error::Question), "{name}");
         }
-    }
-
-    #[test]
-    fn odd_bytes_in_a_name_are_written_as_numbers() {
-        let mut name = String::new();
-        push_label(&mut name, b"a.b\\\0\xff ");
-        assert_eq!(name, "a\\.b\\\\\\000\\255\\032");
     }
 }

@@ -5,12 +5,17 @@ use std::time::Duration;
 
 /// What `/etc/resolv.conf` says, within the bounds that the C library has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ResolvConf {
-    pub(super) servers: Vec<SocketAddr>,
-    pub(super) search: Vec<String>,
-    pub(super) ndots: usize,
-    pub(super) timeout: Duration,
-    pub(super) attempts: u32,
+pub struct ResolvConf {
+    /// The servers, never none.
+    pub servers: Vec<SocketAddr>,
+    /// Domains that names are looked for in.
+    pub search: Vec<String>,
+    /// How many dots a name has that is tried as it is first.
+    pub ndots: usize,
+    /// How long one server is waited for.
+    pub timeout: Duration,
+    /// How often all are asked.
+    pub attempts: u32,
 }
 
 impl ResolvConf {
@@ -50,7 +55,7 @@ impl ResolvConf {
     }
 
     /// The whole names to ask for, in their order: one with enough dots as it is first, one with a last dot only so.
-    pub(super) fn candidates(&self, name: &str) -> Vec<String> {
+    pub fn candidates(&self, name: &str) -> Vec<String> {
         if name.ends_with('.') {
             return vec![name.to_owned()];
         }

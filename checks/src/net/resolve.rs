@@ -6,10 +6,12 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use super::dns::{self, Data, Message, kind};
-use super::files::{ResolvConf, hosts};
-use super::stream::{Stream, connect, connect_udp};
-use super::{Error as NetError, Family};
+use super::Family;
+use super::ask::{self, Plan};
+use super::dns::{Data, Message, Question, kind};
+pub use super::files::ResolvConf;
+use super::files::hosts;
+use super::stream::{Stream, connect_udp};
 use crate::deadline::{Deadline, Expired};
 
 /// Why a name has no address.
@@ -60,6 +62,11 @@ pub fn resolve(name: &str, port: u16, family: Family, deadline: Deadline) -> Res
     Ok(found)
 }
 
+/// Which servers this host asks, and how.
+pub fn configuration() -> ResolvConf {
+    ResolvConf::parse(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
+}
+
 /// An address in numbers, with the interface of a link-local one: `fe80::1%eth0`.
 fn literal(name: &str, port: u16) -> Option<SocketAddr> {
     if let Ok(address) = name.parse::<IpAddr>() {
@@ -76,7 +83,7 @@ fn literal(name: &str, port: u16) -> Option<SocketAddr> {
 
 /// Asks the servers for a name, and for it in each domain that is searched.
 fn ask(name: &str, family: Family, deadline: Deadline) -> Result<Vec<IpAddr>, Error> {
-    let conf = ResolvConf::parse(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+    let conf = configuration();
     let mut outcome = Err(Error::NoSuchName(name.to_owned()));
     for candidate in conf.candidates(name) {
         match ask_all(&conf, &candidate, family, deadline) {
@@ -108,51 +115,18 @@ fn ask_all(conf: &ResolvConf, name: &str, family: Family, deadline: Deadline) ->
     Err(Error::NoAnswer(name.to_owned()))
 }
 
-/// All questions at once, by one socket; none if the server did not answer them all, or with a fault of its own.
+/// None if the server did not answer all, or with a fault of its own.
 fn ask_server(server: SocketAddr, name: &str, kinds: &[u16], deadline: Deadline) -> Option<Vec<IpAddr>> {
-    let mut socket = connect_udp(&[server], deadline).ok()?;
-    let base = random();
-    let questions: Vec<(u16, u16)> =
-        kinds.iter().zip(0..).map(|(kind, n)| (base.wrapping_add(n), *kind)).collect();
-    for (id, kind) in &questions {
+    let questions: Vec<Question> = kinds.iter().map(|kind| Question::new(name, *kind)).collect();
+    let answers = match ask::ask(&[server], &questions, &Plan::default(), deadline) {
+        Ok(answers) => answers,
         // A name that cannot be asked for has no address.
-        let Ok(question) = dns::question(*id, name, *kind) else { return Some(Vec::new()) };
-        socket.send(&question).ok()?;
-    }
-    let mut answers: Vec<Option<Vec<IpAddr>>> = vec![None; questions.len()];
-    let mut buffer = [0; 4096];
-    while answers.iter().any(Option::is_none) {
-        let length = socket.receive(&mut buffer).ok()?;
-        let Ok(message) = Message::parse(buffer.get(..length)?) else { continue };
-        let Some(at) = questions.iter().position(|(id, kind)| message.answers(*id, name, *kind)) else {
-            continue;
-        };
-        let (id, kind) = questions[at];
-        let message =
-            if message.is_truncated() { by_tcp(server, id, name, kind, deadline).ok()?? } else { message };
-        answers[at] = Some(addresses(message)?);
-    }
+        Err(ask::Error::Question) => return Some(Vec::new()),
+        Err(_) => return None,
+    };
+    let all: Vec<Vec<IpAddr>> = answers.into_iter().map(addresses).collect::<Option<_>>()?;
     // IPv6 first, as the C library sorts what it can reach equally well.
-    Some(answers.into_iter().rev().flatten().flatten().collect())
-}
-
-/// What did not fit into a datagram.
-fn by_tcp(
-    server: SocketAddr,
-    id: u16,
-    name: &str,
-    kind: u16,
-    deadline: Deadline,
-) -> Result<Option<Message>, NetError> {
-    let mut stream = connect(&[server], deadline).map_err(|error| error.last)?;
-    let Ok(question) = dns::question(id, name, kind) else { return Ok(None) };
-    let length = u16::try_from(question.len()).unwrap_or(u16::MAX);
-    stream.send(&[&length.to_be_bytes()[..], &question].concat())?;
-    let mut length = [0; 2];
-    std::io::Read::read_exact(&mut stream, &mut length)?;
-    let mut bytes = vec![0; u16::from_be_bytes(length).into()];
-    std::io::Read::read_exact(&mut stream, &mut bytes)?;
-    Ok(Message::parse(&bytes).ok().filter(|message| message.answers(id, name, kind)))
+    Some(all.into_iter().rev().flatten().collect())
 }
 
 /// The addresses of an answer, none of them for a name that does not exist; `None` for a server's own fault.
@@ -164,7 +138,7 @@ fn addresses(message: Message) -> Option<Vec<IpAddr>> {
                 .into_iter()
                 .filter_map(|record| match record.data {
                     Data::Address(address) => Some(address),
-                    Data::Name(_) | Data::Other(_) => None,
+                    Data::Name(_) | Data::Text(_) | Data::Other(_) => None,
                 })
                 .collect(),
         ),
@@ -180,17 +154,6 @@ fn reachable_first(addresses: &mut [SocketAddr], deadline: Deadline) {
         let routed = |address: &SocketAddr| connect_udp(&[*address], deadline).map(drop::<Stream>).is_ok();
         addresses.sort_by_cached_key(|address| !routed(address));
     }
-}
-
-/// A number that others cannot foresee, so that they cannot answer in the server's place.
-fn random() -> u16 {
-    let mut bytes = [0; 2];
-    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    if filled.is_err() {
-        let clock = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        bytes = u16::try_from(clock.tv_nsec & 0xffff).unwrap_or_default().to_ne_bytes();
-    }
-    u16::from_ne_bytes(bytes)
 }
 
 #[cfg(test)]

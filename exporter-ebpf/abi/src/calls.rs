@@ -23,6 +23,11 @@ pub const CLASS: u8 = 0x0f;
 /// By how much the operation is shifted.
 pub const OPERATION_SHIFT: u32 = 4;
 
+/// The word of `trace_event_raw_sys_enter` and of `trace_event_raw_sys_exit` that is the call's number.
+pub const PERF_NUMBER: usize = 1;
+/// The word of `trace_event_raw_sys_exit` that is the call's result.
+pub const PERF_RETURN: usize = 2;
+
 /// Of the operations, 0 is none. Opens a file, whose descriptor is the result.
 pub const OPEN: u8 = 1;
 /// Reads from the descriptor in the first argument; the result is bytes.

@@ -24,6 +24,9 @@ pub const KEYS_PER_SLOT: u32 = 64;
 /// The core-dump flag in a wait status, which is not part of the key.
 pub const STATUS_CORE: u32 = 0x80;
 
+/// The word of `trace_event_raw_task_newtask` that is the flags of clone.
+pub const CLONE_FLAGS: usize = 4;
+
 /// Exits are keyed by wait status without [`STATUS_CORE`]: `[status, 0]`.
 pub const fn exit_key(status: u32) -> [u32; 2] {
     [status & 0xffff & !STATUS_CORE, 0]

@@ -21,6 +21,7 @@ pub(super) struct Own {
     cgroups: IntGaugeVec,
     memory: GaugeVec,
     losses: IntCounterVec,
+    missed: IntCounterVec,
     folded: IntCounterVec,
     host_errors: IntCounterVec,
     host_bounds: IntCounterVec,
@@ -117,6 +118,11 @@ impl Own {
                 "What could not be kept, by reason; docs/metrics.md explains each.",
                 &["reason"],
             )?,
+            missed: counters(
+                "plimsoll_program_missed_total",
+                "Events that a program was not run for: all of them are reason=\"program_missed\" of the losses.",
+                &["program", "signal"],
+            )?,
             folded: counters(
                 "plimsoll_series_folded_total",
                 "What was counted under \"other\" because a row had as many series of a family as it may have, or the map \
@@ -165,6 +171,7 @@ impl Own {
         self.slots.with_label_values(&[""]);
         self.cgroups.with_label_values(&[""]);
         self.memory.with_label_values(&[""]);
+        self.missed.with_label_values(&["", ""]);
     }
 
     /// Sets what a scrape has found.
@@ -187,8 +194,14 @@ impl Own {
                 let count = losses.get(*loss as usize).copied().unwrap_or_default();
                 counter.inc_by(count.saturating_sub(counter.get()));
             }
+            let mut all = 0;
+            for (program, signal, missed) in kernel.missed() {
+                let counter = self.missed.with_label_values(&[program, signal]);
+                counter.inc_by(missed.saturating_sub(counter.get()));
+                all += missed;
+            }
             let counter = self.losses.with_label_values(&[PROGRAM_MISSED]);
-            counter.inc_by(kernel.missed().saturating_sub(counter.get()));
+            counter.inc_by(all.saturating_sub(counter.get()));
         }
         self.host_up.set(if reading.is_some() { 1.0 } else { 0.0 });
         let Some(reading) = reading else { return };

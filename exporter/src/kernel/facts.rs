@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use plimsoll_abi::calls::{PERF_NUMBER, PERF_RETURN};
 use plimsoll_abi::layout::Offsets;
+use plimsoll_abi::process::CLONE_FLAGS;
 
 use super::btf::{Argument, Btf, BtfError};
 use super::programs::PROGRAMS;
@@ -30,6 +32,10 @@ pub struct Types {
     pub tracepoints: Vec<(&'static str, Vec<Argument>)>,
     /// The helper `bpf_get_current_task_btf` (5.11).
     pub current_task_btf: bool,
+    /// Where the running task may be preempted, programs are best run by perf, whose callbacks keep preemption off. From 7.0
+    /// on (`__bpf_trace_run` in kernel/trace/bpf_trace.c) others may be preempted in the middle, and the kernel skips such
+    /// a program for whoever runs on that CPU until it goes on.
+    pub by_perf: bool,
 }
 
 /// Why nothing is known of the kernel's types.
@@ -67,6 +73,7 @@ impl Facts {
         let path = sysfs.join("kernel/btf/vmlinux");
         let types = match fs::read(&path) {
             Ok(bytes) => Types::read(&bytes)
+                .map(|types| Types { by_perf: types.by_perf && preempts(procfs, sysfs), ..types })
                 .map_err(|e| TypesError::Invalid { path: path.display().to_string(), error: e.to_string() }),
             Err(e) => Err(TypesError::Unreadable { path: path.display().to_string(), error: e.to_string() }),
         };
@@ -96,13 +103,31 @@ impl Types {
         names.dedup();
         let tracepoints = names.into_iter().filter_map(|name| Some((name, btf.tracepoint(name)?))).collect();
         let current_task_btf = btf.has_enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf");
-        Ok(Self { offsets, tracepoints, current_task_btf })
+        let is_word = |structure, member, word| btf.member(structure, &[member]) == Some(word as u32 * 8);
+        let by_perf = current_task_btf
+            && is_word("trace_event_raw_sys_enter", "id", PERF_NUMBER)
+            && is_word("trace_event_raw_sys_exit", "id", PERF_NUMBER)
+            && is_word("trace_event_raw_sys_exit", "ret", PERF_RETURN)
+            && is_word("trace_event_raw_task_newtask", "clone_flags", CLONE_FLAGS);
+        Ok(Self { offsets, tracepoints, current_task_btf, by_perf })
     }
 
     /// What the tracepoint is given.
     pub fn tracepoint(&self, name: &str) -> Option<&[Argument]> {
         self.tracepoints.iter().find(|(n, _)| *n == name).map(|(_, arguments)| arguments.as_slice())
     }
+}
+
+/// Whether the kernel may preempt programs, and perf's tracepoints can be named to it.
+fn preempts(procfs: &Path, sysfs: &Path) -> bool {
+    const EVENT: &str = "events/raw_syscalls/sys_exit/id";
+    let release = fs::read_to_string(procfs.join("sys/kernel/osrelease")).unwrap_or_default();
+    let tracefs = ["kernel/tracing", "kernel/debug/tracing"];
+    is_from_7_0(&release) && tracefs.iter().any(|at| fs::read(sysfs.join(at).join(EVENT)).is_ok())
+}
+
+fn is_from_7_0(release: &str) -> bool {
+    release.split('.').next().and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major >= 7)
 }
 
 /// What the kernel itself assumes for 2 GiB of memory; used if `threads-max` cannot be read.
@@ -229,6 +254,14 @@ mod tests {
         assert_eq!(parse_cpu_list("0-3,8-127"), Some(128));
         assert_eq!(parse_cpu_list(""), None);
         assert_eq!(parse_cpu_list("4294967295"), None);
+    }
+
+    #[test]
+    fn releases() {
+        assert!(is_from_7_0("7.3.4+deb13-cloud-amd64\n"));
+        assert!(is_from_7_0("12.0"));
+        assert!(!is_from_7_0("6.18.5\n"));
+        assert!(!is_from_7_0(""));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Loads what the plan says, each program by itself, and reads what the programs count.
 
+use std::any::Any;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
-use aya::programs::tp_btf::BtfTracePointLink;
-use aya::programs::{BtfTracePoint, ProgramError};
+use aya::programs::Program;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::{loss, run};
@@ -22,7 +22,7 @@ use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
 use super::missed::missed;
 use super::plan::{Decision, Plan};
-use super::programs::CGROUPS;
+use super::programs::{self, CGROUPS};
 use super::slots::Slots;
 
 /// The object with all programs, as the build script left it.
@@ -83,7 +83,7 @@ pub struct Kernel {
     btf: Option<Btf>,
     plan: Plan,
     programs: Vec<ProgramStatus>,
-    links: Vec<(&'static str, BtfTracePointLink)>,
+    links: Vec<(&'static str, Link)>,
     slots: Slots,
     cells: Vec<(usize, Cells)>,
     keyed: Vec<Keyed>,
@@ -180,17 +180,23 @@ impl Kernel {
             attached.forget();
             attached.begin();
         }
-        let of = |status: &&ProgramStatus| status.signal == signal && status.refused.is_none();
-        for status in self.programs.iter().filter(of) {
-            self.links.push((status.signal, link(&mut self.ebpf, status.program)?));
+        let runs = |program: &str| {
+            self.programs.iter().any(|status| status.program == program && status.refused.is_none())
+        };
+        let of =
+            |(program, _): &&(&programs::Program, Decision)| program.signal == signal && runs(program.name);
+        for (program, _) in self.plan.programs.iter().filter(of) {
+            self.links.push((program.signal, link(&mut self.ebpf, program.name, program.tracepoint)?));
         }
         Ok(())
     }
 
-    /// Events that programs were not run for so far.
-    pub fn missed(&self) -> u64 {
-        let programs = self.programs.iter().filter_map(|status| self.ebpf.program(status.program)?.fd().ok());
-        programs.map(|fd| missed(fd.as_fd())).sum()
+    /// Events that programs were not run for so far: program, signal, how many.
+    pub fn missed(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.programs.iter().filter_map(|status| {
+            let fd = self.ebpf.program(status.program)?.fd().ok()?;
+            Some((status.program, status.signal, missed(fd.as_fd())))
+        })
     }
 
     fn is_attached(&self, signal: &str) -> bool {
@@ -311,21 +317,49 @@ impl Kernel {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<BtfTracePointLink, String> {
-    program(ebpf, name)?.load(tracepoint, btf).map_err(|e| brief(&e))?;
-    link(ebpf, name)
+/// What keeps a program on its event until it is dropped.
+type Link = Box<dyn Any + Send>;
+
+const NOT_OURS: &str = "not one of the kinds of program there are here";
+
+fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<Link, String> {
+    let loaded = match program(ebpf, name)? {
+        Program::BtfTracePoint(program) => program.load(tracepoint, btf),
+        Program::TracePoint(program) => program.load(),
+        _ => return Err(NOT_OURS.to_owned()),
+    };
+    loaded.map_err(|e| brief(&e))?;
+    link(ebpf, name, tracepoint)
 }
 
 /// Puts a loaded program on its event, for as long as the link lives.
-fn link(ebpf: &mut Ebpf, name: &str) -> Result<BtfTracePointLink, String> {
-    let program = program(ebpf, name)?;
-    let id = program.attach().map_err(|e| brief(&e))?;
-    program.take_link(id).map_err(|e| brief(&e))
+fn link(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<Link, String> {
+    match program(ebpf, name)? {
+        Program::BtfTracePoint(program) => {
+            let link = program.attach().and_then(|id| program.take_link(id));
+            link.map(|link| Box::new(link) as Link).map_err(|e| brief(&e))
+        }
+        Program::TracePoint(program) => {
+            let link = program.attach(category(tracepoint), tracepoint).and_then(|id| program.take_link(id));
+            link.map(|link| Box::new(link) as Link).map_err(|e| brief(&e))
+        }
+        _ => Err(NOT_OURS.to_owned()),
+    }
 }
 
-fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, String> {
-    let program = ebpf.program_mut(name).ok_or("not in the object")?;
-    program.try_into().map_err(|e: ProgramError| brief(&e))
+/// Where tracefs has an event that there are programs of perf for.
+fn category(tracepoint: &str) -> &'static str {
+    match tracepoint {
+        "sys_enter" | "sys_exit" => "raw_syscalls",
+        "task_newtask" => "task",
+        "io_uring_submit_req" => "io_uring",
+        tracepoint if tracepoint.starts_with("mm_vmscan_") => "vmscan",
+        _ => "sched",
+    }
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, String> {
+    ebpf.program_mut(name).ok_or_else(|| "not in the object".to_owned())
 }
 
 /// An error and its causes in one line: a verifier's log can be long.

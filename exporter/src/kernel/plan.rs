@@ -262,7 +262,7 @@ mod tests {
         });
         let offsets = Offsets::read_from_bytes(&[1; size_of::<Offsets>()]).expect("the size fits");
         let offsets = Offsets { request_disk: Offsets::ABSENT, ..offsets };
-        Types { offsets, tracepoints: tracepoints.collect(), current_task_btf: true }
+        Types { offsets, tracepoints: tracepoints.collect(), current_task_btf: true, by_perf: false }
     }
 
     fn facts(possible_cpus: u32) -> Facts {
@@ -337,6 +337,29 @@ mod tests {
         let calls =
             ["files_exit", "io_uring_submit_req", "syscall_task_exit", "syscall_exit", "syscall_enter"];
         assert_eq!(loaded(&facts(2)), [&new[..], &RECLAIM, &calls, &SOCKETS].concat());
+        let by_perf = Facts { types: Ok(Types { by_perf: true, ..types() }), ..facts(2) };
+        let perfs = |name: &&str| name.ends_with("_perf");
+        assert_eq!(
+            loaded(&by_perf).into_iter().filter(perfs).collect::<Vec<_>>(),
+            [
+                "sys_exit_perf",
+                "task_newtask_perf",
+                "sched_process_exec_perf",
+                "sched_process_exit_perf",
+                "fatal_exit_perf",
+                "mm_vmscan_direct_reclaim_begin_perf",
+                "mm_vmscan_direct_reclaim_end_perf",
+                "mm_vmscan_memcg_reclaim_begin_perf",
+                "mm_vmscan_memcg_reclaim_end_perf",
+                "files_exit_perf",
+                "io_uring_submit_req_perf",
+                "syscall_task_exit_perf",
+                "syscall_exit_perf",
+                "syscall_enter_perf",
+            ]
+        );
+        let more = loaded(&by_perf).len() - loaded(&facts(2)).len();
+        assert_eq!(more, 1, "in place of the others, but for new tasks, which take two");
         let mut types = types();
         types.current_task_btf = false;
         types.offsets.request_disk = 160;

@@ -59,7 +59,7 @@ pub static PROGRAMS: &[Program] = &[
         name: "sys_exit",
         signal: "syscalls",
         tracepoint: "sys_exit",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -68,6 +68,13 @@ pub static PROGRAMS: &[Program] = &[
             task_compat,
             regs_syscall_nr
         ),
+    },
+    Program {
+        name: "sys_exit_perf",
+        signal: "syscalls",
+        tracepoint: "sys_exit",
+        fits: by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_compat,),
     },
     Program {
         name: "sys_exit_5_10",
@@ -80,21 +87,42 @@ pub static PROGRAMS: &[Program] = &[
         name: "task_newtask",
         signal: "process",
         tracepoint: "task_newtask",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_flags),
+    },
+    Program {
+        name: "task_newtask_perf",
+        signal: "process",
+        tracepoint: "task_newtask",
+        fits: by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_flags),
+    },
+    Program {
+        name: "task_newtask_rest",
+        signal: "process",
+        tracepoint: "task_newtask",
+        fits: by_perf,
         reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_flags),
     },
     Program {
         name: "sched_process_exec",
         signal: "process",
         tracepoint: "sched_process_exec",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sched_process_exec_perf",
+        signal: "process",
+        tracepoint: "sched_process_exec",
+        fits: by_perf,
         reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id),
     },
     Program {
         name: "sched_process_exit",
         signal: "process",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() >= 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() >= 2,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -112,7 +140,29 @@ pub static PROGRAMS: &[Program] = &[
         name: "sched_process_exit_by_live",
         signal: "process",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() < 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() < 2,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_flags,
+            task_signal,
+            signal_flags,
+            signal_group_exit_code,
+            task_group_leader,
+            task_exit_code,
+            signal_live,
+            signal_nr_threads,
+            task_start_time,
+            task_tgid,
+        ),
+    },
+    Program {
+        name: "sched_process_exit_perf",
+        signal: "process",
+        tracepoint: "sched_process_exit",
+        fits: by_perf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -151,7 +201,7 @@ pub static PROGRAMS: &[Program] = &[
         name: "fatal_exit",
         signal: "faults",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() >= 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() >= 2,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -170,7 +220,28 @@ pub static PROGRAMS: &[Program] = &[
         name: "fatal_exit_by_live",
         signal: "faults",
         tracepoint: "sched_process_exit",
-        fits: |_, arguments| arguments.len() < 2,
+        fits: |types, arguments| !types.by_perf && arguments.len() < 2,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_signal,
+            signal_flags,
+            signal_group_exit_code,
+            task_group_leader,
+            task_exit_code,
+            task_start_time,
+            task_tgid,
+            signal_live,
+            signal_nr_threads,
+        ),
+    },
+    Program {
+        name: "fatal_exit_perf",
+        signal: "faults",
+        tracepoint: "sched_process_exit",
+        fits: by_perf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -275,15 +346,19 @@ pub static PROGRAMS: &[Program] = &[
             disk_name,
         ),
     },
-    reclaim("mm_vmscan_direct_reclaim_begin"),
-    reclaim("mm_vmscan_direct_reclaim_end"),
-    reclaim("mm_vmscan_memcg_reclaim_begin"),
-    reclaim("mm_vmscan_memcg_reclaim_end"),
+    reclaim("mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_begin", not_by_perf),
+    reclaim("mm_vmscan_direct_reclaim_begin_perf", "mm_vmscan_direct_reclaim_begin", by_perf),
+    reclaim("mm_vmscan_direct_reclaim_end", "mm_vmscan_direct_reclaim_end", not_by_perf),
+    reclaim("mm_vmscan_direct_reclaim_end_perf", "mm_vmscan_direct_reclaim_end", by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", not_by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_begin_perf", "mm_vmscan_memcg_reclaim_begin", by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_end", "mm_vmscan_memcg_reclaim_end", not_by_perf),
+    reclaim("mm_vmscan_memcg_reclaim_end_perf", "mm_vmscan_memcg_reclaim_end", by_perf),
     Program {
         name: "files_exit",
         signal: "files",
         tracepoint: "sys_exit",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -291,6 +366,31 @@ pub static PROGRAMS: &[Program] = &[
             kernfs_node_id,
             task_compat,
             regs_syscall_nr,
+            regs_argument0,
+            regs_argument1,
+            regs_argument2,
+            regs_compat0,
+            regs_compat1,
+            task_files,
+            files_fdt,
+            fdtable_max_fds,
+            fdtable_fd,
+            file_inode,
+            inode_mode,
+            inode_flags,
+        ),
+    },
+    Program {
+        name: "files_exit_perf",
+        signal: "files",
+        tracepoint: "sys_exit",
+        fits: by_perf,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_compat,
             regs_argument0,
             regs_argument1,
             regs_argument2,
@@ -331,7 +431,14 @@ pub static PROGRAMS: &[Program] = &[
         name: "io_uring_submit_req",
         signal: "io_uring",
         tracepoint: "io_uring_submit_req",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: &[],
+    },
+    Program {
+        name: "io_uring_submit_req_perf",
+        signal: "io_uring",
+        tracepoint: "io_uring_submit_req",
+        fits: by_perf,
         reads: &[],
     },
     Program {
@@ -345,14 +452,46 @@ pub static PROGRAMS: &[Program] = &[
         name: "syscall_task_exit",
         signal: "syscall_latency",
         tracepoint: "sched_process_exit",
-        fits: ALWAYS,
+        fits: not_by_perf,
+        reads: &[],
+    },
+    Program {
+        name: "syscall_task_exit_perf",
+        signal: "syscall_latency",
+        tracepoint: "sched_process_exit",
+        fits: by_perf,
         reads: &[],
     },
     Program {
         name: "syscall_exit",
         signal: "syscall_latency",
         tracepoint: "sys_exit",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_compat,
+            regs_argument0,
+            regs_argument1,
+            regs_argument2,
+            regs_compat0,
+            regs_compat1,
+            task_files,
+            files_fdt,
+            fdtable_max_fds,
+            fdtable_fd,
+            file_inode,
+            inode_mode,
+            inode_flags,
+        ),
+    },
+    Program {
+        name: "syscall_exit_perf",
+        signal: "syscall_latency",
+        tracepoint: "sys_exit",
+        fits: by_perf,
         reads: reads!(
             task_cgroups,
             css_set_dfl_cgrp,
@@ -398,7 +537,14 @@ pub static PROGRAMS: &[Program] = &[
         name: "syscall_enter",
         signal: "syscall_latency",
         tracepoint: "sys_enter",
-        fits: |types, _| types.current_task_btf,
+        fits: by_btf,
+        reads: reads!(task_compat),
+    },
+    Program {
+        name: "syscall_enter_perf",
+        signal: "syscall_latency",
+        tracepoint: "sys_enter",
+        fits: by_perf,
         reads: reads!(task_compat),
     },
     Program {
@@ -494,8 +640,24 @@ impl Program {
 /// Tracepoints that had another name: the program on the old one is the variant of that on the new one.
 pub(super) static RENAMED: &[(&str, &str)] = &[("io_uring_submit_req", "io_uring_submit_sqe")];
 
-const fn reclaim(name: &'static str) -> Program {
-    Program { name, signal: "reclaim", tracepoint: name, fits: ALWAYS, reads: &[] }
+const fn reclaim(
+    name: &'static str,
+    tracepoint: &'static str,
+    fits: fn(&Types, &[Argument]) -> bool,
+) -> Program {
+    Program { name, signal: "reclaim", tracepoint, fits, reads: &[] }
+}
+
+fn by_btf(types: &Types, _: &[Argument]) -> bool {
+    types.current_task_btf && !types.by_perf
+}
+
+fn not_by_perf(types: &Types, _: &[Argument]) -> bool {
+    !types.by_perf
+}
+
+fn by_perf(types: &Types, _: &[Argument]) -> bool {
+    types.by_perf
 }
 
 fn victim_is_a_number(types: &Types, _: &[Argument]) -> bool {

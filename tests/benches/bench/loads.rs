@@ -64,10 +64,8 @@ fn storm() -> Result<()> {
         values[values.len() / 2]
     };
     let calm = median((0..50).map(|_| scrape()).collect::<Result<_>>()?);
-    let lost = |exporter: &Exporter| -> Result<f64> {
-        let scrape = exporter.scrape()?;
-        Ok(scrape.losses().values().sum())
-    };
+    let lost =
+        |exporter: &Exporter| -> Result<f64> { Ok(exporter.scrape()?.sum("plimsoll_losses_total", &[])) };
     let (rss, losses) = (rss_mib(exporter.pid())?, lost(&exporter)?);
     let end = Instant::now() + Duration::from_secs(60);
     let stormer = std::thread::spawn(move || {

@@ -1,6 +1,7 @@
 //! The command lines, by check: `{name}` stands for a server's port or path (see `plimsoll_tests::servers`).
 
 use anyhow::Result;
+use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::servers::Servers;
 
 use crate::Case;
@@ -9,6 +10,8 @@ use crate::Case;
 mod cluster;
 #[path = "cases/dummy.rs"]
 mod dummy;
+#[path = "cases/http.rs"]
+mod http;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ping.rs"]
@@ -17,14 +20,16 @@ mod ping;
 mod tcp;
 
 /// All of them.
-pub(crate) const ALL: &[&[Case]] = &[cluster::CASES, dummy::CASES, negate::CASES, ping::CASES, tcp::CASES];
+pub(crate) const ALL: &[&[Case]] =
+    &[cluster::CASES, dummy::CASES, http::CASES, negate::CASES, ping::CASES, tcp::CASES];
 
 /// Everything they talk to.
-pub(crate) fn servers() -> Result<Servers> {
+pub(crate) fn servers() -> Result<(Servers, Nginx)> {
     let mut servers = Servers::start()?;
+    let nginx = Nginx::start(&mut servers)?;
     servers.file("ini", INI)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
-    Ok(servers)
+    Ok((servers, nginx))
 }
 
 /// For `--extra-opts`.

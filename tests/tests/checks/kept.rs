@@ -33,6 +33,12 @@ fn a_timeout_is_kept_against_every_hostile_server() -> Result<()> {
         "check_tcp -H 127.0.0.1 -p {silent} -e x -t 1:1",
         "check_tcp -H 127.0.0.1 -p {flood} -s x -e nothing -d 30 -t 1:1",
         "check_ftp -H 127.0.0.1 -p {silent} -t 1:warning",
+        "check_tcp -H 127.0.0.1 -p {silent} -S -t 1:1",
+        "check_http -H 127.0.0.1 -p {silent} -t 1:1",
+        "check_http -H 127.0.0.1 -p {silent} -S -t 1:1",
+        "check_http -H 127.0.0.1 -p {http-trickle} -t 1:1",
+        "check_http -H 127.0.0.1 -p {http-endless} -s nothere -t 1:1",
+        "check_http -H 127.0.0.1 -p {http-endless-head} -t 1:1",
         "check_tcp -H {backlog} -p {port} -t 1:1",
     ] {
         let full = full_backlog()?;

@@ -191,6 +191,9 @@ pub(crate) fn tombstones(run: &Run, checks: &mut Checks) -> Result<()> {
 pub(crate) fn slots(run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("240 short lives in 96 slots");
     let scrape = run.scrape("churn")?;
+    // Exact but for what the exporter itself says it missed: nothing, up to 6.18.
+    const SIGNALS: [&str; 6] = ["syscalls", "process", "process", "process", "process", "oom"];
+    let mut absent = [0.0; 6];
     for round in 1..=3 {
         for n in 1..=CHURNED {
             let id = format!("/docker/{:064}", round * 1000 + n);
@@ -209,9 +212,21 @@ pub(crate) fn slots(run: &Run, checks: &mut Checks) -> Result<()> {
                 value("container_oom_kills_total", &[]),
             ];
             let round = round as f64;
-            let wanted = [round, round, 1.0, round, 1.0, 0.0].map(Some);
-            checks.equal(&id, got, wanted);
+            let wanted = [round, round, 1.0, round, 1.0, 0.0];
+            for (at, (got, wanted)) in got.into_iter().zip(wanted).enumerate() {
+                if scrape.missed(SIGNALS[at]) == 0.0 {
+                    checks.equal(&id, got, Some(wanted));
+                } else {
+                    let got = got.unwrap_or_default();
+                    checks.holds(format!("{id}: {got} of {wanted}"), got <= wanted);
+                    absent[at] += wanted - got;
+                }
+            }
         }
+    }
+    for (absent, signal) in absent.into_iter().zip(SIGNALS) {
+        let missed = scrape.missed(signal);
+        checks.holds(format!("{absent} of {signal} are absent, {missed} missed"), absent <= missed);
     }
     let slots = |state| scrape.value("plimsoll_slots", &[("state", state)]);
     let after = run.scrape("dead")?.value("plimsoll_slots", &[("state", "used")]);
@@ -224,7 +239,9 @@ pub(crate) fn slots(run: &Run, checks: &mut Checks) -> Result<()> {
         0.0,
     );
     // Their files were gone before they could be read once more: so short a life has its last values missed, and said.
-    checks.equal("losses", scrape.kernel_losses(), BTreeMap::new());
+    let mut losses = run.losses(&scrape);
+    losses.remove("last_read_missed");
+    checks.equal("losses", losses, BTreeMap::new());
     checks.holds("losses are counted", scrape.all("plimsoll_losses_total", &[]).count() > 0);
     Ok(())
 }

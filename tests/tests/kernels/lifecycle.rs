@@ -89,7 +89,7 @@ pub(crate) fn restarts(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
     let labels = [("syscall", "getppid")];
     checks.equal("before", between.before.sum("container_syscalls_total", &[("id", B), labels[0]]), 0.0);
     checks.equal("getppid", between.moved("container_syscalls_total", B, &labels), 1000.0);
-    checks.equal("losses", between.after.losses(), BTreeMap::new());
+    checks.equal("losses", run.losses(&between.after), BTreeMap::new());
     Ok(())
 }
 
@@ -131,7 +131,7 @@ fn lockdown(run: &Run, checks: &mut Checks) -> Result<()> {
     let counts = !refused(&scrape).iter().any(|program| program.starts_with("sys_exit"));
     let getppid = scrape.value("container_syscalls_total", &[("id", B), ("syscall", "getppid")]);
     checks.equal("getppid", getppid, counts.then_some(1000.0));
-    checks.equal("losses", scrape.losses(), BTreeMap::new());
+    checks.equal("losses", run.losses(&scrape), BTreeMap::new());
     cgroups::files_agree(run, checks, &scrape, "lockdown.files", ("B", B));
     Ok(())
 }

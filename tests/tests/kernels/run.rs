@@ -1,5 +1,6 @@
 //! One boot of one kernel, and what came back from it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -48,6 +49,14 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// What was lost, but for events that programs missed where the kernel may preempt them: from 7.0 on.
+    pub(crate) fn losses(&self, scrape: &Scrape) -> BTreeMap<String, f64> {
+        match self.release.split_once('.').and_then(|(major, _)| major.parse().ok()) {
+            Some(7_u32..) => scrape.losses_but_missed(),
+            _ => scrape.losses(),
+        }
+    }
+
     /// Boots it and runs the whole script.
     pub(crate) fn boot(kernel: &Kernel) -> Result<Self> {
         let names = [

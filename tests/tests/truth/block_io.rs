@@ -106,6 +106,7 @@ fn a_request_that_fails_counts_and_moves_no_bytes() -> Result<()> {
     containers[0].run(&format!("disk-failing {path} write 9 4096 65536"))?;
     containers[1].run(&format!("disk-failing {path} write 5 4096 131072"))?;
     let after = exporter.scrape()?;
+    assert_eq!(after.kernel_losses(), before.kernel_losses());
     let of = |family: &str, at: usize| of((&before, &after), family, &containers[at], &device);
     assert_eq!(of(OPERATIONS, 0), counts([("write", 25)]));
     assert_eq!(of(BYTES, 0), counts([("write", 16 * 4096)]));

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::services::{Protocol, Service};
 use crate::deadline::Deadline;
 use crate::net::{self, connect, connect_socket, connect_udp};
-use crate::output::Stop;
+use crate::state::State;
+use crate::tls::days::{self, Judged};
 use crate::tls::{self, Transport};
 
 /// How long to wait for more of an answer that is not yet the expected one.
@@ -80,6 +81,8 @@ pub struct Measured {
     pub answer: Vec<u8>,
     /// Whether it is what was expected.
     pub matched: Matched,
+    /// What is to be said of the certificate, where its days are judged.
+    pub certificate: Option<Judged>,
 }
 
 /// Why there is no measurement.
@@ -94,9 +97,12 @@ pub enum Error {
     /// The time is over.
     #[error("timed out")]
     Expired,
-    /// What TLS has to say of it.
-    #[error("no TLS")]
-    Tls(Stop),
+    /// No TLS.
+    #[error("{0}")]
+    Tls(#[from] tls::Error),
+    /// The certificate has too few days: as in 2.x, nothing else is looked at then.
+    #[error("{}", .0.text)]
+    Days(Box<Judged>),
 }
 
 impl Probe {
@@ -162,8 +168,13 @@ pub fn measure(probe: &Probe, target: &Target, deadline: Deadline) -> Result<Mea
     match &probe.tls {
         None => converse(probe, stream, start, deadline),
         Some(wanted) => {
-            let stream = tls::wrap(stream, name, wanted).map_err(Error::Tls)?;
-            converse(probe, stream, start, deadline)
+            let session = tls::connect(stream, name, wanted)?;
+            let judge = |limits| Ok(days::judge(&session.certificate()?, limits, days::now()));
+            let certificate = wanted.days.map(judge).transpose().map_err(Error::Tls)?;
+            match certificate {
+                Some(judged) if judged.state != State::Ok => Err(Error::Days(Box::new(judged))),
+                certificate => Ok(Measured { certificate, ..converse(probe, session, start, deadline)? }),
+            }
         }
     }
 }
@@ -190,7 +201,7 @@ fn converse(
     expired(stream.write_all(&probe.quit).and_then(|()| stream.flush()))?;
     drop(stream);
     let seconds = (start.elapsed().saturating_sub(delay)).as_secs_f64();
-    Ok(Measured { seconds, answer, matched })
+    Ok(Measured { seconds, answer, matched, certificate: None })
 }
 
 /// Reads until the answer is the expected one, cannot become it, or no more of it comes.

@@ -29,7 +29,7 @@ fn config(args: &[&str]) -> Result<Config, Stop> {
 }
 
 fn measured(answer: &[u8], matched: Matched) -> Measured {
-    Measured { seconds: 1.5, answer: answer.to_vec(), matched }
+    Measured { seconds: 1.5, answer: answer.to_vec(), matched, certificate: None }
 }
 
 #[test]

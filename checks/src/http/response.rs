@@ -1,0 +1,251 @@
+//! What is answered, taken apart as it comes. Nothing is refused: what is no HTTP has a first line too.
+
+use super::chunks::Chunks;
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// All bytes that came, head and body and what surrounds them.
+    pub received: u64,
+    /// The body, without what chunks add, as much of it as was to be kept.
+    pub body: Vec<u8>,
+    head: Vec<u8>,
+    framing: Option<Framing>,
+    without_body: bool,
+    keep: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Framing {
+    /// So many more bytes.
+    Length(u64),
+    Chunks(Chunks),
+    /// Until the other side ends.
+    Open,
+}
+
+/// A head that is longer is no head.
+const LONGEST_HEAD: usize = 256 * 1024;
+
+impl Response {
+    /// An answer yet to come; `without_body` for one that has none whatever it says.
+    pub fn new(without_body: bool, keep: usize) -> Self {
+        Self { received: 0, body: Vec::new(), head: Vec::new(), framing: None, without_body, keep }
+    }
+
+    /// Whether its head is whole.
+    pub const fn has_head(&self) -> bool {
+        self.framing.is_some()
+    }
+
+    /// Whether nothing more is to come.
+    pub fn is_complete(&self) -> bool {
+        match &self.framing {
+            Some(Framing::Length(left)) => *left == 0,
+            Some(Framing::Chunks(chunks)) => chunks.is_over(),
+            Some(Framing::Open) | None => false,
+        }
+    }
+
+    /// More of it.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.received += bytes.len() as u64;
+        if self.framing.is_some() {
+            return self.push_body(bytes);
+        }
+        let searched = self.head.len().saturating_sub(3);
+        self.head.extend_from_slice(bytes);
+        let mut from = searched;
+        while let Some(end) = end_of_head(&self.head, from) {
+            let rest = self.head.split_off(end);
+            if self.is_interim() {
+                // What follows is the answer proper.
+                self.head = rest;
+                from = 0;
+                continue;
+            }
+            self.framing = Some(self.framing());
+            return self.push_body(&rest);
+        }
+        if self.head.len() > LONGEST_HEAD {
+            self.framing = Some(Framing::Open);
+        }
+    }
+
+    /// Nothing more comes.
+    pub fn finish(&mut self) {
+        self.framing.get_or_insert(Framing::Open);
+    }
+
+    /// The first line, without space around it.
+    pub fn status_line(&self) -> String {
+        let line = self.head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        String::from_utf8_lossy(line.trim_ascii()).into_owned()
+    }
+
+    /// The lines after it.
+    pub fn headers(&self) -> String {
+        let end = self.head.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(self.head.len());
+        String::from_utf8_lossy(self.head[end..].trim_ascii()).into_owned()
+    }
+
+    /// The three digits after the first word, if they are a status: 100 to 599.
+    pub fn status(&self) -> Option<u16> {
+        let line = self.status_line();
+        let digits = line.split_once(' ')?.1;
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        digits[..end].parse().ok().filter(|status| end == 3 && (100..600).contains(status))
+    }
+
+    /// The value of a header; continued lines are one.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let headers = self.headers();
+        let mut lines = headers.lines().peekable();
+        while let Some(line) = lines.next() {
+            let Some((found, value)) = line.split_once(':') else { continue };
+            if !found.trim_ascii().eq_ignore_ascii_case(name) {
+                continue;
+            }
+            let mut value = value.trim_ascii().to_owned();
+            while let Some(more) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
+                value = format!("{value} {}", more.trim_ascii()).trim_ascii().to_owned();
+            }
+            return Some(value);
+        }
+        None
+    }
+
+    fn push_body(&mut self, bytes: &[u8]) {
+        let (body, keep) = (&mut self.body, self.keep);
+        let mut take = |data: &[u8]| {
+            let room = keep.saturating_sub(body.len()).min(data.len());
+            body.extend_from_slice(&data[..room]);
+        };
+        match &mut self.framing {
+            Some(Framing::Length(left)) => {
+                let data = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= data as u64;
+                take(&bytes[..data]);
+            }
+            Some(Framing::Chunks(chunks)) => chunks.push(bytes, &mut take),
+            Some(Framing::Open) | None => take(bytes),
+        }
+    }
+
+    /// `100 Continue` and its like, which stand before an answer.
+    fn is_interim(&self) -> bool {
+        self.status().is_some_and(|status| (100..200).contains(&status) && status != 101)
+    }
+
+    fn framing(&self) -> Framing {
+        let status = self.status();
+        let chunked = self.header("transfer-encoding").is_some_and(|value| {
+            value.rsplit(',').next().is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case("chunked"))
+        });
+        let length = self.header("content-length").and_then(|value| value.parse().ok());
+        match (self.without_body || matches!(status, Some(101 | 204 | 304)), chunked, length) {
+            (true, ..) => Framing::Length(0),
+            (false, true, _) => Framing::Chunks(Chunks::default()),
+            (false, false, Some(length)) => Framing::Length(length),
+            (false, false, None) => Framing::Open,
+        }
+    }
+}
+
+/// After the first empty line at or behind `from`. A head that begins with one is empty.
+fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(found) = memchr::memchr(b'\n', &head[at..]) {
+        let end = at + found + 1;
+        let rest = &head[end..];
+        if rest.first() == Some(&b'\n') {
+            return Some(end + 1);
+        }
+        if rest.starts_with(b"\r\n") {
+            return Some(end + 2);
+        }
+        at = end;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All at once, and a byte at a time, which has to come to the same.
+    fn heard(text: &[u8]) -> Response {
+        let mut whole = Response::new(false, 1 << 20);
+        whole.push(text);
+        let mut bytes = Response::new(false, 1 << 20);
+        for byte in text {
+            bytes.push(&[*byte]);
+        }
+        assert_eq!(whole.body, bytes.body);
+        assert_eq!(whole.headers(), bytes.headers());
+        assert_eq!(whole.is_complete(), bytes.is_complete());
+        whole.finish();
+        whole
+    }
+
+    #[test]
+    fn the_head_is_a_line_and_headers() {
+        let response =
+            heard(b"HTTP/1.1 200 OK\r\nA: b\r\nLONG: one\r\n  two\r\nContent-length: 5\r\n\r\nhello more");
+        assert_eq!(response.status_line(), "HTTP/1.1 200 OK");
+        assert_eq!(response.status(), Some(200));
+        assert_eq!(response.header("a").as_deref(), Some("b"));
+        assert_eq!(response.header("long").as_deref(), Some("one two"));
+        assert_eq!(response.header("b"), None);
+        assert_eq!(response.body, b"hello");
+        assert!(response.is_complete());
+        assert_eq!(heard(b"HTTP/1.1 200 OK\nA: b\n\nhello").body, b"hello");
+    }
+
+    #[test]
+    fn a_body_ends_where_its_framing_says() {
+        let chunked =
+            heard(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+        assert_eq!((chunked.body.as_slice(), chunked.is_complete()), (&b"hi"[..], true));
+        let open = heard(b"HTTP/1.1 200 OK\r\n\r\nhi");
+        assert_eq!((open.body.as_slice(), open.is_complete()), (&b"hi"[..], false));
+        assert!(heard(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n").is_complete());
+        let mut head = Response::new(true, 0);
+        head.push(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+        assert!(head.is_complete());
+    }
+
+    #[test]
+    fn what_stands_before_an_answer_is_left_out() {
+        let text = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 404 No\r\n\r\nx";
+        let response = heard(text);
+        assert_eq!((response.status(), response.received), (Some(404), text.len() as u64));
+    }
+
+    #[test]
+    fn what_is_no_http_has_a_first_line_too() {
+        let response = heard(b"\x16\x03garbage\nmore");
+        assert_eq!((response.status_line().as_str(), response.status()), ("\x16\x03garbage", None));
+        assert_eq!(heard(b"\r\n\r\n").status_line(), "");
+        for (line, status) in [("HTTP/1.1 99 Low", None), ("HTTP/1.1 600 x", None), ("HTTP/1.1 2000 x", None)]
+        {
+            assert_eq!(heard(line.as_bytes()).status(), status, "{line}");
+        }
+        assert_eq!(heard(b"HTTP/1.1 abc").status(), None);
+        assert_eq!(heard(b"HTTP/1.1").status(), None);
+        assert_eq!(heard(b"HTTP/1.0 200").status(), Some(200));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_wanted_and_all_is_counted() {
+        let mut response = Response::new(false, 3);
+        response.push(b"HTTP/1.1 200 OK\r\n\r\n");
+        response.push(b"hello");
+        assert_eq!((response.body.as_slice(), response.received), (&b"hel"[..], 24));
+        let mut endless = Response::new(false, 3);
+        endless.push(&vec![b'x'; LONGEST_HEAD + 1]);
+        assert!(endless.has_head());
+        endless.push(b"hello");
+        assert_eq!(endless.body, b"hel");
+    }
+}

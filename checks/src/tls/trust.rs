@@ -1,0 +1,163 @@
+//! Who the other side is: not asked for by default, or asked of the authorities this host trusts.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::session::certificates;
+use super::{Certificate, Error};
+
+/// What is to be true of a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verify {
+    /// That it is valid today, and an authority vouches for it.
+    pub chain: bool,
+    /// That it is for this host.
+    pub name: bool,
+    /// A file with the authorities, in PEM, where they are not the system's.
+    pub authorities: Option<String>,
+}
+
+/// Where distributions keep the authorities they trust.
+const SYSTEM: &[&str] =
+    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// Takes any certificate, and a handshake is signed by whoever.
+#[derive(Debug)]
+struct Anyone;
+
+#[derive(Debug)]
+struct Known {
+    provider: Arc<CryptoProvider>,
+    authorities: Option<RootCertStore>,
+    host: Option<String>,
+}
+
+/// The judge of the handshake.
+pub(super) fn verifier(
+    wanted: Option<&Verify>,
+    host: &str,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let Some(wanted) = wanted.filter(|wanted| wanted.chain || wanted.name) else {
+        return Ok(Arc::new(Anyone));
+    };
+    let authorities = wanted.chain.then(|| authorities(wanted.authorities.as_deref())).transpose()?;
+    let host = wanted.name.then(|| host.to_owned());
+    Ok(Arc::new(Known { provider: Arc::clone(provider), authorities, host }))
+}
+
+fn authorities(file: Option<&str>) -> Result<RootCertStore, Error> {
+    let path = file.or_else(|| SYSTEM.iter().copied().find(|path| std::path::Path::new(path).exists()));
+    let path = path.unwrap_or(SYSTEM[0]);
+    let mut store = RootCertStore::empty();
+    // A system's list may have some that no one can use.
+    let (taken, _) = store.add_parsable_certificates(certificates(path)?);
+    match taken {
+        0 => Err(Error::File { path: path.to_owned(), why: "no authority in it".to_owned() }),
+        _ => Ok(store),
+    }
+}
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    /// Every one: a server with a key of a kind that we cannot verify is still one to talk to.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            SignatureScheme::ED25519,
+            SignatureScheme::ED448,
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PSS_SHA384,
+            SignatureScheme::RSA_PSS_SHA512,
+            SignatureScheme::RSA_PKCS1_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA384,
+            SignatureScheme::RSA_PKCS1_SHA512,
+            SignatureScheme::RSA_PKCS1_SHA1,
+            SignatureScheme::ECDSA_SHA1_Legacy,
+        ]
+    }
+}
+
+impl ServerCertVerifier for Known {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(authorities) = &self.authorities {
+            let parsed = ParsedCertificate::try_from(certificate)?;
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&parsed, authorities, others, now, algorithms)?;
+        }
+        if let Some(host) = &self.host {
+            let parsed = Certificate::parse(certificate)
+                .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+            if !parsed.is_for(host) {
+                let wrong = CertificateError::NotValidForName;
+                return Err(rustls::Error::InvalidCertificate(wrong));
+            }
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
