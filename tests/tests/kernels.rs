@@ -46,6 +46,12 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("cgroups", "cgroup_rmdir"),
     ("faults", "fatal_signal_sent"),
     ("sched", "sched_switch"),
+    ("tcp", "inet_sock_set_state"),
+    ("tcp", "tcp_probe"),
+    ("tcp", "tcp_rcv_space_adjust"),
+    ("tcp", "tcp_retransmit_skb"),
+    ("tcp", "tcp_send_reset"),
+    ("tcp", "tcp_receive_reset"),
 ];
 
 const RECLAIM: [(&str, &str); 4] = [
@@ -53,12 +59,6 @@ const RECLAIM: [(&str, &str); 4] = [
     ("reclaim", "mm_vmscan_direct_reclaim_end"),
     ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
     ("reclaim", "mm_vmscan_memcg_reclaim_end"),
-    ("tcp", "inet_sock_set_state"),
-    ("tcp", "tcp_probe"),
-    ("tcp", "tcp_rcv_space_adjust"),
-    ("tcp", "tcp_retransmit_skb"),
-    ("tcp", "tcp_send_reset"),
-    ("tcp", "tcp_receive_reset"),
 ];
 
 /// The programs for datagrams, which older kernels do not have the tracepoints for.
