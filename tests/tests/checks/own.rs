@@ -200,7 +200,7 @@ const CASES: &[(&str, i32, &str)] = &[
 
 #[test]
 fn checks_of_our_own_say_what_they_find() -> Result<()> {
-    let (mut servers, _nginx) = cases::servers()?;
+    let (mut servers, _nginx) = cases::web()?;
     servers.tcp("proxy", plimsoll_tests::servers::Manner::Answers(b"HTTP/1.1 200 Connected\r\n\r\n"))?;
     let (mut failures, mut data) = (Vec::new(), Vec::new());
     for (line, code, text) in CASES {
