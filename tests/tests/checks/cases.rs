@@ -44,10 +44,16 @@ pub(crate) const ALL: &[&[Case]] = &[
     tcp::CASES,
 ];
 
-/// Everything they talk to, and what keeps it running.
-pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
+/// What may run twice at once: every manner of server, and the web server.
+pub(crate) fn web() -> Result<(Servers, Nginx)> {
     let mut servers = Servers::start()?;
     let nginx = Nginx::start(&mut servers)?;
+    Ok((servers, nginx))
+}
+
+/// Everything they talk to, and what keeps it running. Once at a time: name servers have one port.
+pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
+    let (mut servers, nginx) = web()?;
     let certificates = PathBuf::from(servers.place("www")?);
     let services = Services::start(&mut servers, &certificates)?;
     plimsoll_tests::ntp::start(&mut servers)?;

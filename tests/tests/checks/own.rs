@@ -2,9 +2,8 @@
 //! a fraction and `DATE` for a date.
 
 use anyhow::{Context as _, Result, ensure};
-use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::plugins::{our_command, run_ours};
-use plimsoll_tests::servers::{Manner, Servers};
+use plimsoll_tests::servers::Manner;
 
 use crate::compare;
 
@@ -202,8 +201,7 @@ const CASES: &[(&str, i32, &str)] = &[
 
 #[test]
 fn checks_of_our_own_say_what_they_find() -> Result<()> {
-    let mut servers = Servers::start()?;
-    let _nginx = Nginx::start(&mut servers)?;
+    let (mut servers, _nginx) = crate::cases::web()?;
     servers.tcp("proxy", Manner::Answers(b"HTTP/1.1 200 Connected\r\n\r\n"))?;
     let (mut failures, mut data) = (Vec::new(), Vec::new());
     for (line, code, text) in CASES {
