@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use plimsoll::engine::own_families;
 use plimsoll::signals::{ALL, Signal, Source};
 use plimsoll_tests::tools::workspace;
@@ -93,6 +94,25 @@ fn every_loss_is_explained() {
     for reason in plimsoll::kernel::LOSS_REASONS {
         assert!(PREAMBLE.contains(&format!("| `{reason}` |")), "{reason}");
     }
+}
+
+#[test]
+fn no_merge_left_its_marks() -> Result<()> {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(workspace()).output()?;
+    ensure!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8(listed.stdout)?;
+    for name in names.split_terminator('\0') {
+        // What is no text has no lines.
+        let Ok(text) = std::fs::read_to_string(workspace().join(name)) else { continue };
+        let mark = |line: &str| {
+            ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|mark| {
+                line.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            })
+        };
+        let marks: Vec<_> = text.lines().filter(|line| mark(line)).collect();
+        assert_eq!(marks, Vec::<&str>::new(), "{name}");
+    }
+    Ok(())
 }
 
 fn sources(directory: &Path) -> Result<Vec<PathBuf>> {

@@ -187,6 +187,7 @@ impl Config {
                 packets: 5,
                 interval: Duration::from_millis(80),
                 target_interval: Duration::ZERO,
+                eager: true,
                 wait: Duration::ZERO,
                 payload: 56,
                 ttl: Some(64),

@@ -28,6 +28,8 @@ pub struct Plan {
     pub interval: Duration,
     /// Between two targets of a round.
     pub target_interval: Duration,
+    /// The intervals end early once nothing is under way.
+    pub eager: bool,
     /// How long to wait for what is missing after the last was sent.
     pub wait: Duration,
     /// Bytes after the header of ICMP, at least those of the token.
@@ -88,7 +90,7 @@ pub fn echo(targets: &[SocketAddr], plan: &Plan, deadline: Deadline) -> Result<V
     let start = Instant::now();
     for number in 0..total {
         let due = step(number).saturating_sub(start.elapsed());
-        run.listen(deadline.within(due), true)?;
+        run.listen(deadline.within(due), !plan.eager)?;
         if deadline.remaining().is_err() {
             break;
         }
