@@ -218,7 +218,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         disk::reclaim(&run, &mut checks)?;
         network::connections(&run, &mut checks)?;
         network::drops(kernel, &run, &mut checks)?;
-        lifecycle::refusals(&run, &mut checks)?;
+        lifecycle::refusals(kernel, &run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));
     }
