@@ -11,7 +11,7 @@ mod scrape;
 mod senders;
 mod worker;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -104,6 +104,8 @@ struct State {
     resting: Vec<&'static str>,
     counted: Vec<Counted>,
     senders: Senders,
+    /// The kernel's reasons to drop a packet, by number.
+    drop_reasons: BTreeMap<u32, String>,
     scratch: Scratch,
     /// Unix time at which counting began.
     started: f64,
@@ -171,6 +173,7 @@ impl Engine {
         let hierarchies = hierarchies(paths);
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
         let mut state = State::new(&options);
+        state.drop_reasons = facts.types.map(|types| types.drop_reasons).into_iter().flatten().collect();
         state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
         let programs = match &mut kernel {
             Some(kernel) => {
@@ -260,6 +263,7 @@ impl State {
             resting: Vec::new(),
             counted: Vec::new(),
             senders: Senders::default(),
+            drop_reasons: BTreeMap::new(),
             scratch: Scratch::default(),
             started: unix_now(),
         }
