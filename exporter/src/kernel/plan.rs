@@ -3,11 +3,11 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, connections, event, faults, reclaim, run, sched, syscall_latency, tcp};
+use plimsoll_abi::{block_io, connections, dns, event, faults, reclaim, run, sched, syscall_latency, tcp};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, PROGRAMS, Program, RENAMED};
+use super::programs::{CGROUPS, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub memory_limit: u64,
     /// The signals wanted, by name.
     pub signals: Vec<&'static str>,
+    /// Ports of DNS resolvers; those beyond [`dns::MAX_PORTS`] are left out.
+    pub dns_ports: Vec<u16>,
 }
 
 /// What is to be done.
@@ -99,6 +101,7 @@ impl Plan {
                 shard_shift: shift,
                 io_hierarchy,
                 connections: asked("connections").into(),
+                dns_ports: std::array::from_fn(|at| settings.dns_ports.get(at).copied().unwrap_or(0)),
             },
             offsets,
             shards,
@@ -115,6 +118,9 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         Ok(types) => types,
         Err(e) => return is_told_of(program).then(|| Decision::Refuse(e.to_string())),
     };
+    if [PACKETS_OUT, PACKETS_IN].contains(&program.tracepoint) {
+        return Some(Decision::Load);
+    }
     let Some(arguments) = types.tracepoint(program.tracepoint) else {
         let before =
             |(now, before): &(&str, &str)| *now == program.tracepoint && types.tracepoint(before).is_some();
@@ -170,6 +176,7 @@ fn entries(
     entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
     let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
+    entries.push(("DNS_PENDING", if wanted("dns") { dns::MAX_PENDING } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -192,6 +199,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
             "CONNECTIONS_ADDRESSES" => hash(*entries, 4, 16),
+            "DNS_PENDING" => hash(*entries, size_of::<dns::Question>(), size_of::<dns::Asked>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -277,7 +285,7 @@ mod tests {
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec() }
+        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec(), dns_ports: vec![53] }
     }
 
     fn total(plan: &Plan) -> u64 {
