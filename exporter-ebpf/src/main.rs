@@ -31,6 +31,7 @@ mod syscalls;
 mod task;
 mod tcp;
 mod udp;
+mod unix;
 
 #[cfg(target_arch = "bpf")]
 #[panic_handler]

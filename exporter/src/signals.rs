@@ -32,9 +32,11 @@ mod syscalls;
 mod tasks;
 mod tcp;
 mod udp;
+mod unix;
 
 pub(crate) use connections::v6_number;
 pub(crate) use faults::Sender;
+pub(crate) use unix::path_number;
 
 use core::net::Ipv6Addr;
 use std::collections::BTreeMap;
@@ -86,6 +88,7 @@ pub static ALL: &[&Signal] = &[
     &tcp::SIGNAL,
     &connections::SIGNAL,
     &udp::SIGNAL,
+    &unix::SIGNAL,
     &dns::SIGNAL,
     &drops::SIGNAL,
     &cpu::SIGNAL,
@@ -136,6 +139,8 @@ pub struct KernelRow<'a> {
     pub devices: &'a BTreeMap<u32, Arc<str>>,
     /// The IPv6 addresses among the keys of `connections`, by their numbers.
     pub addresses: &'a BTreeMap<u32, Ipv6Addr>,
+    /// The paths of Unix sockets among the keys of `unix`, by their numbers.
+    pub paths: &'a BTreeMap<u32, String>,
     /// The kernel's reasons to drop a packet, by number.
     pub drop_reasons: &'a BTreeMap<u32, String>,
     /// Paths of rows that keys of `faults` name.
@@ -183,10 +188,18 @@ mod tests {
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
         static NO_ADDRESSES: BTreeMap<u32, Ipv6Addr> = BTreeMap::new();
-        static NO_REASONS: BTreeMap<u32, String> = BTreeMap::new();
-        let (devices, addresses, drop_reasons) = (&NO_DEVICES, &NO_ADDRESSES, &NO_REASONS);
-        let kernel =
-            Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, drop_reasons, senders: &[] });
+        static NO_NAMES: BTreeMap<u32, String> = BTreeMap::new();
+        let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
+        let kernel = Some(KernelRow {
+            created: 1.0,
+            cells,
+            keyed,
+            devices,
+            addresses,
+            paths: &NO_NAMES,
+            drop_reasons: &NO_NAMES,
+            senders: &[],
+        });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

@@ -245,6 +245,12 @@ const MEMBERS: &[Member] = members! {
     tcp_srtt: "tcp_sock"."srtt_us";
     skb_len: "sk_buff"."len";
     skb_sock: "sk_buff"."sk";
+    file_private_data: "file"."private_data";
+    socket_sock: "socket"."sk";
+    unix_peer: "unix_sock"."peer";
+    unix_address: "unix_sock"."addr";
+    unix_address_length: "unix_address"."len";
+    unix_address_name: "unix_address"."name";
 };
 
 #[cfg(test)]

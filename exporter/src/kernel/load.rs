@@ -13,6 +13,7 @@ use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::dns::TIMEOUTS_WORD;
 use plimsoll_abi::slot::UNATTRIBUTED;
+use plimsoll_abi::unix::{NAME_WORDS, Name};
 use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
@@ -96,6 +97,7 @@ pub struct Kernel {
     disks: HashMap<MapData, u32, DiskName>,
     addresses: HashMap<MapData, u32, [u32; 4]>,
     questions: Questions,
+    names: HashMap<MapData, u32, Name>,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
@@ -130,6 +132,7 @@ impl Kernel {
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             disks: maps.take("BLOCK_IO_DISKS")?,
             addresses: maps.take("CONNECTIONS_ADDRESSES")?,
+            names: maps.take("UNIX_NAMES")?,
             questions: Questions::new(maps.take("DNS_PENDING")?),
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
@@ -306,6 +309,13 @@ impl Kernel {
     pub fn address(&self, number: u32) -> Option<[u8; 16]> {
         let words = self.addresses.get(&number, 0).ok()?;
         words.as_bytes().try_into().ok()
+    }
+
+    /// The name of a Unix socket that has this number, as the kernel has it.
+    pub fn socket_name(&self, number: u32) -> Option<Vec<u8>> {
+        let name = self.names.get(&number, 0).ok()?;
+        let (words, length) = name.split_at(NAME_WORDS);
+        Some(words.as_bytes().get(..*length.first()? as usize)?.to_vec())
     }
 
     /// Counts the DNS questions that have waited too long, each for who asked it if that is still there.
