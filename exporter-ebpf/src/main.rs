@@ -28,6 +28,7 @@ mod syscall_latency;
 mod syscalls;
 mod task;
 mod tcp;
+mod tcp_open;
 mod udp;
 
 #[cfg(target_arch = "bpf")]

@@ -43,15 +43,22 @@ static TCP_SOCKETS: HashMap<u64, Socket> = HashMap::with_max_entries(1, 0);
 static ZERO: Record = Histogram::ZERO;
 
 /// States (the same from v4.16 to v7.x).
-const ESTABLISHED: u64 = 1;
+pub(crate) const ESTABLISHED: u64 = 1;
 const SYN_SENT: u64 = 2;
 const SYN_RECV: u64 = 3;
+pub(crate) const FIN_WAIT1: u64 = 4;
+pub(crate) const FIN_WAIT2: u64 = 5;
 const CLOSE: u64 = 7;
+pub(crate) const CLOSE_WAIT: u64 = 8;
+pub(crate) const LISTEN: u64 = 10;
+
+const BPF_NOEXIST: u64 = 1;
+const EEXIST: i32 = -17;
 
 /// A segment longer than this has data: no header is. Its reader will take it, and that is looked at.
 const HEADER_MAX: u32 = 60;
 /// In `sk_shutdown`: neither side is used any more.
-const SHUT_BOTH: u8 = 3;
+pub(crate) const SHUT_BOTH: u8 = 3;
 /// In `sk_flags`: the other's end was received, which counts as a byte.
 const SOCK_DONE: u64 = 1 << 1;
 /// Segments received between two looks at the round trip time.
@@ -141,28 +148,26 @@ fn seen(sock: Struct) -> i32 {
     unsafe {
         match TCP_SOCKETS.get_ptr_mut(sock as u64) {
             Some(socket) => look(socket, tcp),
-            None => from_before(sock, tcp),
+            // It was there before the programs, and the walk at the start did not see it.
+            None if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) == ESTABLISHED => take_in(tcp, UNKNOWN),
+            None => {}
         }
     }
     0
 }
 
-/// A socket nobody knows yet: it was there before the programs, and is counted from here on.
+/// A connection that was there before the programs, and is counted from here on. Once, whoever sees it first.
 ///
 /// # Safety
-/// `sock` must be a full TCP socket, and `tcp` the same as such.
+/// `tcp` must be a full TCP socket.
 #[inline(always)]
-unsafe fn from_before(sock: Struct, tcp: Struct) {
+pub(crate) unsafe fn take_in(tcp: Struct, direction: u32) {
     // SAFETY: the caller's.
-    unsafe {
-        if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) != ESTABLISHED {
-            return;
-        }
-        let mut new = counted(tcp, owner(sock), UNKNOWN);
-        new.open = 1;
-        if insert(sock, &new) {
-            count_open(&new);
-        }
+    let new = unsafe { Socket { open: 1, ..counted(tcp, owner(tcp), direction) } };
+    match TCP_SOCKETS.insert(tcp as u64, new, BPF_NOEXIST) {
+        Ok(()) => count_open(&new),
+        Err(EEXIST) => {}
+        Err(_) => lost(loss::TCP_TABLE_FULL),
     }
 }
 

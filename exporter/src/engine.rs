@@ -6,6 +6,7 @@
 
 mod govern;
 mod lifecycle;
+mod open;
 mod own;
 mod scrape;
 mod senders;
@@ -23,7 +24,8 @@ pub use self::govern::Overhead;
 pub use self::own::own_families;
 
 use self::govern::Govern;
-use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
+use self::open::take_in_connections;
+use self::own::{LAST_READ_MISSED, NAMESPACE_NOT_WALKED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
 use self::senders::Senders;
 use self::worker::Worker;
@@ -172,9 +174,11 @@ impl Engine {
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
         let mut state = State::new(&options);
         state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
+        let mut unwalked = 0;
         let programs = match &mut kernel {
             Some(kernel) => {
                 kernel.attach_signals();
+                unwalked = take_in_connections(kernel, &paths.procfs);
                 kernel.programs().to_vec()
             }
             None => refuse_all(&plan, refused.as_deref().unwrap_or_default()),
@@ -182,6 +186,7 @@ impl Engine {
         report(&programs);
         give_back_memory();
         let own = Own::new(&telemetry.registry, &programs, kernel.as_ref())?;
+        own.lost(NAMESPACE_NOT_WALKED, unwalked);
         let govern = Govern::new(&telemetry.registry, options.overhead, kernel.as_ref())?;
         let events = kernel.as_ref().map(Kernel::events_fd).transpose()?;
         state.kernel = kernel;

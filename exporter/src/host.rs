@@ -11,6 +11,7 @@ mod files;
 pub(crate) mod fixture;
 mod hierarchies;
 mod machine;
+mod namespaces;
 mod network;
 pub mod parse;
 mod reader;
@@ -22,6 +23,7 @@ pub use error::HostError;
 pub use files::{CgroupFiles, FdBudget, Scope, raise_nofile_limit};
 pub use hierarchies::{Controller, Hierarchies, Hierarchy, HostPaths, Version};
 pub use machine::read_machine;
+pub use namespaces::visit_network_namespaces;
 pub use network::{Candidate, owners};
 pub use reader::{HostReader, ReaderOptions, Wanted};
 pub use stats::{

@@ -168,6 +168,12 @@ offsets! {
     tcp_srtt,
     /// `sk_buff.len`
     skb_len,
+    /// `sock_common.skc_net`: a pointer
+    sock_net,
+    /// `inet_connection_sock.icsk_bind_hash`
+    sock_bind_bucket,
+    /// `inet_bind_bucket.fastreuse`: below 0 where the kernel chose the port for `connect`
+    bucket_reuse,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 73 * 4);
+const _: () = assert!(size_of::<Offsets>() == 76 * 4);

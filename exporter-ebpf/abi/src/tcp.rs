@@ -34,6 +34,9 @@ pub const UNKNOWN: u32 = 2;
 /// Sockets followed at once, at the most.
 pub const MAX_SOCKETS: u32 = 32_768;
 
+/// Ports that are told apart while connections from before the programs are walked, at the most.
+pub const MAX_LISTENING: u32 = 8192;
+
 /// One shard of a slot's cell.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]

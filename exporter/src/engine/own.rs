@@ -38,6 +38,9 @@ pub(super) const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
 /// missing. What the kernel counted is whole.
 pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
 
+/// Network namespaces whose open connections were not found at the start.
+pub(super) const NAMESPACE_NOT_WALKED: &str = "namespace_not_walked";
+
 /// The families whose series have a bound for each row, and where what was folded is counted.
 const FOLDED: &[(u32, &str)] = &[
     (loss::ERROR_FOLDED, "container_syscall_errors_total"),
@@ -153,7 +156,8 @@ impl Own {
             )?,
             events_lost: Mutex::new(0),
         };
-        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED, PROGRAM_MISSED]) {
+        const OURS: [&str; 4] = [TOMBSTONE_EVICTED, LAST_READ_MISSED, NAMESPACE_NOT_WALKED, PROGRAM_MISSED];
+        for reason in LOSS_REASONS.into_iter().chain(OURS) {
             own.losses.with_label_values(&[reason]);
         }
         for (_, family) in FOLDED {

@@ -8,7 +8,7 @@ use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::process::CLONE_FLAGS;
 
 use super::btf::{Argument, Btf, BtfError};
-use super::programs::PROGRAMS;
+use super::programs::{ITERATOR, PROGRAMS};
 
 /// Facts about the kernel. Collected once; [`super::plan`] decides by them alone.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Types {
         let mut names: Vec<_> = PROGRAMS.iter().map(|p| p.tracepoint).collect();
         names.sort_unstable();
         names.dedup();
-        let tracepoints = names.into_iter().filter_map(|name| Some((name, btf.tracepoint(name)?))).collect();
+        let tracepoints = names.into_iter().filter_map(|name| Some((name, arguments(&btf, name)?))).collect();
         let current_task_btf = btf.has_enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf");
         let is_word = |structure, member, word| btf.member(structure, &[member]) == Some(word as u32 * 8);
         let by_perf = current_task_btf
@@ -115,6 +115,14 @@ impl Types {
     /// What the tracepoint is given.
     pub fn tracepoint(&self, name: &str) -> Option<&[Argument]> {
         self.tracepoints.iter().find(|(n, _)| *n == name).map(|(_, arguments)| arguments.as_slice())
+    }
+}
+
+/// What a program on this tracepoint is given. An iterator is given its elements, in a structure of its own.
+fn arguments(btf: &Btf<'_>, name: &str) -> Option<Vec<Argument>> {
+    match name.strip_prefix(ITERATOR) {
+        Some(elements) => btf.member(&format!("bpf_iter__{elements}"), &["meta"]).map(|_| Vec::new()),
+        None => btf.tracepoint(name),
     }
 }
 
@@ -241,6 +249,9 @@ const MEMBERS: &[Member] = members! {
     tcp_total_retrans: "tcp_sock"."total_retrans";
     tcp_srtt: "tcp_sock"."srtt_us";
     skb_len: "sk_buff"."len";
+    sock_net: "sock_common"."skc_net";
+    sock_bind_bucket: "inet_connection_sock"."icsk_bind_hash";
+    bucket_reuse: "inet_bind_bucket"."fastreuse";
 };
 
 #[cfg(test)]

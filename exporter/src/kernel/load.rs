@@ -22,8 +22,10 @@ use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
 use super::missed::missed;
 use super::plan::{Decision, Plan};
-use super::programs::{self, CGROUPS};
+use super::programs::{self, CGROUPS, ITERATOR};
 use super::slots::Slots;
+
+mod walk;
 
 /// The object with all programs, as the build script left it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/plimsoll-ebpf"));
@@ -93,6 +95,7 @@ pub struct Kernel {
     runs: Words,
     frequent: Vec<Attached>,
     events: RingBuf<MapData>,
+    listening: HashMap<MapData, u64, u8>,
 }
 
 impl Kernel {
@@ -123,6 +126,7 @@ impl Kernel {
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             disks: maps.take("BLOCK_IO_DISKS")?,
             addresses: maps.take("CONNECTIONS_ADDRESSES")?,
+            listening: maps.take("TCP_LISTENING")?,
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
             frequent: maps.frequent()?,
@@ -326,6 +330,7 @@ fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<Li
     let loaded = match program(ebpf, name)? {
         Program::BtfTracePoint(program) => program.load(tracepoint, btf),
         Program::TracePoint(program) => program.load(),
+        Program::Iter(program) => program.load(tracepoint.trim_start_matches(ITERATOR), btf),
         _ => return Err(NOT_OURS.to_owned()),
     };
     loaded.map_err(|e| brief(&e))?;
@@ -343,6 +348,8 @@ fn link(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<Link, String> {
             let link = program.attach(category(tracepoint), tracepoint).and_then(|id| program.take_link(id));
             link.map(|link| Box::new(link) as Link).map_err(|e| brief(&e))
         }
+        // It runs when it is asked to.
+        Program::Iter(_) => Ok(Box::new(())),
         _ => Err(NOT_OURS.to_owned()),
     }
 }

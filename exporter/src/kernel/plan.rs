@@ -168,6 +168,7 @@ fn entries(
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
     entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
+    entries.push(("TCP_LISTENING", if wanted("tcp") { tcp::MAX_LISTENING } else { 1 }));
     let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
@@ -185,6 +186,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     let of = |(map, entries): &(&'static str, u32)| {
         let bytes = match *map {
             "SLOT_OF" | "IO_SLOT_OF" => hash(*entries, 8, 4),
+            "TCP_LISTENING" => hash(*entries, 8, 1),
             "RECLAIM_SINCE" => hash(*entries, 8, 8),
             "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
             "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
@@ -224,13 +226,14 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
-    const SOCKETS: [&str; 8] = [
+    const SOCKETS: [&str; 9] = [
         "inet_sock_set_state",
         "tcp_probe",
         "tcp_rcv_space_adjust",
         "tcp_retransmit_skb",
         "tcp_send_reset",
         "tcp_receive_reset",
+        "tcp_open",
         "sock_send_length",
         "sock_recv_length",
     ];

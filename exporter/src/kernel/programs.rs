@@ -12,7 +12,7 @@ pub struct Program {
     pub name: &'static str,
     /// The signal it serves, or [`CGROUPS`].
     pub signal: &'static str,
-    /// The tracepoint it is attached to.
+    /// The tracepoint it is attached to; of an iterator, [`ITERATOR`] and what it walks.
     pub tracepoint: &'static str,
     /// Whether it is the right one of its kind for this kernel, which has the tracepoint.
     pub fits: fn(&Types, &[Argument]) -> bool,
@@ -591,6 +591,23 @@ pub static PROGRAMS: &[Program] = &[
         reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
     },
     Program {
+        name: "tcp_open",
+        signal: "tcp",
+        tracepoint: "iter/tcp",
+        fits: ALWAYS,
+        reads: reads!(
+            sock_cgroup,
+            cgroup_kn,
+            kernfs_node_id,
+            sock_state,
+            sock_shutdown,
+            sock_local_port,
+            sock_net,
+            sock_bind_bucket,
+            bucket_reuse,
+        ),
+    },
+    Program {
         name: "sock_send_length",
         signal: "udp",
         tracepoint: "sock_send_length",
@@ -605,6 +622,9 @@ pub static PROGRAMS: &[Program] = &[
         reads: reads!(sock_family, sock_protocol, sock_cgroup, cgroup_kn, kernfs_node_id),
     },
 ];
+
+/// What the name of an iterator begins with where other programs have a tracepoint's.
+pub(super) const ITERATOR: &str = "iter/";
 
 /// What is read of a connection.
 const TCP_SOCKET: &[Read] = reads!(

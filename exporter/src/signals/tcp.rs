@@ -67,11 +67,13 @@ static FAMILIES: [Family; 12] = [
     Family {
         name: "container_tcp_connections",
         kind: Kind::Gauge,
-        help: "Connections open now: established, and not closed by their owner. direction=\"unknown\" are those from \
-               before the exporter, each from its first segment after that on.",
+        help: "Connections open now: established, and not closed by their owner. Those from before the \
+               exporter are found when it starts; direction=\"unknown\" are those of them whose port was bound and on \
+               which nobody listens any more.",
         labels: &["direction"],
         unit: "connections",
-        source: "tracepoint inet_sock_set_state (v5.10 to v7.x), sock.sk_shutdown",
+        source: "tracepoint inet_sock_set_state (v5.10 to v7.x), sock.sk_shutdown; at the start the iterator tcp in each \
+                 network namespace (v5.9)",
         bound: "3",
     },
     Family {

@@ -169,29 +169,58 @@ fn what_is_open_is_counted_while_it_lives() -> Result<()> {
     Ok(())
 }
 
+/// Over both protocols, dialled and accepted: right after the start, and until they are closed.
 #[test]
-fn what_was_open_before_the_exporter_is_counted_from_its_next_segment_on() -> Result<()> {
+fn what_was_open_before_the_exporter_is_known_at_its_start() -> Result<()> {
     let mut pair = connected()?;
-    pair[1].run("listen 10.77.0.2:7000")?;
+    let mut neighbour = container(&Config::default().own_network())?;
+    pair[1].run("listen [::]:7000")?;
     together(&mut pair, &["hold 10.77.0.2:7000 4", "accept 4"])?;
+    together(&mut pair, &["hold [fd77::2]:7000 2", "accept 2"])?;
     together(&mut pair, &["held send 1000", "held receive 1000"])?;
+    // What is closed on both sides, or fails, is not there any more.
+    neighbour.run("listen 127.0.0.1:7000")?;
+    neighbour.run("connect-failing 127.0.0.1:9 3 111")?;
     let exporter = Exporter::start(&[])?;
-    together(&mut pair, &["held send 1", "held receive 1"])?;
-    together(&mut pair, &["held receive 2000", "held send 2000"])?;
+    let first = exporter.scrape()?;
     let ids = [id(&pair[0]), id(&pair[1])];
-    exporter.scrape_until("they are known", |scrape| {
-        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), Some(4.0)])
-    })?;
-    together(&mut pair, &["held send 10", "held receive 10"])?;
-    together(&mut pair, &["held close", "held end"])?;
+    assert_eq!(open(&first, &pair[0]), [Some(6.0), Some(0.0), None]);
+    assert_eq!(open(&first, &pair[1]), [Some(0.0), Some(6.0), None]);
+    assert_eq!(open(&first, &neighbour), [None; 3], "it has none");
+    let to = |scrape: &Scrape, destination: &str| {
+        let labels = [("id", ids[0].as_str()), ("destination", destination)];
+        scrape.value("container_tcp_destination_connections", &labels)
+    };
+    let by_port = |scrape: &Scrape| {
+        let labels = [("id", ids[1].as_str()), ("port", "7000")];
+        scrape.value("container_tcp_port_connections", &labels)
+    };
+    assert_eq!(to(&first, "10.77.0.2:7000"), Some(4.0));
+    assert_eq!(to(&first, "[fd77::2]:7000"), Some(2.0));
+    assert_eq!(by_port(&first), Some(6.0));
+    assert_eq!(first.sum(SENT, &[("id", ids[0].as_str())]), 0.0, "no byte from before");
+    assert_eq!(first.losses()["namespace_not_walked"], 0.0);
+
+    for _ in 0..2 {
+        together(&mut pair, &["held send 10", "held receive 10"])?;
+        together(&mut pair, &["held receive 2000", "held send 2000"])?;
+    }
+    together(&mut pair, &["held half", "held end"])?;
+    let half = exporter.scrape()?;
+    assert_eq!(open(&half, &pair[0]), [Some(6.0), Some(0.0), None]);
     pair[1].run("held close")?;
+    together(&mut pair, &["held close", "noop"])?;
     let after = exporter.scrape_until("all are closed", |scrape| {
-        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), Some(0.0)])
+        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), None])
     })?;
-    // No byte from before, and none twice.
-    let sent = after.sum(SENT, &[("id", ids[1].as_str())]);
-    assert!(sent <= 8000.0, "{sent}");
-    assert!(after.sum(RECEIVED, &[("id", ids[1].as_str())]) >= 40.0);
-    assert_eq!(after.sum("container_tcp_connection_duration_seconds_count", &[("id", ids[0].as_str())]), 0.0);
+    assert_eq!((to(&after, "10.77.0.2:7000"), by_port(&after)), (Some(0.0), Some(0.0)));
+    for (at, sent, received) in [(0, 120.0, 24_000.0), (1, 24_000.0, 120.0)] {
+        assert_eq!(after.sum(SENT, &[("id", ids[at].as_str())]), sent, "{at}");
+        assert_eq!(after.sum(RECEIVED, &[("id", ids[at].as_str())]), received, "{at}");
+    }
+    let observed = |at: usize| {
+        after.sum("container_tcp_connection_duration_seconds_count", &[("id", ids[at].as_str())])
+    };
+    assert_eq!((observed(0), observed(1)), (0.0, 0.0), "how long they were open is not known");
     Ok(())
 }
