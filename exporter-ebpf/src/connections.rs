@@ -5,9 +5,10 @@
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
-use plimsoll_abi::connections::{BEYOND, INCOMING, PEERS_PER_SLOT, Peer, Record, V6};
+use plimsoll_abi::connections::{BEYOND, INCOMING, NUMBERED, Numbered, PEERS_PER_SLOT, Peer, Record};
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
+use plimsoll_abi::nat::Target;
 use plimsoll_abi::tcp::{IN, OUT};
 
 use crate::cells::{MMAPABLE, SIZES, fixed};
@@ -28,9 +29,9 @@ static CONNECTIONS_BEYOND: HashMap<Key, Record> = HashMap::with_max_entries(1, 0
 #[map]
 static CONNECTIONS_BEYOND_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 
-/// Numbers of IPv6 addresses. Made from the address, so that it has the same one in every cgroup.
+/// What numbers stand for. A number is made from it, so that it is the same in every cgroup.
 #[map]
-static CONNECTIONS_ADDRESSES: HashMap<u32, [u32; 4]> = HashMap::with_max_entries(1, 0);
+static CONNECTIONS_ADDRESSES: HashMap<u32, Numbered> = HashMap::with_max_entries(1, 0);
 
 static ZERO: Record = Record::ZERO;
 
@@ -56,21 +57,58 @@ pub(crate) unsafe fn peer(tcp: Struct, direction: u32) -> Peer {
         if direction != OUT {
             return [0, 0];
         }
+        let (port, address) = dialled(tcp);
+        if is_mapped(&address) {
+            return [address[3], port];
+        }
+        let [a, b, c, d] = address;
+        numbered([a, b, c, d, 0, 0, 0, 0, 0], port)
+    }
+}
+
+/// The other side of a socket whose packets really go elsewhere.
+///
+/// # Safety
+/// `tcp` must be a full TCP socket.
+#[inline(always)]
+pub(crate) unsafe fn translated(tcp: Struct, target: &Target, is_v6: bool) -> Peer {
+    // SAFETY: the caller's.
+    let (port, [a, b, c, d]) = unsafe { dialled(tcp) };
+    let [e, f, g, h] = if is_v6 { target.address } else { mapped(target.address[0]) };
+    numbered([a, b, c, d, e, f, g, h, target.port], port)
+}
+
+/// Port and address as dialled.
+#[inline(always)]
+unsafe fn dialled(tcp: Struct) -> (u32, [u32; 4]) {
+    // SAFETY: the caller's.
+    unsafe {
         let port = u32::from(u16::from_be(load(tcp, at(&OFFSETS.sock_remote_port))));
         if load::<u16>(tcp, at(&OFFSETS.sock_family)) != AF_INET6 {
-            return [load(tcp, at(&OFFSETS.sock_remote_v4)), port];
+            return (port, mapped(load(tcp, at(&OFFSETS.sock_remote_v4))));
         }
         let first = at(&OFFSETS.sock_remote_v6);
         let word = |i: usize| load::<u32>(tcp, first + i * 4);
-        let address = [word(0), word(1), word(2), word(3)];
-        // IPv4 in IPv6 is IPv4.
-        if address[0] | address[1] == 0 && address[2] == 0xffff_u32.to_be() {
-            return [address[3], port];
-        }
-        match number(&address) {
-            Some(number) => [number, V6 | port],
-            None => [0, BEYOND],
-        }
+        (port, [word(0), word(1), word(2), word(3)])
+    }
+}
+
+#[inline(always)]
+fn mapped(v4: u32) -> [u32; 4] {
+    [0, 0, 0xffff_u32.to_be(), v4]
+}
+
+/// IPv4 in IPv6 is IPv4.
+#[inline(always)]
+pub(crate) fn is_mapped(address: &[u32; 4]) -> bool {
+    address[0] | address[1] == 0 && address[2] == 0xffff_u32.to_be()
+}
+
+#[inline(always)]
+fn numbered(what: Numbered, port: u32) -> Peer {
+    match number(&what) {
+        Some(number) => [number, NUMBERED | port],
+        None => [0, BEYOND],
     }
 }
 
@@ -93,21 +131,21 @@ pub(crate) fn of(slot: u32, peer: Peer, first: bool) -> Option<*mut Record> {
     record(&CONNECTIONS_BEYOND, &CONNECTIONS_BEYOND_USED, 2, &key, &ZERO)
 }
 
-/// The number of an address; `None` if there is no room for it, or another has it already.
+/// The number of this; `None` if there is no room for it, or another has it already.
 #[inline(always)]
-fn number(address: &[u32; 4]) -> Option<u32> {
+fn number(what: &Numbered) -> Option<u32> {
     let mut number = 0x811c_9dc5_u32;
-    for word in address {
+    for word in what {
         number = (number ^ word).wrapping_mul(0x85eb_ca6b);
         number ^= number >> 15;
     }
     if CONNECTIONS_ADDRESSES.get_ptr(number).is_none() {
-        CONNECTIONS_ADDRESSES.insert(number, address, 0).ok()?;
+        CONNECTIONS_ADDRESSES.insert(number, what, 0).ok()?;
     }
     let found = CONNECTIONS_ADDRESSES.get_ptr(number)?;
     // SAFETY: a value of CONNECTIONS_ADDRESSES; it never changes.
     let same = unsafe {
-        (0..4).fold(0, |differs, i| differs | (found.cast::<u32>().add(i).read_volatile() ^ address[i]))
+        (0..what.len()).fold(0, |differs, i| differs | (found.cast::<u32>().add(i).read_volatile() ^ what[i]))
     } == 0;
     same.then_some(number)
 }

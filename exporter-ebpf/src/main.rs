@@ -17,6 +17,7 @@ mod files;
 mod io_uring;
 mod keyed;
 mod losses;
+mod nat;
 mod oom;
 mod process;
 mod reclaim;

@@ -23,6 +23,7 @@ use crate::cells::{MMAPABLE, add, cell, observe};
 use crate::connections;
 use crate::keyed::record;
 use crate::losses::lost;
+use crate::nat;
 use crate::slots::slot_of;
 use crate::sock::{owner, tcp};
 use crate::task::{OFFSETS, Struct, at, load};
@@ -191,6 +192,7 @@ unsafe fn connected(sock: Struct, tcp: Struct) {
         let now = bpf_ktime_get_ns();
         if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
             let took = now.saturating_sub((*socket).since_ns);
+            translate(socket, tcp);
             count_connect(&*socket, OK, Some(took));
             (*socket).since_ns = now;
             (*socket).open = 1;
@@ -258,9 +260,21 @@ unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
             end(socket, tcp);
         } else if old == SYN_SENT || old == SYN_RECV && (*socket).direction == OUT {
             let took = bpf_ktime_get_ns().saturating_sub((*socket).since_ns);
+            translate(socket, tcp);
             count_connect(&*socket, failure(sock, tcp), Some(took));
         }
         let _ = TCP_SOCKETS.remove(sock as u64);
+    }
+}
+
+/// By now it is known where an attempt to connect went. Nothing was counted under its destination before.
+#[inline(always)]
+unsafe fn translate(socket: *mut Socket, tcp: Struct) {
+    // SAFETY: a value of TCP_SOCKETS and its socket.
+    unsafe {
+        if let Some(peer) = nat::peer(tcp) {
+            (*socket).peer = peer;
+        }
     }
 }
 

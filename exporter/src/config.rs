@@ -32,6 +32,9 @@ pub struct Config {
     /// The programs in the kernel.
     #[command(flatten)]
     pub kernel: Kernel,
+    /// What is asked of connections.
+    #[command(flatten)]
+    pub tcp: Tcp,
     /// What Plimsoll may cost.
     #[command(flatten)]
     pub overhead: Overhead,
@@ -99,6 +102,25 @@ pub struct Kernel {
     /// The most memory the maps of the programs may take, such as 64MiB
     #[arg(long = "kernel.memory-limit", value_name = "SIZE", default_value = "64MiB", value_parser = memory_limit)]
     pub memory_limit: u64,
+}
+
+/// What is asked of connections.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Connections")]
+pub struct Tcp {
+    /// Ask conntrack where connections really go whose address is translated: costs a little for each packet sent.
+    /// auto does so if conntrack has entries in the host's network namespace when the exporter starts
+    #[arg(long = "tcp.actual-destination", value_name = "WHEN", default_value = "auto")]
+    pub actual_destination: When,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it, and a comment would become a line of --help")]
+pub enum When {
+    Auto,
+    On,
+    Off,
 }
 
 /// What Plimsoll may cost.

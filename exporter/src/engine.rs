@@ -49,6 +49,8 @@ pub struct Options {
     pub slots: u32,
     /// Most bytes of maps in the kernel.
     pub memory_limit: u64,
+    /// Ask conntrack where connections really go; `None` leaves it to whether conntrack has anything.
+    pub actual_destination: Option<bool>,
     /// Depth below which plain cgroups fold into their ancestor.
     pub max_depth: usize,
     /// When tombstones go.
@@ -165,8 +167,12 @@ impl Engine {
         let paths = &options.paths;
         let facts = Facts::collect(&paths.procfs, &paths.sysfs);
         let kernel_signals = enabled(&options, Source::Kernel).map(|signal| signal.name).collect();
-        let settings =
-            Settings { slots: options.slots, memory_limit: options.memory_limit, signals: kernel_signals };
+        let settings = Settings {
+            slots: options.slots,
+            memory_limit: options.memory_limit,
+            signals: kernel_signals,
+            nat: options.actual_destination.unwrap_or(facts.conntrack_entries > 0),
+        };
         let plan = Plan::new(&facts, &settings)?;
         announce(&plan, &facts, options.memory_limit);
         let (mut kernel, refused) = load(plan.clone(), &paths.sysfs);

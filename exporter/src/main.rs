@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use plimsoll::config::{Collector, Config, one_line};
+use plimsoll::config::{Collector, Config, When, one_line};
 use plimsoll::engine::{Engine, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
@@ -122,6 +122,11 @@ fn options(config: &Config) -> Options {
         signals: config.collectors.clone(),
         slots: config.kernel.slots,
         memory_limit: config.kernel.memory_limit,
+        actual_destination: match config.tcp.actual_destination {
+            When::Auto => None,
+            When::On => Some(true),
+            When::Off => Some(false),
+        },
         max_depth: host.cgroup_max_depth as usize,
         keep: Keep {
             // The zero first, and then the value: or nothing would ever be seen of what came and went.

@@ -31,10 +31,10 @@ mod tasks;
 mod tcp;
 mod udp;
 
-pub(crate) use connections::v6_number;
+pub use connections::Address;
+pub(crate) use connections::address_number;
 pub(crate) use faults::Sender;
 
-use core::net::Ipv6Addr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,8 +130,8 @@ pub struct KernelRow<'a> {
     pub keyed: &'a [Keyed],
     /// The names of the devices among the keys.
     pub devices: &'a BTreeMap<u32, Arc<str>>,
-    /// The IPv6 addresses among the keys of `connections`, by their numbers.
-    pub addresses: &'a BTreeMap<u32, Ipv6Addr>,
+    /// The addresses that have numbers in the keys of `connections`.
+    pub addresses: &'a BTreeMap<u32, Address>,
     /// Paths of rows that keys of `faults` name.
     pub senders: &'a [String],
 }
@@ -176,7 +176,7 @@ mod tests {
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
-        static NO_ADDRESSES: BTreeMap<u32, Ipv6Addr> = BTreeMap::new();
+        static NO_ADDRESSES: BTreeMap<u32, Address> = BTreeMap::new();
         let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
         let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, senders: &[] });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }

@@ -15,6 +15,7 @@ pub mod io_uring;
 pub mod keyed;
 pub mod layout;
 pub mod loss;
+pub mod nat;
 pub mod oom;
 pub mod process;
 pub mod reclaim;

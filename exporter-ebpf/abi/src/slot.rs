@@ -19,7 +19,9 @@ pub struct Sizes {
     pub io_hierarchy: u32,
     /// Whether connections are counted by who is on the other side.
     pub connections: u32,
+    /// Whether it is asked what address translation makes of destinations.
+    pub nat: u32,
 }
 
-const _: () = assert!(size_of::<Sizes>() == 16);
+const _: () = assert!(size_of::<Sizes>() == 20);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

@@ -1,7 +1,6 @@
 //! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,7 @@ use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::kernel::{Program, UNATTRIBUTED};
 use crate::ledger::{Owner, sum_keyed};
 use crate::names;
-use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source, v6_number};
+use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source, address_number};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
@@ -27,7 +26,7 @@ pub(super) struct Scratch {
     keyed: Vec<Keyed>,
     rows: Vec<Prepared>,
     devices: BTreeMap<u32, Arc<str>>,
-    addresses: BTreeMap<u32, Ipv6Addr>,
+    addresses: BTreeMap<u32, Address>,
     senders: Shown,
 }
 
@@ -192,11 +191,11 @@ impl State {
             }
         }
         scratch.addresses.clear();
-        for number in scratch.keyed.iter().filter_map(v6_number) {
+        for number in scratch.keyed.iter().filter_map(address_number) {
             if !scratch.addresses.contains_key(&number)
-                && let Some(address) = self.kernel.as_ref().and_then(|kernel| kernel.address(number))
+                && let Some(address) = self.kernel.as_ref().and_then(|kernel| kernel.numbered(number))
             {
-                scratch.addresses.insert(number, address.into());
+                scratch.addresses.insert(number, Address::from(address));
             }
         }
         Ok(start.elapsed())

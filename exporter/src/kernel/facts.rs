@@ -7,7 +7,7 @@ use plimsoll_abi::calls::{PERF_NUMBER, PERF_RETURN};
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::process::CLONE_FLAGS;
 
-use super::btf::{Argument, Btf, BtfError};
+use super::btf::{self, Argument, Btf, BtfError};
 use super::programs::{ITERATOR, PROGRAMS};
 
 /// Facts about the kernel. Collected once; [`super::plan`] decides by them alone.
@@ -19,6 +19,8 @@ pub struct Facts {
     pub threads_max: u32,
     /// The number of the v1 hierarchy that has the controller of block I/O; `None` if v2 has it, or nobody.
     pub io_hierarchy: Option<u32>,
+    /// What conntrack has in the network namespace this runs in; 0 where there is none.
+    pub conntrack_entries: u64,
     /// What the kernel's BTF says, or why there is none.
     pub types: Result<Types, TypesError>,
 }
@@ -72,7 +74,7 @@ impl Facts {
     pub fn collect(procfs: &Path, sysfs: &Path) -> Self {
         let path = sysfs.join("kernel/btf/vmlinux");
         let types = match fs::read(&path) {
-            Ok(bytes) => Types::read(&bytes)
+            Ok(bytes) => Types::read(&with_conntrack(bytes, sysfs))
                 .map(|types| Types { by_perf: types.by_perf && preempts(procfs, sysfs), ..types })
                 .map_err(|e| TypesError::Invalid { path: path.display().to_string(), error: e.to_string() }),
             Err(e) => Err(TypesError::Unreadable { path: path.display().to_string(), error: e.to_string() }),
@@ -84,6 +86,7 @@ impl Facts {
             io_hierarchy: fs::read_to_string(procfs.join("cgroups"))
                 .ok()
                 .and_then(|text| io_hierarchy(&text)),
+            conntrack_entries: number("sys/net/netfilter/nf_conntrack_count").unwrap_or(0).into(),
             types,
         }
     }
@@ -116,6 +119,12 @@ impl Types {
     pub fn tracepoint(&self, name: &str) -> Option<&[Argument]> {
         self.tracepoints.iter().find(|(n, _)| *n == name).map(|(_, arguments)| arguments.as_slice())
     }
+}
+
+/// The kernel's types, and conntrack's beside them where that is a module.
+fn with_conntrack(kernel: Vec<u8>, sysfs: &Path) -> Vec<u8> {
+    let module = fs::read(sysfs.join("kernel/btf/nf_conntrack")).ok();
+    module.and_then(|module| btf::join(&kernel, &module).ok()).unwrap_or(kernel)
 }
 
 /// What a program on this tracepoint is given. An iterator is given its elements, in a structure of its own.
@@ -252,6 +261,13 @@ const MEMBERS: &[Member] = members! {
     sock_net: "sock_common"."skc_net";
     sock_bind_bucket: "inet_connection_sock"."icsk_bind_hash";
     bucket_reuse: "inet_bind_bucket"."fastreuse";
+    sock_source_port: "inet_sock"."inet_sport";
+    sock_local_v4: "sock_common"."skc_rcv_saddr";
+    sock_local_v6: "sock_common"."skc_v6_rcv_saddr";
+    skb_nfct: "sk_buff"."_nfct";
+    conn_status: "nf_conn"."status";
+    conn_tuples: "nf_conn"."tuplehash";
+    tuple: "nf_conntrack_tuple_hash"."tuple";
 };
 
 #[cfg(test)]

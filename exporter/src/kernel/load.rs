@@ -10,6 +10,7 @@ use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
 use aya::programs::Program;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
+use plimsoll_abi::connections::Numbered;
 use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
@@ -90,7 +91,7 @@ pub struct Kernel {
     cells: Vec<(usize, Cells)>,
     keyed: Vec<Keyed>,
     disks: HashMap<MapData, u32, DiskName>,
-    addresses: HashMap<MapData, u32, [u32; 4]>,
+    addresses: HashMap<MapData, u32, Numbered>,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
@@ -292,10 +293,9 @@ impl Kernel {
         self.disks.get(&device, 0).ok().map(|name| name.as_bytes().to_vec())
     }
 
-    /// The IPv6 address that has this number, in the network's byte order.
-    pub fn address(&self, number: u32) -> Option<[u8; 16]> {
-        let words = self.addresses.get(&number, 0).ok()?;
-        words.as_bytes().try_into().ok()
+    /// What has this number among the destinations.
+    pub fn numbered(&self, number: u32) -> Option<Numbered> {
+        self.addresses.get(&number, 0).ok()
     }
 
     /// What was lost so far, in the order of [`super::LOSS_REASONS`].

@@ -3,11 +3,11 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, connections, event, faults, reclaim, run, sched, syscall_latency, tcp};
+use plimsoll_abi::{block_io, connections, event, faults, nat, reclaim, run, sched, syscall_latency, tcp};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, PROGRAMS, Program, RENAMED};
+use super::programs::{CGROUPS, NAT, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub memory_limit: u64,
     /// The signals wanted, by name.
     pub signals: Vec<&'static str>,
+    /// Ask conntrack where connections really go.
+    pub nat: bool,
 }
 
 /// What is to be done.
@@ -73,7 +75,8 @@ impl Plan {
     pub fn new(facts: &Facts, settings: &Settings) -> Result<Self, PlanError> {
         let asked = |signal: &str| settings.signals.contains(&signal);
         let wanted = |signal: &str| {
-            signal == CGROUPS || settings.signals.iter().any(|asked| Program::serves(signal, asked))
+            let nat = signal == NAT && settings.nat && asked("connections");
+            signal == CGROUPS || nat || settings.signals.iter().any(|asked| Program::serves(signal, asked))
         };
         let mut shift = 0;
         let (entries, memory, shards) = loop {
@@ -99,6 +102,7 @@ impl Plan {
                 shard_shift: shift,
                 io_hierarchy,
                 connections: asked("connections").into(),
+                nat: wanted(NAT).into(),
             },
             offsets,
             shards,
@@ -171,6 +175,7 @@ fn entries(
     entries.push(("TCP_LISTENING", if wanted("tcp") { tcp::MAX_LISTENING } else { 1 }));
     let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
+    entries.push(("NAT_PENDING", if wanted(NAT) { nat::MAX_PENDING } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -193,7 +198,8 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
-            "CONNECTIONS_ADDRESSES" => hash(*entries, 4, 16),
+            "CONNECTIONS_ADDRESSES" => hash(*entries, 4, size_of::<connections::Numbered>()),
+            "NAT_PENDING" => hash(*entries, size_of::<nat::Tuple>(), size_of::<nat::Target>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -269,11 +275,11 @@ mod tests {
     }
 
     fn facts(possible_cpus: u32) -> Facts {
-        Facts { possible_cpus, threads_max: 190_000, io_hierarchy: None, types: Ok(types()) }
+        Facts { possible_cpus, threads_max: 190_000, io_hierarchy: None, conntrack_entries: 0, types: Ok(types()) }
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec() }
+        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec(), nat: false }
     }
 
     fn total(plan: &Plan) -> u64 {

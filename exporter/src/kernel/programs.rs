@@ -26,6 +26,9 @@ pub(super) type Read = (&'static str, fn(&Offsets) -> u32);
 /// The programs that keep the slots, without which no signal can say whose its numbers are.
 pub const CGROUPS: &str = "cgroups";
 
+/// The program that asks conntrack where connections really go. Without it `connections` says where they were dialled.
+pub const NAT: &str = "nat";
+
 macro_rules! reads {
     ($($field:ident),* $(,)?) => { &[$((stringify!($field), |offsets| offsets.$field)),*] };
 }
@@ -605,6 +608,21 @@ pub static PROGRAMS: &[Program] = &[
             sock_net,
             sock_bind_bucket,
             bucket_reuse,
+        ),
+    },
+    Program {
+        name: "net_dev_queue",
+        signal: NAT,
+        tracepoint: "net_dev_queue",
+        fits: ALWAYS,
+        reads: reads!(
+            skb_nfct,
+            conn_status,
+            conn_tuples,
+            tuple,
+            sock_source_port,
+            sock_local_v4,
+            sock_local_v6,
         ),
     },
     Program {
