@@ -58,9 +58,9 @@ fn net_dev_queue(ctx: BtfTracePointContext) -> i32 {
 /// The other side of an attempt to connect that just ended, if its packets went elsewhere than dialled.
 ///
 /// # Safety
-/// `tcp` must be a full TCP socket.
+/// `tcp` must be a full TCP socket, `slot` its owner's.
 #[inline(always)]
-pub(crate) unsafe fn peer(tcp: Struct) -> Option<Peer> {
+pub(crate) unsafe fn peer(tcp: Struct, slot: u32) -> Option<Peer> {
     if fixed(&SIZES.nat) == 0 {
         return None;
     }
@@ -71,7 +71,7 @@ pub(crate) unsafe fn peer(tcp: Struct) -> Option<Peer> {
     (tuple.destination, tuple.destination_port) = (first.address, first.port as u16);
     let last = take(&tuple).unwrap_or(first);
     // SAFETY: the caller's.
-    Some(unsafe { translated(tcp, &last, tuple.family == AF_INET6) })
+    Some(unsafe { translated(tcp, slot, &last, tuple.family == AF_INET6) })
 }
 
 /// Takes it out: the next connection between these ports may not be translated.

@@ -9,7 +9,7 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
-use plimsoll_abi::connections::{self as connections_abi, Peer};
+use plimsoll_abi::connections::{GROUP, Peer};
 use plimsoll_abi::histogram::Histogram;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
@@ -222,9 +222,10 @@ unsafe fn established(sock: Struct, tcp: Struct) {
             return connected(sock, tcp);
         }
         forget(sock);
+        let cgroup = owner(sock);
         // All it has counted so far is its own.
         let new = Socket {
-            cgroup: owner(sock),
+            cgroup,
             since_ns: bpf_ktime_get_ns(),
             sent_bytes: 0,
             received_bytes: 0,
@@ -232,13 +233,16 @@ unsafe fn established(sock: Struct, tcp: Struct) {
             received_segments: 0,
             retransmits: 0,
             rtt_at: 0,
-            peer: peer_of(tcp, IN),
+            peer: peer_of(tcp, cgroup, IN),
+            client: client_of(tcp, cgroup, IN),
             direction: IN,
             open: 1,
         };
         count_open(&new);
-        if let Some(record) = record_of(&new, true) {
-            add((&raw mut (*record).results).cast::<u64>(), 1);
+        for peer in [new.peer, new.client] {
+            if let Some(record) = connections::of(slot_of(cgroup), peer, true) {
+                add((&raw mut (*record).results).cast::<u64>(), 1);
+            }
         }
         insert(sock, &new);
     }
@@ -272,7 +276,10 @@ unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
 unsafe fn translate(socket: *mut Socket, tcp: Struct) {
     // SAFETY: a value of TCP_SOCKETS and its socket.
     unsafe {
-        if let Some(peer) = nat::peer(tcp) {
+        // A group has one name, whoever serves it.
+        if (*socket).peer[1] & GROUP == 0
+            && let Some(peer) = nat::peer(tcp, slot_of((*socket).cgroup))
+        {
             (*socket).peer = peer;
         }
     }
@@ -312,14 +319,19 @@ unsafe fn failure(sock: Struct, tcp: Struct) -> u32 {
 }
 
 #[inline(always)]
-unsafe fn peer_of(tcp: Struct, direction: u32) -> Peer {
+unsafe fn peer_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
     // SAFETY: the caller's.
-    if connections::wanted() { unsafe { connections::peer(tcp, direction) } } else { [0, 0] }
+    if connections::wanted() { unsafe { connections::peer(tcp, slot_of(cgroup), direction) } } else { [0, 0] }
 }
 
 #[inline(always)]
-fn record_of(socket: &Socket, first: bool) -> Option<*mut connections_abi::Record> {
-    connections::of(slot_of(socket.cgroup), socket.peer, first)
+unsafe fn client_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
+    // SAFETY: the caller's.
+    if connections::wanted() && direction == IN {
+        unsafe { connections::client(tcp, slot_of(cgroup)) }
+    } else {
+        [0, 0]
+    }
 }
 
 /// What a socket has counted, as of now.
@@ -341,7 +353,8 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
             received_segments,
             retransmits: load(tcp, at(&OFFSETS.tcp_total_retrans)),
             rtt_at: received_segments,
-            peer: peer_of(tcp, direction),
+            peer: peer_of(tcp, cgroup, direction),
+            client: client_of(tcp, cgroup, direction),
             direction,
             open: 0,
         }
@@ -447,11 +460,14 @@ fn insert(sock: Struct, new: &Socket) -> bool {
 
 #[inline(always)]
 fn count_open(socket: &Socket) {
-    if let Some(record) = record_of(socket, false) {
-        // SAFETY: a record of connections.
-        unsafe { add(&raw mut (*record).opened, 1) };
+    let slot = slot_of(socket.cgroup);
+    for peer in [socket.peer, socket.client] {
+        if let Some(record) = connections::of(slot, peer, false) {
+            // SAFETY: a record of connections.
+            unsafe { add(&raw mut (*record).opened, 1) };
+        }
     }
-    let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
+    let Some(cell) = cell(&TCP, slot) else { return };
     let direction = socket.direction as usize;
     if direction < DIRECTIONS.len() {
         // SAFETY: a value of TCP; the direction is in its columns.
@@ -461,11 +477,14 @@ fn count_open(socket: &Socket) {
 
 #[inline(always)]
 fn count_closed(socket: &Socket) {
-    if let Some(record) = record_of(socket, false) {
-        // SAFETY: a record of connections.
-        unsafe { add(&raw mut (*record).closed, 1) };
+    let slot = slot_of(socket.cgroup);
+    for peer in [socket.peer, socket.client] {
+        if let Some(record) = connections::of(slot, peer, false) {
+            // SAFETY: a record of connections.
+            unsafe { add(&raw mut (*record).closed, 1) };
+        }
     }
-    let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
+    let Some(cell) = cell(&TCP, slot) else { return };
     let direction = socket.direction as usize;
     if direction < DIRECTIONS.len() {
         // SAFETY: a value of TCP; the direction is in its columns.

@@ -3,16 +3,22 @@
 //! Every flag is one long name with dots, takes `--flag=value` or `--flag value`, and a boolean `--x` has its
 //! `--no-x`. Nothing here touches the host.
 
+mod group;
 mod switches;
 mod units;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
 
+use plimsoll_abi::connections::MAX_PREFIXES;
+
+pub use group::{DestinationGroup, GroupError};
 pub use switches::Collector;
 pub use units::{UnitError, parse_duration, parse_percent, parse_size};
 
@@ -112,6 +118,10 @@ pub struct Tcp {
     /// auto does so if conntrack has entries in the host's network namespace when the exporter starts
     #[arg(long = "tcp.actual-destination", value_name = "WHEN", default_value = "auto")]
     pub actual_destination: When,
+    /// Show destinations in these networks by a name in place of their addresses: NAME=CIDR,…; may be given more than
+    /// once. Where networks overlap the smallest counts
+    #[arg(long = "tcp.destination-group", value_name = "GROUP")]
+    pub destination_groups: Vec<DestinationGroup>,
 }
 
 /// Whether something is done.
@@ -206,6 +216,9 @@ impl Config {
         config.web.zero_first = switches::is_on(&matches, switches::ZERO_FIRST, false);
         config.web.openmetrics_created = switches::is_on(&matches, switches::CREATED, true);
         config.collectors = switches::collectors(&matches, collectors);
+        if let Some(text) = config.tcp.contradiction() {
+            return Err(command.error(ErrorKind::ValueValidation, text));
+        }
         let mut seen = Vec::new();
         for address in &config.web.listen_addresses {
             if seen.contains(&address) {
@@ -215,6 +228,24 @@ impl Config {
             seen.push(address);
         }
         Ok(config)
+    }
+}
+
+impl Tcp {
+    /// What groups of destinations cannot all be true.
+    fn contradiction(&self) -> Option<String> {
+        let (mut names, mut prefixes) = (HashSet::new(), HashSet::new());
+        for group in &self.destination_groups {
+            if !names.insert(&group.name) {
+                return Some(format!("'--tcp.destination-group' names '{}' twice", group.name));
+            }
+            if let Some((address, _)) = group.prefixes.iter().find(|prefix| !prefixes.insert(**prefix)) {
+                let address = IpAddr::V6(*address).to_canonical();
+                return Some(format!("'--tcp.destination-group' has the network at {address} twice"));
+            }
+        }
+        let too_many = prefixes.len() > MAX_PREFIXES as usize;
+        too_many.then(|| format!("'--tcp.destination-group' has more than {MAX_PREFIXES} networks"))
     }
 }
 

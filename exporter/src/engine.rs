@@ -13,6 +13,7 @@ mod senders;
 mod worker;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::Ipv6Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,6 +52,8 @@ pub struct Options {
     pub memory_limit: u64,
     /// Ask conntrack where connections really go; `None` leaves it to whether conntrack has anything.
     pub actual_destination: Option<bool>,
+    /// Destinations that are shown by a name.
+    pub destination_groups: Vec<Group>,
     /// Depth below which plain cgroups fold into their ancestor.
     pub max_depth: usize,
     /// When tombstones go.
@@ -61,6 +64,15 @@ pub struct Options {
     pub created: bool,
     /// What Plimsoll may cost.
     pub overhead: Overhead,
+}
+
+/// Destinations that are shown by one name.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The name.
+    pub name: String,
+    /// Addresses and how many of their bits count; IPv4 is mapped into IPv6.
+    pub prefixes: Vec<(Ipv6Addr, u32)>,
 }
 
 /// Why the engine cannot start. Whatever the kernel refuses is no reason: it is in a metric.
@@ -108,6 +120,8 @@ struct State {
     resting: Vec<&'static str>,
     counted: Vec<Counted>,
     senders: Senders,
+    /// Names of the groups of destinations.
+    groups: Vec<String>,
     scratch: Scratch,
     /// Unix time at which counting began.
     started: f64,
@@ -171,6 +185,7 @@ impl Engine {
             slots: options.slots,
             memory_limit: options.memory_limit,
             signals: kernel_signals,
+            prefixes: prefixes(&options.destination_groups),
             nat: options.actual_destination.unwrap_or(facts.conntrack_entries > 0),
         };
         let plan = Plan::new(&facts, &settings)?;
@@ -271,6 +286,7 @@ impl State {
             resting: Vec::new(),
             counted: Vec::new(),
             senders: Senders::default(),
+            groups: options.destination_groups.iter().map(|group| group.name.clone()).collect(),
             scratch: Scratch::default(),
             started: unix_now(),
         }
@@ -289,6 +305,14 @@ impl Known {
         self.renamed |= labels != self.labels && scrape > self.since;
         self.labels = labels;
     }
+}
+
+/// Each with its group's place.
+fn prefixes(groups: &[Group]) -> Vec<(Ipv6Addr, u32, u32)> {
+    let of = |(at, group): (usize, &Group)| {
+        group.prefixes.iter().map(move |(address, length)| (*address, *length, at as u32)).collect::<Vec<_>>()
+    };
+    groups.iter().enumerate().flat_map(of).collect()
 }
 
 /// The signals of a source that the command line leaves on.

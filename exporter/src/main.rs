@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use plimsoll::config::{Collector, Config, When, one_line};
-use plimsoll::engine::{Engine, Options, Overhead};
+use plimsoll::config::{Collector, Config, DestinationGroup, When, one_line};
+use plimsoll::engine::{Engine, Group, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
 use plimsoll::ledger::Keep;
@@ -127,6 +127,7 @@ fn options(config: &Config) -> Options {
             When::On => Some(true),
             When::Off => Some(false),
         },
+        destination_groups: config.tcp.destination_groups.iter().map(group).collect(),
         max_depth: host.cgroup_max_depth as usize,
         keep: Keep {
             // The zero first, and then the value: or nothing would ever be seen of what came and went.
@@ -138,4 +139,8 @@ fn options(config: &Config) -> Options {
         created: config.web.openmetrics_created,
         overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },
     }
+}
+
+fn group(group: &DestinationGroup) -> Group {
+    Group { name: group.name.clone(), prefixes: group.prefixes.clone() }
 }

@@ -132,6 +132,8 @@ pub struct KernelRow<'a> {
     pub devices: &'a BTreeMap<u32, Arc<str>>,
     /// The addresses that have numbers in the keys of `connections`.
     pub addresses: &'a BTreeMap<u32, Address>,
+    /// Names of the groups of destinations.
+    pub groups: &'a [String],
     /// Paths of rows that keys of `faults` name.
     pub senders: &'a [String],
 }
@@ -178,7 +180,7 @@ mod tests {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
         static NO_ADDRESSES: BTreeMap<u32, Address> = BTreeMap::new();
         let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, senders: &[] });
+        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, groups: &[], senders: &[] });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

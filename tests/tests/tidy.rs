@@ -169,6 +169,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `fatal_signal_folded` | the number or sender of a signal that killed | `signal=\"other\", sender=\"other\"` |
 | `tcp_table_full` | 32,768 TCP sockets are followed already | this one's bytes and end are not counted |
 | `destination_folded` | a destination or listening port beyond the bound | `destination=\"other\"` or `port=\"other\"` |
+| `client_folded` | the address of who connected, beyond the bound | `client=\"other\"` |
 | `namespace_not_walked` | the connections open in a network namespace when the exporter started: more than 4,096 namespaces, or the kernel refused | each is found by its next segment, `direction=\"unknown\"` |
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |

@@ -23,6 +23,15 @@ pub const INCOMING: u32 = 1 << 16;
 pub const NUMBERED: u32 = 1 << 17;
 /// See [`INCOMING`]: a destination or port beyond the bound. It has neither address nor port.
 pub const BEYOND: u32 = 1 << 18;
+/// See [`INCOMING`]: the address is the place of a named group of destinations.
+pub const GROUP: u32 = 1 << 19;
+/// See [`INCOMING`]: who connected, without a port.
+pub const CLIENT: u32 = 1 << 20;
+
+/// Client addresses one slot may hold.
+pub const CLIENTS_PER_SLOT: u32 = 64;
+/// Prefixes of named groups of destinations, at the most.
+pub const MAX_PREFIXES: u32 = 1024;
 
 /// What is counted under `{slot, peer}`.
 #[repr(C)]

@@ -29,8 +29,11 @@ pub const TCP_TABLE_FULL: u32 = 12;
 /// A connection to a destination, or by a port, beyond the bound was folded into `other`.
 pub const DESTINATION_FOLDED: u32 = 13;
 
+/// A connection from an address beyond the bound was folded into `other`.
+pub const CLIENT_FOLDED: u32 = 14;
+
 /// The `reason` label of each index.
-pub const REASONS: [&str; 14] = [
+pub const REASONS: [&str; 15] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -45,4 +48,5 @@ pub const REASONS: [&str; 14] = [
     "fatal_signal_folded",
     "tcp_table_full",
     "destination_folded",
+    "client_folded",
 ];

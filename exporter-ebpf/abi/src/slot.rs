@@ -21,7 +21,9 @@ pub struct Sizes {
     pub connections: u32,
     /// Whether it is asked what address translation makes of destinations.
     pub nat: u32,
+    /// Prefixes of named groups of destinations.
+    pub prefixes: u32,
 }
 
-const _: () = assert!(size_of::<Sizes>() == 20);
+const _: () = assert!(size_of::<Sizes>() == 24);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

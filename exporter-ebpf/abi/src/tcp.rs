@@ -97,10 +97,12 @@ pub struct Socket {
     pub rtt_at: u32,
     /// The other side, for the `connections` signal.
     pub peer: Peer,
+    /// Who connected, likewise.
+    pub client: Peer,
     /// Its place in [`DIRECTIONS`].
     pub direction: u32,
     /// 1 while it is open.
     pub open: u32,
 }
 
-const _: () = assert!(size_of::<Socket>() == 64);
+const _: () = assert!(size_of::<Socket>() == 72);

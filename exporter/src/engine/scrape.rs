@@ -215,6 +215,7 @@ impl State {
         stats: Option<&'a HashMap<String, HostStats>>,
     ) -> (Vec<Row<'a>>, &'a mut Births) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
+        let groups = self.groups.as_slice();
         let row = |(at, prepared): (usize, &'a Prepared)| {
             let path = prepared.path.as_str();
             let who = known.get(path);
@@ -225,6 +226,7 @@ impl State {
                 keyed: &scratch.keyed[prepared.keyed.clone()],
                 devices: &scratch.devices,
                 addresses: &scratch.addresses,
+                groups,
                 senders: &scratch.senders.paths,
             };
             Row {

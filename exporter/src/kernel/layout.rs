@@ -50,6 +50,8 @@ pub const TCP_CONNECTS: u32 = 5;
 pub const CONNECTIONS: u32 = 6;
 /// See [`SYSCALL_ERRORS`].
 pub const CONNECTIONS_BEYOND: u32 = 7;
+/// See [`SYSCALL_ERRORS`].
+pub const CONNECTIONS_CLIENTS: u32 = 8;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -132,7 +134,14 @@ pub static KEYED: &[KeyedMap] = &[
         map: "CONNECTIONS_BEYOND",
         used: "CONNECTIONS_BEYOND_USED",
         signal: "connections",
-        entries_per_slot: 2,
+        entries_per_slot: 3,
+        words: size_of::<connections::Record>() / 8,
+    },
+    KeyedMap {
+        map: "CONNECTIONS_CLIENTS",
+        used: "CONNECTIONS_CLIENTS_USED",
+        signal: "connections",
+        entries_per_slot: 4,
         words: size_of::<connections::Record>() / 8,
     },
 ];

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
+use aya::maps::{HashMap, LpmTrie, Map, MapData, MapError, RingBuf, lpm_trie};
 use aya::programs::Program;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
@@ -116,6 +116,7 @@ impl Kernel {
         let mut ebpf = loader.load(OBJECT).map_err(|e| KernelError::Object(Box::new(e)))?;
         let maps = &mut Maps(&mut ebpf);
         let slots = plan.sizes.slots;
+        maps.name_groups(&plan)?;
         let mut kernel = Self {
             slots: Slots::new(
                 maps.take("SLOT_OF")?,
@@ -426,6 +427,17 @@ impl Maps<'_> {
     fn take<M: TryFrom<Map, Error = MapError>>(&mut self, name: &'static str) -> Result<M, KernelError> {
         let map = self.map(name)?;
         M::try_from(map).map_err(|source| KernelError::Map { name, source })
+    }
+
+    /// Tells the programs the named groups of destinations, before any runs.
+    fn name_groups(&mut self, plan: &Plan) -> Result<(), KernelError> {
+        const NAME: &str = "CONNECTIONS_GROUPS";
+        let mut groups: LpmTrie<MapData, [u8; 16], u32> = self.take(NAME)?;
+        for (address, length, group) in &plan.prefixes {
+            let key = lpm_trie::Key::new(*length, address.octets());
+            groups.insert(&key, group, 0).map_err(|source| KernelError::Map { name: NAME, source })?;
+        }
+        Ok(())
     }
 
     fn words(&mut self, name: &'static str, length: usize) -> Result<Words, KernelError> {

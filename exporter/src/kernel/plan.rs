@@ -1,5 +1,7 @@
 //! Decides, purely from facts and settings, what is loaded and how large its maps are.
 
+use core::net::Ipv6Addr;
+
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
@@ -20,6 +22,8 @@ pub struct Settings {
     pub signals: Vec<&'static str>,
     /// Ask conntrack where connections really go.
     pub nat: bool,
+    /// Prefixes of named groups of destinations, each with its group's place.
+    pub prefixes: Vec<(Ipv6Addr, u32, u32)>,
 }
 
 /// What is to be done.
@@ -29,6 +33,8 @@ pub struct Plan {
     pub sizes: Sizes,
     /// Injected into the programs.
     pub offsets: Offsets,
+    /// Prefixes of named groups of destinations, each with its group's place.
+    pub prefixes: Vec<(Ipv6Addr, u32, u32)>,
     /// How many shards the cells have.
     pub shards: u32,
     /// Entries of every map whose size depends on the host, by name.
@@ -81,7 +87,7 @@ impl Plan {
         let mut shift = 0;
         let (entries, memory, shards) = loop {
             let shards = ((facts.possible_cpus.max(1) - 1) >> shift) + 1;
-            let entries = entries(facts, settings.slots, shards, &wanted);
+            let entries = entries(facts, settings, shards, &wanted);
             let memory = memory(&entries);
             let needed: u64 = memory.iter().map(|(_, bytes)| bytes).sum();
             if needed <= settings.memory_limit {
@@ -103,8 +109,10 @@ impl Plan {
                 io_hierarchy,
                 connections: asked("connections").into(),
                 nat: wanted(NAT).into(),
+                prefixes: settings.prefixes.len() as u32,
             },
             offsets,
+            prefixes: settings.prefixes.clone(),
             shards,
             entries,
             memory,
@@ -145,10 +153,11 @@ fn is_told_of(program: &Program) -> bool {
 
 fn entries(
     facts: &Facts,
-    slots: u32,
+    settings: &Settings,
     shards: u32,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static str, u32)> {
+    let (slots, prefixes) = (settings.slots, settings.prefixes.len() as u32);
     let mut entries = vec![
         ("SLOT_OF", slots),
         ("SLOT_OWNER", slots),
@@ -175,6 +184,7 @@ fn entries(
     entries.push(("TCP_LISTENING", if wanted("tcp") { tcp::MAX_LISTENING } else { 1 }));
     let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
+    entries.push(("CONNECTIONS_GROUPS", prefixes.max(1)));
     entries.push(("NAT_PENDING", if wanted(NAT) { nat::MAX_PENDING } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
@@ -199,6 +209,8 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
             "CONNECTIONS_ADDRESSES" => hash(*entries, 4, size_of::<connections::Numbered>()),
+            // A node for each prefix, and as many between them.
+            "CONNECTIONS_GROUPS" => u64::from(*entries) * 2 * 96,
             "NAT_PENDING" => hash(*entries, size_of::<nat::Tuple>(), size_of::<nat::Target>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
@@ -279,7 +291,7 @@ mod tests {
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec(), nat: false }
+        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec(), nat: false, prefixes: Vec::new() }
     }
 
     fn total(plan: &Plan) -> u64 {

@@ -3,14 +3,14 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::BTreeMap;
 
-use plimsoll_abi::connections::{BEYOND, INCOMING, NUMBERED, Numbered, Record};
+use plimsoll_abi::connections::{BEYOND, CLIENT, GROUP, INCOMING, NUMBERED, Numbered, Record};
 use plimsoll_abi::keyed::record_key;
 use plimsoll_abi::tcp::RESULTS;
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::{KernelRow, Keyed, Row, Signal, Source};
 use crate::exposition::{Encoder, Family, Kind, Series, Value};
-use crate::kernel::layout::{CONNECTIONS, CONNECTIONS_BEYOND};
+use crate::kernel::layout::{CONNECTIONS, CONNECTIONS_BEYOND, CONNECTIONS_CLIENTS};
 use crate::names;
 
 /// The row of the table.
@@ -53,7 +53,7 @@ const BOUND: &str = "64 destinations and listening ports a container; beyond the
                      plimsoll_losses_total{reason=\"destination_folded\"} counts each such connection";
 const SOURCE: &str = "as container_tcp_connects_total";
 
-static FAMILIES: [Family; 8] = [
+static FAMILIES: [Family; 10] = [
     Family {
         name: "container_tcp_connects_total",
         kind: Kind::Counter,
@@ -115,7 +115,23 @@ static FAMILIES: [Family; 8] = [
         &["port"],
         "bytes",
     ),
+    client(
+        "container_tcp_client_accepts_total",
+        Kind::Counter,
+        "Connections that came in, by the address they came from.",
+    ),
+    client(
+        "container_tcp_client_connections",
+        Kind::Gauge,
+        "Connections open now that came in, by the address they came from.",
+    ),
 ];
+
+const fn client(name: &'static str, kind: Kind, help: &'static str) -> Family {
+    const BOUND: &str = "64 addresses a container; beyond them \"other\", and \
+                         plimsoll_losses_total{reason=\"client_folded\"} counts each such connection";
+    Family { name, kind, help, labels: &["client"], unit: "connections", source: SOURCE, bound: BOUND }
+}
 
 const fn family(
     name: &'static str,
@@ -130,12 +146,12 @@ const fn family(
 /// The number in a key that stands for an address, if there is one.
 pub(crate) fn address_number(counter: &Keyed) -> Option<u32> {
     let ([address, peer], _) = record_key(counter.key);
-    (counter.map == CONNECTIONS && peer & NUMBERED != 0).then_some(address)
+    (matches!(counter.map, CONNECTIONS | CONNECTIONS_CLIENTS) && peer & NUMBERED != 0).then_some(address)
 }
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     let rows: Vec<_> = rows.iter().filter_map(Of::row).collect();
-    let [connects, outgoing @ .., accepts, port_open, port_sent, port_received] = &FAMILIES;
+    let [connects, outgoing @ .., accepts, port_open, port_sent, port_received, from, from_open] = &FAMILIES;
     encoder.family(connects);
     for row in &rows {
         for ((to, actual), record) in &row.destinations {
@@ -161,6 +177,14 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
         for row in &rows {
             for (port, record) in &row.ports {
                 write(encoder, family, row.series, &[("port", port)], value(record));
+            }
+        }
+    }
+    for (family, value) in [from, from_open].into_iter().zip(PORTS) {
+        encoder.family(family);
+        for row in &rows {
+            for (client, record) in &row.clients {
+                write(encoder, family, row.series, &[("client", client)], value(record));
             }
         }
     }
@@ -190,23 +214,27 @@ struct Of<'a> {
     /// As dialled, and where they really are if that is elsewhere.
     destinations: BTreeMap<(String, String), Record>,
     ports: BTreeMap<String, Record>,
+    clients: BTreeMap<String, Record>,
 }
 
 impl<'a> Of<'a> {
     fn row(row: &Row<'a>) -> Option<Self> {
         let kernel = row.kernel?;
-        let (mut destinations, mut ports) = (BTreeMap::new(), BTreeMap::new());
-        for counter in kernel.keyed.iter().filter(|c| matches!(c.map, CONNECTIONS | CONNECTIONS_BEYOND)) {
+        const MAPS: [u32; 3] = [CONNECTIONS, CONNECTIONS_BEYOND, CONNECTIONS_CLIENTS];
+        let (mut destinations, mut ports, mut clients) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for counter in kernel.keyed.iter().filter(|counter| MAPS.contains(&counter.map)) {
             let (peer, word) = record_key(counter.key);
             let (name, actual) = name(kernel, peer);
             let record = if peer[1] & INCOMING != 0 {
                 ports.entry(name).or_insert(Record::ZERO)
+            } else if peer[1] & CLIENT != 0 {
+                clients.entry(name).or_insert(Record::ZERO)
             } else {
                 destinations.entry((name, actual)).or_insert(Record::ZERO)
             };
             add(record, word, counter.count);
         }
-        Some(Self { series: row.kernel_series(kernel), destinations, ports })
+        Some(Self { series: row.kernel_series(kernel), destinations, ports, clients })
     }
 }
 
@@ -222,23 +250,28 @@ fn add(record: &mut Record, word: usize, count: u64) {
 /// A peer's name, and that of where packets really go.
 fn name(kernel: KernelRow<'_>, [address, peer]: [u32; 2]) -> (String, String) {
     let port = (peer & 0xffff) as u16;
-    if peer & BEYOND != 0 {
-        return (names::OTHER.to_owned(), String::new());
-    }
-    if peer & INCOMING != 0 {
-        return (port.to_string(), String::new());
-    }
-    if peer & NUMBERED == 0 {
-        let address = Ipv4Addr::from(address.to_ne_bytes());
-        return (SocketAddr::new(address.into(), port).to_string(), String::new());
-    }
-    match kernel.addresses.get(&address) {
-        Some(Address { dialled, actual }) => {
-            let actual = actual.map(|actual| actual.to_string()).unwrap_or_default();
-            (SocketAddr::new(*dialled, port).to_string(), actual)
+    let full = |address: IpAddr| match peer & CLIENT {
+        0 => SocketAddr::new(address, port).to_string(),
+        _ => address.to_string(),
+    };
+    let name = if peer & BEYOND != 0 {
+        names::OTHER.to_owned()
+    } else if peer & INCOMING != 0 {
+        port.to_string()
+    } else if peer & GROUP != 0 {
+        let group = kernel.groups.get(address as usize).map_or(names::UNKNOWN, String::as_str);
+        format!("{group}:{port}")
+    } else if peer & NUMBERED == 0 {
+        full(Ipv4Addr::from(address.to_ne_bytes()).into())
+    } else {
+        match kernel.addresses.get(&address) {
+            Some(Address { dialled, actual: Some(actual) }) => return (full(*dialled), actual.to_string()),
+            Some(Address { dialled, actual: None }) => full(*dialled),
+            None if peer & CLIENT != 0 => names::UNKNOWN.to_owned(),
+            None => format!("[{}]:{port}", names::UNKNOWN),
         }
-        None => (format!("[{}]:{port}", names::UNKNOWN), String::new()),
-    }
+    };
+    (name, String::new())
 }
 
 #[cfg(test)]
@@ -260,6 +293,8 @@ mod tests {
         let (port, beyond, beyond_in) = ([0, INCOMING | 7000], [0, BEYOND], [0, BEYOND | INCOMING]);
         let at = |peer, word: usize, count| keyed(CONNECTIONS, word_key(peer, word), count);
         let rest = |peer, word: usize, count| keyed(CONNECTIONS_BEYOND, word_key(peer, word), count);
+        let from = |peer, word: usize, count| keyed(CONNECTIONS_CLIENTS, word_key(peer, word), count);
+        let d = u32::from_ne_bytes([10, 0, 0, 5]);
         let counters = [
             at(v4, OK as usize, 3),
             at(v4, REFUSED as usize, 2),
@@ -269,6 +304,12 @@ mod tests {
             at(v6, OK as usize, 1),
             at(lost, OK as usize, 1),
             at(moved, OK as usize, 6),
+            at([1, GROUP | 443], OK as usize, 9),
+            from([d, CLIENT], OK as usize, 3),
+            from([77, CLIENT | NUMBERED], OK as usize, 2),
+            from([77, CLIENT | NUMBERED], OPENED, 2),
+            from([77, CLIENT | NUMBERED], OPENED + 1, 1),
+            rest([0, BEYOND | CLIENT], OK as usize, 7),
             at(port, OK as usize, 4),
             at(port, SENT + 1, 50),
             rest(beyond, OK as usize, 8),
@@ -281,9 +322,10 @@ mod tests {
         };
         let service = numbered(mapped([10, 96, 0, 1]), mapped([10, 0, 0, 7]), 8080);
         let addresses = BTreeMap::from([(77, numbered(localhost, [0; 4], 0)), (79, service)]);
+        let groups = ["own".to_owned(), "internet".to_owned()];
         let cells = vec![0; layout::WORDS];
         let mut row = kernel_row(&cells, &counters);
-        row.kernel = row.kernel.map(|kernel| KernelRow { addresses: &addresses, ..kernel });
+        row.kernel = row.kernel.map(|kernel| KernelRow { addresses: &addresses, groups: &groups, ..kernel });
         let text = encoded(&SIGNAL, &[row]);
         let to = |destination: &str| format!(r#"id="/a",destination="{destination}",actual_destination="""#);
         for line in [
@@ -292,6 +334,11 @@ mod tests {
             format!(r#"container_tcp_connects_total{{{},result="ok"}} 1"#, to("[::1]:443")),
             format!(r#"container_tcp_connects_total{{{},result="ok"}} 1"#, to("[unknown]:443")),
             format!(r#"container_tcp_connects_total{{{},result="ok"}} 8"#, to("other")),
+            format!(r#"container_tcp_connects_total{{{},result="ok"}} 9"#, to("internet:443")),
+            r#"container_tcp_client_accepts_total{id="/a",client="10.0.0.5"} 3"#.to_owned(),
+            r#"container_tcp_client_accepts_total{id="/a",client="::1"} 2"#.to_owned(),
+            r#"container_tcp_client_accepts_total{id="/a",client="other"} 7"#.to_owned(),
+            r#"container_tcp_client_connections{id="/a",client="::1"} 1"#.to_owned(),
             r#"container_tcp_connects_total{id="/a",destination="10.96.0.1:80",actual_destination="10.0.0.7:8080",result="ok"} 6"#
                 .to_owned(),
             format!("container_tcp_destination_connections{{{}}} 2", to("127.0.0.1:9")),
