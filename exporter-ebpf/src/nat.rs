@@ -9,9 +9,11 @@ use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::connections::Peer;
 use plimsoll_abi::nat::{Target, Tuple};
+use plimsoll_abi::run;
 
 use crate::cells::{SIZES, fixed};
 use crate::connections::{is_mapped, translated};
+use crate::runs::ran;
 use crate::sock::read;
 use crate::task::{OFFSETS, Struct, at, load};
 
@@ -34,6 +36,7 @@ const AF_INET6: u16 = 10;
 #[btf_tracepoint(function = "net_dev_queue")]
 fn net_dev_queue(ctx: BtfTracePointContext) -> i32 {
     let skb: Struct = ctx.arg(0);
+    ran(run::NAT);
     // SAFETY: the tracepoint's first argument is a sk_buff; what is read elsewhere is read by a helper.
     unsafe {
         let tracked = load::<u64>(skb, at(&OFFSETS.skb_nfct)) & !DIRECTION;

@@ -13,6 +13,7 @@ use plimsoll_abi::connections::{GROUP, Peer};
 use plimsoll_abi::histogram::Histogram;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
+use plimsoll_abi::run;
 use plimsoll_abi::slot::UNATTRIBUTED;
 use plimsoll_abi::tcp::{
     ABORTED, Cell, DIRECTIONS, IN, OK, OTHER, OUT, RECORDS_PER_SLOT, REFUSED, RESET, RESULTS, Record, Socket,
@@ -24,6 +25,7 @@ use crate::connections;
 use crate::keyed::record;
 use crate::losses::lost;
 use crate::nat;
+use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::sock::{owner, tcp};
 use crate::task::{OFFSETS, Struct, at, load};
@@ -69,6 +71,7 @@ const RTT_EVERY: u32 = 64;
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let sock: Struct = ctx.arg(0);
     let Some(tcp) = tcp(sock) else { return 0 };
+    ran(run::TCP);
     let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
     let (old, new) = (old as u64, new as u64);
     // SAFETY: a full TCP socket.
@@ -144,6 +147,7 @@ fn slot_by_socket(sock: Struct) -> u32 {
 
 #[inline(always)]
 fn seen(sock: Struct) -> i32 {
+    ran(run::TCP);
     let Some(tcp) = tcp(sock) else { return 0 };
     // SAFETY: values of TCP_SOCKETS and its socket.
     unsafe {
@@ -166,7 +170,16 @@ pub(crate) unsafe fn take_in(tcp: Struct, direction: u32) {
     // SAFETY: the caller's.
     let new = unsafe { Socket { open: 1, ..counted(tcp, owner(tcp), direction) } };
     match TCP_SOCKETS.insert(tcp as u64, new, BPF_NOEXIST) {
-        Ok(()) => count_open(&new),
+        Ok(()) => {
+            count_open(&new);
+            let direction = direction as usize;
+            if let Some(cell) = cell(&TCP, slot_of(new.cgroup))
+                && direction < DIRECTIONS.len()
+            {
+                // SAFETY: a value of TCP; the direction is in its columns.
+                unsafe { add((&raw mut (*cell).found).cast::<u64>().add(direction), 1) };
+            }
+        }
         Err(EEXIST) => {}
         Err(_) => lost(loss::TCP_TABLE_FULL),
     }

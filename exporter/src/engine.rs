@@ -6,6 +6,7 @@
 
 mod govern;
 mod lifecycle;
+mod numbers;
 mod open;
 mod own;
 mod scrape;
@@ -25,6 +26,7 @@ pub use self::govern::Overhead;
 pub use self::own::own_families;
 
 use self::govern::Govern;
+use self::numbers::Numbers;
 use self::open::take_in_connections;
 use self::own::{LAST_READ_MISSED, NAMESPACE_NOT_WALKED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
@@ -120,6 +122,7 @@ struct State {
     resting: Vec<&'static str>,
     counted: Vec<Counted>,
     senders: Senders,
+    numbers: Numbers,
     /// Names of the groups of destinations.
     groups: Vec<String>,
     scratch: Scratch,
@@ -238,6 +241,7 @@ impl Engine {
         state.take_findings(&self.worker);
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);
+        state.take_numbers_back(Instant::now());
         self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
         // Also while nobody scrapes: then nothing else would let them go.
         let evicted = state.ledger.evict(self.options.keep.max);
@@ -286,6 +290,7 @@ impl State {
             resting: Vec::new(),
             counted: Vec::new(),
             senders: Senders::default(),
+            numbers: Numbers::new(),
             groups: options.destination_groups.iter().map(|group| group.name.clone()).collect(),
             scratch: Scratch::default(),
             started: unix_now(),

@@ -65,9 +65,11 @@ pub struct Cell {
     pub resets_received: u64,
     /// Attempts to connect for whose times there was no record, by result.
     pub untimed: [u64; RESULTS.len()],
+    /// Of those that became open, the ones that were there before the programs.
+    pub found: [u64; DIRECTIONS.len()],
 }
 
-const _: () = assert!(size_of::<Cell>() == (2 * 27 + 2 * 3 + 7 + 7) * 8);
+const _: () = assert!(size_of::<Cell>() == (2 * 27 + 3 * 3 + 7 + 7) * 8);
 
 /// How long attempts took, under `{slot, [result, 0]}`.
 pub type Record = Histogram;

@@ -20,6 +20,7 @@ pub(super) struct Own {
     slots: IntGaugeVec,
     cgroups: IntGaugeVec,
     memory: GaugeVec,
+    numbers: Gauge,
     losses: IntCounterVec,
     missed: IntCounterVec,
     folded: IntCounterVec,
@@ -116,6 +117,10 @@ impl Own {
                 "Rows served: containers and cgroups that live, and tombstones of those that are gone.",
                 &["state"],
             )?,
+            numbers: gauge(
+                "plimsoll_destination_numbers",
+                "IPv6 addresses, and those that are translated, that connections are counted by; there is room for 2,048.",
+            )?,
             losses: counters(
                 "plimsoll_losses_total",
                 "What could not be kept, by reason; docs/metrics.md explains each.",
@@ -184,6 +189,7 @@ impl Own {
         self.cgroups.with_label_values(&["live"]).set(live as i64);
         self.cgroups.with_label_values(&["tombstone"]).set(tombstones as i64);
         self.kernel_seconds.set(kernel_took.as_secs_f64());
+        self.numbers.set(state.numbers.given as f64);
         if let Some(kernel) = &state.kernel {
             let (used, all) = (state.ledger.slots_used() as i64, i64::from(kernel.slot_count()));
             self.slots.with_label_values(&["used"]).set(used);

@@ -76,7 +76,7 @@ impl HttpSource for Engine {
         for signal in signals::ALL.iter().copied().filter(|signal| wanted(signal)) {
             let start = Instant::now();
             let available = match signal.source {
-                Source::Kernel => self.runs(signal) && !resting.contains(&signal.name),
+                Source::Kernel => self.runs(signal) && !rests(&resting, signal),
                 Source::Cgroup | Source::Process => reading.is_some(),
             };
             if available {
@@ -112,7 +112,7 @@ impl HttpSource for Engine {
                 CollectorState::Disabled
             } else if let Some(reason) = self.programs.iter().find_map(refused) {
                 CollectorState::Refused(reason)
-            } else if resting.contains(&signal.name) {
+            } else if rests(&resting, signal) {
                 CollectorState::Refused("rests while the cost is above --overhead.cpu".to_owned())
             } else {
                 CollectorState::Enabled
@@ -238,6 +238,11 @@ impl State {
         };
         (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births)
     }
+}
+
+/// Whether the programs that a signal has its numbers from rest.
+fn rests(resting: &[&str], signal: &Signal) -> bool {
+    resting.iter().any(|resting| Program::serves(resting, signal.name))
 }
 
 /// What has no slot is shown under this in place of a path.

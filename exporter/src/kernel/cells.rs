@@ -70,6 +70,16 @@ impl Cells {
         })
     }
 
+    /// Adds one to a word of a slot's cell.
+    pub(super) fn count(&self, slot: u32, word: usize) -> io::Result<()> {
+        let mut todo = true;
+        self.each_shard(slot, |cell| {
+            if let Some(word) = cell.get(word).filter(|_| std::mem::take(&mut todo)) {
+                word.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    }
+
     /// Zeroes a slot that nobody counts in any more.
     pub(super) fn clear(&self, slot: u32) -> io::Result<()> {
         self.each_shard(slot, |cell| cell.iter().for_each(|word| word.store(0, Ordering::Relaxed)))

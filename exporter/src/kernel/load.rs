@@ -17,7 +17,7 @@ use zerocopy::IntoBytes as _;
 
 use super::calls;
 use super::cells::{Cells, Words};
-use super::cost::{self, FREQUENT, Frequent, added, event_ns};
+use super::cost::{self, FREQUENT, Frequent, Meter};
 use super::events::Event;
 use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
@@ -26,10 +26,14 @@ use super::plan::{Decision, Plan};
 use super::programs::{self, CGROUPS, ITERATOR};
 use super::slots::Slots;
 
+mod sockets;
 mod walk;
 
 /// The object with all programs, as the build script left it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/plimsoll-ebpf"));
+
+/// The signal whose programs remember sockets.
+const TCP: &str = "tcp";
 
 /// Why nothing at all could be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +101,7 @@ pub struct Kernel {
     frequent: Vec<Attached>,
     events: RingBuf<MapData>,
     listening: HashMap<MapData, u64, u8>,
+    sockets: HashMap<MapData, u64, sockets::Words>,
 }
 
 impl Kernel {
@@ -129,6 +134,7 @@ impl Kernel {
             disks: maps.take("BLOCK_IO_DISKS")?,
             addresses: maps.take("CONNECTIONS_ADDRESSES")?,
             listening: maps.take("TCP_LISTENING")?,
+            sockets: maps.take("TCP_SOCKETS")?,
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
             frequent: maps.frequent()?,
@@ -150,10 +156,11 @@ impl Kernel {
         self.attach(|signal| signal != CGROUPS && FREQUENT.iter().all(|f| f.signal != signal));
         for at in 0..self.frequent.len() {
             let frequent = self.frequent[at].what;
-            let before = event_ns(frequent.event);
+            let mut meter = Meter::new(frequent.event);
+            let before = meter.event_ns();
             self.frequent[at].begin();
             self.attach(|signal| signal == frequent.signal);
-            self.frequent[at].ns = added(frequent.event, before);
+            self.frequent[at].ns = meter.added(before);
         }
         // The parsed types are large and not needed again.
         self.btf = None;
@@ -185,6 +192,9 @@ impl Kernel {
         if let Some(attached) = self.frequent.iter_mut().find(|attached| attached.what.signal == signal) {
             attached.forget();
             attached.begin();
+        }
+        if signal == TCP {
+            self.settle_sockets();
         }
         let runs = |program: &str| {
             self.programs.iter().any(|status| status.program == program && status.refused.is_none())

@@ -159,7 +159,7 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     }
     encoder.family(accepts);
     for row in &rows {
-        encoder.counter(row.series, &[], Value::Int(row.cell.opened[IN as usize]));
+        encoder.counter(row.series, &[], Value::Int(accepts(row.cell)));
     }
     encoder.family(open);
     for row in &rows {
@@ -238,6 +238,11 @@ fn connects(kernel: KernelRow<'_>) -> [Histogram; RESULTS.len()] {
     connects
 }
 
+/// What came in while it was counted.
+fn accepts(cell: &Cell) -> u64 {
+    cell.opened[IN as usize].saturating_sub(cell.found[IN as usize])
+}
+
 fn count(times: &Histogram) -> u64 {
     times.buckets.iter().sum()
 }
@@ -255,8 +260,9 @@ mod tests {
     #[test]
     fn all_that_was_seen() {
         let mut cell = <Cell as zerocopy::FromZeros>::new_zeroed();
-        cell.opened = [7, 5, 1];
-        cell.closed = [4, 5, 0];
+        cell.opened = [7, 8, 1];
+        cell.closed = [4, 8, 0];
+        cell.found = [2, 3, 1];
         (cell.sent_bytes, cell.received_bytes, cell.retransmits) = (1000, 2000, 3);
         (cell.sent_segments, cell.received_segments) = (20, 30);
         (cell.resets_sent, cell.resets_received) = (1, 2);
