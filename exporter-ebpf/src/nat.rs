@@ -49,7 +49,9 @@ fn net_dev_queue(ctx: BtfTracePointContext) -> i32 {
         }
         let tuple = at(&OFFSETS.conn_tuples) + at(&OFFSETS.tuple);
         let Some(dialled) = tuple_at(tracked, tuple) else { return 0 };
-        let Some(reply) = tuple_at(tracked, tuple + at(&OFFSETS.tuple) + size_of::<Tuple>()) else { return 0 };
+        let Some(reply) = tuple_at(tracked, tuple + at(&OFFSETS.tuple) + size_of::<Tuple>()) else {
+            return 0;
+        };
         if dialled.protocol == IPPROTO_TCP {
             let target = Target { address: reply.source, port: reply.source_port.into() };
             let _ = NAT_PENDING.insert(dialled, target, 0);

@@ -154,7 +154,9 @@ fn seen(sock: Struct) -> i32 {
         match TCP_SOCKETS.get_ptr_mut(sock as u64) {
             Some(socket) => look(socket, tcp),
             // It was there before the programs, and the walk at the start did not see it.
-            None if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) == ESTABLISHED => take_in(tcp, UNKNOWN),
+            None if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) == ESTABLISHED => {
+                take_in(tcp, UNKNOWN)
+            }
             None => {}
         }
     }

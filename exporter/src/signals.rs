@@ -14,6 +14,7 @@ mod files;
 mod histogram;
 mod io_uring;
 mod life;
+mod listen;
 mod machine;
 mod memory;
 mod network;
@@ -39,7 +40,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};
-use crate::host::HostStats;
+use crate::host::{HostStats, Listening};
 
 /// Where a signal's numbers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,7 @@ pub static ALL: &[&Signal] = &[
     &spec::SIGNAL,
     &diskio::SIGNAL,
     &network::SIGNAL,
+    &listen::SIGNAL,
     &pids::SIGNAL,
     &tasks::SIGNAL,
     &descriptors::SIGNAL,
@@ -100,6 +102,10 @@ pub static ALL: &[&Signal] = &[
 /// Families from files that cAdvisor does not have, and that its path leaves out.
 pub const NOT_CADVISORS: &[&str] = &[
     "container_memory_events_total",
+    "container_tcp_listen_drops_total",
+    "container_tcp_listen_info",
+    "container_tcp_listen_queue_length",
+    "container_tcp_listen_queue_limit",
     "container_memory_swapped_in_bytes_total",
     "container_memory_swapped_out_bytes_total",
     "container_threads_by_command",
@@ -117,6 +123,8 @@ pub struct Row<'a> {
     pub kernel: Option<KernelRow<'a>>,
     /// What its cgroup files and processes say.
     pub host: Option<&'a HostStats>,
+    /// Its sockets that listen.
+    pub listening: &'a [Listening],
 }
 
 /// What the programs in the kernel counted for a row.
@@ -180,8 +188,9 @@ mod tests {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
         static NO_ADDRESSES: BTreeMap<u32, Address> = BTreeMap::new();
         let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, groups: &[], senders: &[] });
-        Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
+        let kernel =
+            Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, groups: &[], senders: &[] });
+        Row { labels: r#"id="/a""#, renamed: false, kernel, host: None, listening: &[] }
     }
 
     pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {

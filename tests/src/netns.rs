@@ -173,9 +173,33 @@ pub fn translated(pid: u32, dialled: &str, actual: &str) -> Result<usize> {
     Ok(text.lines().filter(is_it).count())
 }
 
+/// Makes every address of a network one of the namespace's own.
+pub fn anycast(pid: u32, network: &str) -> Result<()> {
+    let args = format!("route add local {network} dev lo");
+    within(pid, move || {
+        iproute("link set lo up")?;
+        iproute(&args)
+    })
+}
+
+/// Sets something below `/proc/sys/net` in the namespace of a process.
+pub fn sysctl(pid: u32, name: &str, value: &str) -> Result<()> {
+    let (path, value) = (format!("/proc/sys/net/{name}"), value.to_owned());
+    within(pid, move || std::fs::write(&path, value).context(path))
+}
+
 /// The counters of `/proc/net/snmp` of a process' namespace for one protocol.
 pub fn snmp(pid: u32, protocol: &str) -> Result<BTreeMap<String, u64>> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/net/snmp"))?;
+    counters(pid, "snmp", protocol)
+}
+
+/// The counters of `/proc/net/netstat`, likewise.
+pub fn netstat(pid: u32, group: &str) -> Result<BTreeMap<String, u64>> {
+    counters(pid, "netstat", group)
+}
+
+fn counters(pid: u32, file: &str, protocol: &str) -> Result<BTreeMap<String, u64>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/net/{file}"))?;
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol)?.strip_prefix(": "));
     let (names, values) = (lines.next().context("no names")?, lines.next().context("no values")?);
     let of = |(name, value): (&str, &str)| Some((name.to_owned(), value.parse().ok()?));

@@ -15,6 +15,8 @@ mod cpu;
 mod faults;
 #[path = "truth/files.rs"]
 mod files;
+#[path = "truth/listen.rs"]
+mod listen;
 #[path = "truth/nat.rs"]
 mod nat;
 #[path = "truth/oom.rs"]

@@ -19,7 +19,9 @@ pub enum GroupError {
     #[error("expected NAME=CIDR,…")]
     Form,
     /// Nothing, too much, or what would look like an address.
-    #[error("the name {0:?} must be 1 to 63 letters, digits, '-', '_' or '.', begin with a letter, and be neither \"other\" nor \"unknown\"")]
+    #[error(
+        "the name {0:?} must be 1 to 63 letters, digits, '-', '_' or '.', begin with a letter, and be neither \"other\" nor \"unknown\""
+    )]
     Name(String),
     /// Not an address with a number of bits.
     #[error("{0:?} is no CIDR such as 10.0.0.0/8 or fd00::/8")]
@@ -90,7 +92,8 @@ mod tests {
 
     #[test]
     fn groups() {
-        let group: DestinationGroup = "own=10.0.0.0/8,192.168.1.7,fd00::/8,::/0,0.0.0.0/0".parse().expect("good");
+        let group: DestinationGroup =
+            "own=10.0.0.0/8,192.168.1.7,fd00::/8,::/0,0.0.0.0/0".parse().expect("good");
         let wanted = [
             ("::ffff:10.0.0.0", 104),
             ("::ffff:192.168.1.7", 128),
@@ -108,7 +111,9 @@ mod tests {
         for name in ["", "1a", "a b", "other", "unknown", "a:b", &"a".repeat(64)] {
             assert!(error(&format!("{name}=10.0.0.0/8")).starts_with("the name "), "{name}");
         }
-        for cidr in ["", "10.0.0.0/33", "10.0.0/8", "fd00::/129", "10.0.0.0/", "10.0.0.0/+8", "x/8", "10.0.0.0/8/8"] {
+        for cidr in
+            ["", "10.0.0.0/33", "10.0.0/8", "fd00::/129", "10.0.0.0/", "10.0.0.0/+8", "x/8", "10.0.0.0/8/8"]
+        {
             assert!(error(&format!("own={cidr}")).contains("is no CIDR"), "{cidr}");
         }
         assert_eq!(

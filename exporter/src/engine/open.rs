@@ -14,7 +14,10 @@ pub(super) fn take_in_connections(kernel: &mut Kernel, procfs: &Path) -> u64 {
     let beyond = visit_network_namespaces(procfs, |namespace| match kernel.walk_connections(namespace) {
         Ok(()) => walked += 1,
         Err(error) => {
-            tracing::warn!(error, "connections of a network namespace are not known before their next segment");
+            tracing::warn!(
+                error,
+                "connections of a network namespace are not known before their next segment"
+            );
             failed += 1;
         }
     });

@@ -8,7 +8,7 @@ use super::lifecycle::{keyed, of_slot};
 use super::senders::Shown;
 use super::{Engine, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
-use crate::host::{HostStats, Wanted};
+use crate::host::{HostStats, Listening, Wanted};
 use crate::http::{
     CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
     View,
@@ -64,7 +64,9 @@ impl HttpSource for Engine {
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
         let resting = state.resting.clone();
-        let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
+        let listening =
+            reading.as_ref().map(|reading| state.by_owner(&reading.listening)).unwrap_or_default();
+        let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats), &listening);
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
             births.begin(visit.scrape);
@@ -209,10 +211,24 @@ impl State {
         self.senders.forget(&self.counted, ledger);
     }
 
+    /// Sockets by the row they belong to. Those of a cgroup that is gone are nobody's.
+    fn by_owner(&self, listening: &[Listening]) -> HashMap<String, Vec<Listening>> {
+        let mut by_owner: HashMap<String, Vec<Listening>> = HashMap::new();
+        for socket in listening {
+            let owner = self.ledger.member(socket.cgroup_id).map(|member| member.owner.as_str());
+            let owner = owner.or(self.kernel.as_ref().map(|_| UNATTRIBUTED_PATH));
+            if let Some(owner) = owner {
+                by_owner.entry(owner.to_owned()).or_default().push(*socket);
+            }
+        }
+        by_owner
+    }
+
     /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
     fn rows<'a>(
         &'a mut self,
         stats: Option<&'a HashMap<String, HostStats>>,
+        listening: &'a HashMap<String, Vec<Listening>>,
     ) -> (Vec<Row<'a>>, &'a mut Births) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
         let groups = self.groups.as_slice();
@@ -234,6 +250,7 @@ impl State {
                 kernel: (has_kernel && prepared.counted).then_some(kernel),
                 renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
+                listening: listening.get(path).map_or(&[], Vec::as_slice),
             }
         };
         (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births)

@@ -277,11 +277,18 @@ mod tests {
         let kernel = sample();
         let strings = sections(&kernel).expect("valid").1.len() as u32;
         let words = [
-            strings + 1, STRUCT << 24 | 1, 8, strings + 7, 2, 32, // 10: struct extra { struct inner more; } at byte 4
+            strings + 1,
+            STRUCT << 24 | 1,
+            8,
+            strings + 7,
+            2,
+            32, // 10: struct extra { struct inner more; } at byte 4
         ];
         let names = b"\0extra\0more\0";
         let mut module = kernel[..8].to_vec();
-        for word in [0, words.len() as u32 * 4, words.len() as u32 * 4, names.len() as u32].iter().chain(&words) {
+        for word in
+            [0, words.len() as u32 * 4, words.len() as u32 * 4, names.len() as u32].iter().chain(&words)
+        {
             module.extend_from_slice(&word.to_ne_bytes());
         }
         module.extend_from_slice(names);

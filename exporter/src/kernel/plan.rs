@@ -287,7 +287,13 @@ mod tests {
     }
 
     fn facts(possible_cpus: u32) -> Facts {
-        Facts { possible_cpus, threads_max: 190_000, io_hierarchy: None, conntrack_entries: 0, types: Ok(types()) }
+        Facts {
+            possible_cpus,
+            threads_max: 190_000,
+            io_hierarchy: None,
+            conntrack_entries: 0,
+            types: Ok(types()),
+        }
     }
 
     fn settings(memory_limit: u64) -> Settings {

@@ -41,10 +41,7 @@ impl From<Numbered> for Address {
         let actual = [e, f, g, h];
         let port = u16::from_be(port as u16);
         let is_elsewhere = port != 0 || actual != [0; 4];
-        Self {
-            dialled: ip([a, b, c, d]),
-            actual: is_elsewhere.then(|| SocketAddr::new(ip(actual), port)),
-        }
+        Self { dialled: ip([a, b, c, d]), actual: is_elsewhere.then(|| SocketAddr::new(ip(actual), port)) }
     }
 }
 
@@ -156,7 +153,8 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     for row in &rows {
         for ((to, actual), record) in &row.destinations {
             for (result, count) in RESULTS.iter().zip(record.results).filter(|(_, count)| *count > 0) {
-                let labels = [("destination", to.as_str()), ("actual_destination", actual), ("result", result)];
+                let labels =
+                    [("destination", to.as_str()), ("actual_destination", actual), ("result", result)];
                 encoder.counter(row.series, &labels, Value::Int(count));
             }
         }

@@ -33,7 +33,10 @@ impl Kernel {
     /// Those that connections under way may still count under.
     pub fn numbers_of_sockets(&self) -> HashSet<u32> {
         let numbers = |(_, socket): (u64, Socket)| {
-            [socket.peer, socket.client].into_iter().filter(|peer| peer[1] & NUMBERED != 0).map(|peer| peer[0])
+            [socket.peer, socket.client]
+                .into_iter()
+                .filter(|peer| peer[1] & NUMBERED != 0)
+                .map(|peer| peer[0])
         };
         self.remembered().flat_map(numbers).collect()
     }
@@ -52,7 +55,10 @@ impl Kernel {
     }
 
     fn remembered(&self) -> impl Iterator<Item = (u64, Socket)> {
-        self.sockets.iter().filter_map(Result::ok).map(|(address, words)| (address, zerocopy::transmute!(words)))
+        self.sockets
+            .iter()
+            .filter_map(Result::ok)
+            .map(|(address, words)| (address, zerocopy::transmute!(words)))
     }
 
     fn count_closed(&self, socket: &Socket) {
