@@ -63,7 +63,7 @@ pub(crate) fn wanted() -> bool {
 ///
 /// # Safety
 /// `tcp` must be a full TCP socket, `slot` its owner's.
-#[inline(always)]
+#[inline(never)]
 pub(crate) unsafe fn peer(tcp: Struct, slot: u32, direction: u32) -> Peer {
     // SAFETY: the caller's.
     unsafe {
@@ -87,7 +87,7 @@ pub(crate) unsafe fn peer(tcp: Struct, slot: u32, direction: u32) -> Peer {
 ///
 /// # Safety
 /// `tcp` must be a full TCP socket, `slot` its owner's.
-#[inline(always)]
+#[inline(never)]
 pub(crate) unsafe fn client(tcp: Struct, slot: u32) -> Peer {
     // SAFETY: the caller's.
     let (_, address) = unsafe { remote(tcp) };
@@ -149,8 +149,8 @@ pub(crate) fn is_mapped(address: &[u32; 4]) -> bool {
 #[inline(always)]
 fn numbered(what: Numbered, more: u32, has_room: bool) -> Peer {
     match number(&what, has_room) {
-        Some(number) => [number, NUMBERED | more],
-        None => [0, BEYOND | more & CLIENT],
+        0 => [0, BEYOND | more & CLIENT],
+        number => [number as u32, NUMBERED | more],
     }
 }
 
@@ -160,6 +160,14 @@ pub(crate) fn of(slot: u32, peer: Peer, first: bool) -> Option<*mut Record> {
     if !wanted() || peer[1] == 0 {
         return None;
     }
+    let record = find(slot, peer[0], peer[1], first);
+    if record.is_null() { None } else { Some(record) }
+}
+
+/// Many programs ask in many places: this is in the object once.
+#[inline(never)]
+fn find(slot: u32, address: u32, flags: u32, first: bool) -> *mut Record {
+    let peer = [address, flags];
     let key = Key { slot, key: peer };
     let named = match peer[1] {
         flags if flags & BEYOND != 0 => None,
@@ -168,31 +176,31 @@ pub(crate) fn of(slot: u32, peer: Peer, first: bool) -> Option<*mut Record> {
         }
         _ => record(&CONNECTIONS, &CONNECTIONS_USED, PEERS_PER_SLOT, &key, &ZERO),
     };
-    if named.is_some() {
+    if let Some(named) = named {
         return named;
     }
     if first {
         lost(if peer[1] & CLIENT != 0 { loss::CLIENT_FOLDED } else { loss::DESTINATION_FOLDED });
     }
     let key = Key { slot, key: [0, BEYOND | peer[1] & (INCOMING | CLIENT)] };
-    record(&CONNECTIONS_BEYOND, &CONNECTIONS_BEYOND_USED, 3, &key, &ZERO)
+    record(&CONNECTIONS_BEYOND, &CONNECTIONS_BEYOND_USED, 3, &key, &ZERO).unwrap_or(core::ptr::null_mut())
 }
 
-/// The number of this; `None` if there is no room for it, or another has it already.
-#[inline(always)]
-fn number(what: &Numbered, has_room: bool) -> Option<u32> {
+/// The number of this, with a bit above it; 0 if there is no room for it, or another has it already.
+#[inline(never)]
+fn number(what: &Numbered, has_room: bool) -> u64 {
     let mut number = 0x811c_9dc5_u32;
     for word in what {
         number = (number ^ word).wrapping_mul(0x85eb_ca6b);
         number ^= number >> 15;
     }
     if has_room && CONNECTIONS_ADDRESSES.get_ptr(number).is_none() {
-        CONNECTIONS_ADDRESSES.insert(number, what, 0).ok()?;
+        let _ = CONNECTIONS_ADDRESSES.insert(number, what, 0);
     }
-    let found = CONNECTIONS_ADDRESSES.get_ptr(number)?;
+    let Some(found) = CONNECTIONS_ADDRESSES.get_ptr(number) else { return 0 };
     // SAFETY: a value of CONNECTIONS_ADDRESSES; it never changes.
     let same = unsafe {
         (0..what.len()).fold(0, |differs, i| differs | (found.cast::<u32>().add(i).read_volatile() ^ what[i]))
     } == 0;
-    same.then_some(number)
+    if same { 1 << 32 | u64::from(number) } else { 0 }
 }

@@ -70,13 +70,21 @@ pub(crate) unsafe fn peer(tcp: Struct, slot: u32) -> Option<Peer> {
         return None;
     }
     // SAFETY: the caller's.
+    let peer = unsafe { ask(tcp, slot) };
+    (peer[1] != 0).then_some(peer)
+}
+
+/// Zeros if there is none. In the object once.
+#[inline(never)]
+unsafe fn ask(tcp: Struct, slot: u32) -> Peer {
+    // SAFETY: the caller's.
     let mut tuple = unsafe { dialled(tcp) };
-    let first = take(&tuple)?;
+    let Some(first) = take(&tuple) else { return [0, 0] };
     // What the container's own namespace made of it, the host's may translate again.
     (tuple.destination, tuple.destination_port) = (first.address, first.port as u16);
     let last = take(&tuple).unwrap_or(first);
     // SAFETY: the caller's.
-    Some(unsafe { translated(tcp, slot, &last, tuple.family == AF_INET6) })
+    unsafe { translated(tcp, slot, &last, tuple.family == AF_INET6) }
 }
 
 /// Takes it out: the next connection between these ports may not be translated.

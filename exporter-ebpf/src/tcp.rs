@@ -380,7 +380,7 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
 ///
 /// # Safety
 /// `socket` must be a value of TCP_SOCKETS, `tcp` its socket.
-#[inline(always)]
+#[inline(never)]
 unsafe fn look(socket: *mut Socket, tcp: Struct) {
     // SAFETY: the caller's; cells are values of TCP.
     unsafe {
@@ -475,35 +475,36 @@ fn insert(sock: Struct, new: &Socket) -> bool {
 
 #[inline(always)]
 fn count_open(socket: &Socket) {
-    let slot = slot_of(socket.cgroup);
-    for peer in [socket.peer, socket.client] {
-        if let Some(record) = connections::of(slot, peer, false) {
-            // SAFETY: a record of connections.
-            unsafe { add(&raw mut (*record).opened, 1) };
-        }
-    }
-    let Some(cell) = cell(&TCP, slot) else { return };
-    let direction = socket.direction as usize;
-    if direction < DIRECTIONS.len() {
-        // SAFETY: a value of TCP; the direction is in its columns.
-        unsafe { add((&raw mut (*cell).opened).cast::<u64>().add(direction), 1) };
-    }
+    count_change(socket, false);
 }
 
 #[inline(always)]
 fn count_closed(socket: &Socket) {
+    count_change(socket, true);
+}
+
+/// In the object once, though many ask.
+#[inline(never)]
+fn count_change(socket: &Socket, is_end: bool) {
     let slot = slot_of(socket.cgroup);
-    for peer in [socket.peer, socket.client] {
-        if let Some(record) = connections::of(slot, peer, false) {
-            // SAFETY: a record of connections.
-            unsafe { add(&raw mut (*record).closed, 1) };
-        }
-    }
+    count_peer(slot, socket.peer, is_end);
+    count_peer(slot, socket.client, is_end);
     let Some(cell) = cell(&TCP, slot) else { return };
     let direction = socket.direction as usize;
     if direction < DIRECTIONS.len() {
         // SAFETY: a value of TCP; the direction is in its columns.
-        unsafe { add((&raw mut (*cell).closed).cast::<u64>().add(direction), 1) };
+        unsafe {
+            let columns = if is_end { &raw mut (*cell).closed } else { &raw mut (*cell).opened };
+            add(columns.cast::<u64>().add(direction), 1);
+        }
+    }
+}
+
+#[inline(always)]
+fn count_peer(slot: u32, peer: Peer, is_end: bool) {
+    if let Some(record) = connections::of(slot, peer, false) {
+        // SAFETY: a record of connections.
+        unsafe { add(if is_end { &raw mut (*record).closed } else { &raw mut (*record).opened }, 1) };
     }
 }
 

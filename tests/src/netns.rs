@@ -151,16 +151,6 @@ pub fn nft(pid: u32, rules: &str) -> Result<()> {
     })
 }
 
-/// Changes how an interface of the namespace of a process sends, as in `root netem delay 20ms`.
-pub fn tc(pid: u32, interface: &str, args: &str) -> Result<()> {
-    let args = format!("qdisc replace dev {interface} {args}");
-    within(pid, move || {
-        let output = Command::new("tc").args(args.split(' ')).output().context("tc")?;
-        ensure!(output.status.success(), "tc {args}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
-    })
-}
-
 /// How many TCP connections conntrack has in the namespace of a process that were dialled to one address and went to
 /// another.
 pub fn translated(pid: u32, dialled: &str, actual: &str) -> Result<usize> {

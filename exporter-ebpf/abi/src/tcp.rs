@@ -35,7 +35,7 @@ pub const UNKNOWN: u32 = 2;
 pub const MAX_SOCKETS: u32 = 32_768;
 
 /// Ports that are told apart while connections from before the programs are walked, at the most.
-pub const MAX_LISTENING: u32 = 8192;
+pub const MAX_LISTENING: u32 = 1024;
 
 /// One shard of a slot's cell.
 #[repr(C)]

@@ -39,12 +39,11 @@ pub fn read_listening(procfs: &Path, pids: &[u32]) -> Listeners {
     // The kernel answers for the namespace of who asks: a thread that ends with it.
     let inside = || {
         for pid in pids.iter().take(MOST_NAMESPACES) {
-            match File::open(procfs.join(pid.to_string()).join("ns/net")) {
-                Ok(namespace) => {
-                    found.errors += u64::from(ask(&namespace, &mut found.sockets, &mut found.beyond).is_err())
-                }
-                // Gone since its cgroup was read.
-                Err(_) => {}
+            // Otherwise it is gone since its cgroup was read.
+            if let Ok(namespace) = File::open(procfs.join(pid.to_string()).join("ns/net"))
+                && ask(&namespace, &mut found.sockets, &mut found.beyond).is_err()
+            {
+                found.errors += 1;
             }
         }
     };

@@ -121,7 +121,7 @@ impl Keyed {
             value: record.as_mut_ptr() as u64,
             flags: 0,
         };
-        let mut ask = |command| {
+        let mut ask = |command: libc::c_long| {
             // SAFETY: the kernel reads one key, and writes or reads one value, of the map's sizes.
             unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attr, size_of::<ElementAttr>()) == 0 }
         };

@@ -141,7 +141,7 @@ pub static KEYED: &[KeyedMap] = &[
         map: "CONNECTIONS_CLIENTS",
         used: "CONNECTIONS_CLIENTS_USED",
         signal: "connections",
-        entries_per_slot: 4,
+        entries_per_slot: 2,
         words: size_of::<connections::Record>() / 8,
     },
 ];

@@ -102,6 +102,8 @@ pub struct Kernel {
     events: RingBuf<MapData>,
     listening: HashMap<MapData, u64, u8>,
     sockets: HashMap<MapData, u64, sockets::Words>,
+    /// Programs are loaded with its descriptor's number in them: it stays open.
+    _groups: Groups,
 }
 
 impl Kernel {
@@ -121,8 +123,8 @@ impl Kernel {
         let mut ebpf = loader.load(OBJECT).map_err(|e| KernelError::Object(Box::new(e)))?;
         let maps = &mut Maps(&mut ebpf);
         let slots = plan.sizes.slots;
-        maps.name_groups(&plan)?;
         let mut kernel = Self {
+            _groups: maps.groups(&plan)?,
             slots: Slots::new(
                 maps.take("SLOT_OF")?,
                 maps.words("SLOT_OWNER", slots as usize)?,
@@ -332,6 +334,9 @@ impl Kernel {
     }
 }
 
+/// Networks and the places of their groups.
+type Groups = LpmTrie<MapData, [u8; 16], u32>;
+
 /// What keeps a program on its event until it is dropped.
 type Link = Box<dyn Any + Send>;
 
@@ -440,14 +445,14 @@ impl Maps<'_> {
     }
 
     /// Tells the programs the named groups of destinations, before any runs.
-    fn name_groups(&mut self, plan: &Plan) -> Result<(), KernelError> {
+    fn groups(&mut self, plan: &Plan) -> Result<Groups, KernelError> {
         const NAME: &str = "CONNECTIONS_GROUPS";
-        let mut groups: LpmTrie<MapData, [u8; 16], u32> = self.take(NAME)?;
+        let mut groups: Groups = self.take(NAME)?;
         for (address, length, group) in &plan.prefixes {
             let key = lpm_trie::Key::new(*length, address.octets());
             groups.insert(&key, group, 0).map_err(|source| KernelError::Map { name: NAME, source })?;
         }
-        Ok(())
+        Ok(groups)
     }
 
     fn words(&mut self, name: &'static str, length: usize) -> Result<Words, KernelError> {

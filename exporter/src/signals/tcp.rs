@@ -159,7 +159,7 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     }
     encoder.family(accepts);
     for row in &rows {
-        encoder.counter(row.series, &[], Value::Int(accepts(row.cell)));
+        encoder.counter(row.series, &[], Value::Int(accepted(row.cell)));
     }
     encoder.family(open);
     for row in &rows {
@@ -239,7 +239,7 @@ fn connects(kernel: KernelRow<'_>) -> [Histogram; RESULTS.len()] {
 }
 
 /// What came in while it was counted.
-fn accepts(cell: &Cell) -> u64 {
+fn accepted(cell: &Cell) -> u64 {
     cell.opened[IN as usize].saturating_sub(cell.found[IN as usize])
 }
 

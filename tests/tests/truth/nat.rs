@@ -17,14 +17,16 @@ const ON_THE_WAY: &str = "table inet nat { chain prerouting { type nat hook prer
     ip daddr 10.96.0.3 tcp dport 80 dnat ip to 10.78.2.2:9
     ip daddr 10.96.0.4 tcp dport 80 dnat ip to 10.78.1.1:7001
     ip6 daddr fd96::1 tcp dport 80 dnat ip6 to [fd78:2::2]:7000
-} }";
+}
+}";
 
 /// In the client's own namespace: to the server, to its own loopback interface, and to what is translated again.
 const OWN: &str = "table inet nat { chain output { type nat hook output priority -100;
     ip daddr 10.96.1.1 tcp dport 80 dnat ip to 10.78.2.2:7000
     ip daddr 10.96.1.2 tcp dport 80 dnat ip to 10.96.0.1:80
     ip daddr { 10.96.1.3, 127.0.0.77 } tcp dport 80 redirect to :9
-} }";
+}
+}";
 
 #[test]
 fn where_connections_really_go() -> Result<()> {
