@@ -31,6 +31,12 @@ pub(crate) fn cell<T>(cells: &Array<T>, slot: u32) -> Option<*mut T> {
     cells.get_ptr_mut((cpu >> fixed(&SIZES.shard_shift)) * fixed(&SIZES.slots) + slot)
 }
 
+/// The slot's one cell for all CPUs, of what is rare.
+#[inline(always)]
+pub(crate) fn rare_cell<T>(cells: &Array<T>, slot: u32) -> Option<*mut T> {
+    cells.get_ptr_mut(slot)
+}
+
 /// Adds `n` to the counter at `counter` in one step.
 ///
 /// # Safety

@@ -12,6 +12,7 @@ mod calls;
 mod cells;
 mod cgroups;
 mod connections;
+mod drops;
 mod faults;
 mod files;
 mod io_uring;

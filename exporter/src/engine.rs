@@ -13,7 +13,7 @@ mod scrape;
 mod senders;
 mod worker;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::Ipv6Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,6 +125,8 @@ struct State {
     numbers: Numbers,
     /// Names of the groups of destinations.
     groups: Vec<String>,
+    /// The kernel's reasons to drop a packet, by number.
+    drop_reasons: BTreeMap<u32, String>,
     scratch: Scratch,
     /// Unix time at which counting began.
     started: f64,
@@ -197,6 +199,7 @@ impl Engine {
         let hierarchies = hierarchies(paths);
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
         let mut state = State::new(&options);
+        state.drop_reasons = facts.types.map(|types| types.drop_reasons).into_iter().flatten().collect();
         state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
         let mut unwalked = 0;
         let programs = match &mut kernel {
@@ -292,6 +295,7 @@ impl State {
             senders: Senders::default(),
             numbers: Numbers::new(),
             groups: options.destination_groups.iter().map(|group| group.name.clone()).collect(),
+            drop_reasons: BTreeMap::new(),
             scratch: Scratch::default(),
             started: unix_now(),
         }

@@ -9,6 +9,7 @@ mod connections;
 mod cpu;
 mod descriptors;
 mod diskio;
+mod drops;
 mod faults;
 mod files;
 mod histogram;
@@ -85,6 +86,7 @@ pub static ALL: &[&Signal] = &[
     &tcp::SIGNAL,
     &connections::SIGNAL,
     &udp::SIGNAL,
+    &drops::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,
     &spec::SIGNAL,
@@ -142,6 +144,8 @@ pub struct KernelRow<'a> {
     pub addresses: &'a BTreeMap<u32, Address>,
     /// Names of the groups of destinations.
     pub groups: &'a [String],
+    /// The kernel's reasons to drop a packet, by number.
+    pub drop_reasons: &'a BTreeMap<u32, String>,
     /// Paths of rows that keys of `faults` name.
     pub senders: &'a [String],
 }
@@ -187,9 +191,18 @@ mod tests {
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
         static NO_ADDRESSES: BTreeMap<u32, Address> = BTreeMap::new();
-        let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
-        let kernel =
-            Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, groups: &[], senders: &[] });
+        static NO_REASONS: BTreeMap<u32, String> = BTreeMap::new();
+        let (devices, addresses, drop_reasons) = (&NO_DEVICES, &NO_ADDRESSES, &NO_REASONS);
+        let kernel = Some(KernelRow {
+            created: 1.0,
+            cells,
+            keyed,
+            devices,
+            addresses,
+            groups: &[],
+            drop_reasons,
+            senders: &[],
+        });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None, listening: &[] }
     }
 

@@ -189,7 +189,11 @@ pub fn netstat(pid: u32, group: &str) -> Result<BTreeMap<String, u64>> {
 }
 
 fn counters(pid: u32, file: &str, protocol: &str) -> Result<BTreeMap<String, u64>> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/net/{file}"))?;
+    parse_snmp(&std::fs::read_to_string(format!("/proc/{pid}/net/{file}"))?, protocol)
+}
+
+/// The counters of one protocol in the text of `/proc/net/snmp`.
+pub fn parse_snmp(text: &str, protocol: &str) -> Result<BTreeMap<String, u64>> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol)?.strip_prefix(": "));
     let (names, values) = (lines.next().context("no names")?, lines.next().context("no values")?);
     let of = |(name, value): (&str, &str)| Some((name.to_owned(), value.parse().ok()?));

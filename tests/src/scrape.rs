@@ -123,7 +123,7 @@ impl Scrape {
 const MISSED: &str = "plimsoll_program_missed_total";
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 42] = [
+const KERNEL: [&str; 45] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
     "container_permission_denied_total",
@@ -166,6 +166,9 @@ const KERNEL: [&str; 42] = [
     "container_tcp_port_received_bytes_total",
     "container_udp_datagrams_total",
     "container_udp_bytes_total",
+    "container_network_socket_drops_total",
+    "container_network_socket_receive_buffer_full_total",
+    "container_network_socket_memory_limit_hits_total",
 ];
 
 /// Whether a sample of this name is counted by the kernel's programs.

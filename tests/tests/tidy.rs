@@ -171,6 +171,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `destination_folded` | a destination or listening port beyond the bound | `destination=\"other\"` or `port=\"other\"` |
 | `client_folded` | the address of who connected, beyond the bound | `client=\"other\"` |
 | `namespace_not_walked` | the connections open in a network namespace when the exporter started: more than 4,096 namespaces, or the kernel refused | each is found by its next segment, `direction=\"unknown\"` |
+| `drop_folded` | a reason of dropped packets beyond the bound | `reason=\"other\"` |
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |

@@ -188,6 +188,8 @@ offsets! {
     conn_tuples,
     /// `nf_conntrack_tuple_hash.tuple`
     tuple,
+    /// `sk_buff.sk`: who sends it
+    skb_sock,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 83 * 4);
+const _: () = assert!(size_of::<Offsets>() == 84 * 4);

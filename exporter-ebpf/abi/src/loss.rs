@@ -30,10 +30,12 @@ pub const TCP_TABLE_FULL: u32 = 12;
 pub const DESTINATION_FOLDED: u32 = 13;
 
 /// A connection from an address beyond the bound was folded into `other`.
-pub const CLIENT_FOLDED: u32 = 14;
+pub const CLIENT_FOLDED: u32 = 15;
+/// A dropped packet's reason was folded into `other`.
+pub const DROP_FOLDED: u32 = 14;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 15] = [
+pub const REASONS: [&str; 16] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -48,5 +50,6 @@ pub const REASONS: [&str; 15] = [
     "fatal_signal_folded",
     "tcp_table_full",
     "destination_folded",
+    "drop_folded",
     "client_folded",
 ];

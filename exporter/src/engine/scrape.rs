@@ -243,6 +243,7 @@ impl State {
                 devices: &scratch.devices,
                 addresses: &scratch.addresses,
                 groups,
+                drop_reasons: &self.drop_reasons,
                 senders: &scratch.senders.paths,
             };
             Row {

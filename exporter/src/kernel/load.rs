@@ -463,7 +463,7 @@ impl Maps<'_> {
     fn cells(&mut self, plan: &Plan) -> Result<Vec<(usize, Cells)>, KernelError> {
         let mut cells = Vec::new();
         for map in CELLS.iter().filter(|map| entries(plan, map.map) > 1) {
-            let (slots, shards) = (plan.sizes.slots, plan.shards);
+            let (slots, shards) = (plan.sizes.slots, map.shards_of(plan.shards));
             cells.push((map.first, Cells::new(self.data(map.map)?, map.words, slots, shards)));
         }
         Ok(cells)

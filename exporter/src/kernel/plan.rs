@@ -166,7 +166,7 @@ fn entries(
         ("EVENTS", EVENTS_BYTES),
     ];
     for cells in CELLS {
-        entries.push((cells.map, if wanted(cells.signal) { slots * shards } else { 1 }));
+        entries.push((cells.map, if wanted(cells.signal) { slots * cells.shards_of(shards) } else { 1 }));
     }
     for keyed in KEYED {
         let wanted = wanted(keyed.signal);
@@ -244,7 +244,7 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
-    const SOCKETS: [&str; 9] = [
+    const SOCKETS: [&str; 13] = [
         "inet_sock_set_state",
         "tcp_probe",
         "tcp_rcv_space_adjust",
@@ -254,9 +254,13 @@ mod tests {
         "tcp_open",
         "sock_send_length",
         "sock_recv_length",
+        "kfree_skb",
+        "udp_fail_queue_rcv_skb",
+        "sock_rcvqueue_full",
+        "sock_exceed_buf_limit",
     ];
     /// Those that are on by default.
-    const DEFAULTS: [&str; 12] = [
+    const DEFAULTS: [&str; 13] = [
         "syscalls",
         "process",
         "faults",
@@ -269,6 +273,7 @@ mod tests {
         "tcp",
         "connections",
         "udp",
+        "drops",
     ];
 
     fn types() -> Types {
@@ -277,13 +282,15 @@ mod tests {
             let arguments = match name {
                 "sched_process_exit" => vec![Pointer, Scalar],
                 "mark_victim" => vec![Pointer, Scalar],
+                "kfree_skb" => vec![Pointer, Pointer, Scalar, Pointer],
                 _ => vec![Pointer],
             };
             (name, arguments)
         });
         let offsets = Offsets::read_from_bytes(&[1; size_of::<Offsets>()]).expect("the size fits");
         let offsets = Offsets { request_disk: Offsets::ABSENT, ..offsets };
-        Types { offsets, tracepoints: tracepoints.collect(), current_task_btf: true, by_perf: false }
+        let (tracepoints, drop_reasons) = (tracepoints.collect(), Vec::new());
+        Types { offsets, tracepoints, drop_reasons, current_task_btf: true, by_perf: false }
     }
 
     fn facts(possible_cpus: u32) -> Facts {
@@ -394,6 +401,7 @@ mod tests {
             match *name {
                 "sched_process_exit" => *arguments = vec![Pointer],
                 "mark_victim" => *arguments = vec![Scalar],
+                "kfree_skb" => *arguments = vec![Pointer, Pointer, Scalar],
                 _ => {}
             }
         }
@@ -421,7 +429,8 @@ mod tests {
             "syscall_exit_5_10",
             "syscall_enter_5_10",
         ];
-        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &SOCKETS].concat());
+        let sockets = SOCKETS.map(|name| if name == "kfree_skb" { "kfree_skb_sent" } else { name });
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &sockets].concat());
     }
 
     #[test]

@@ -639,10 +639,47 @@ pub static PROGRAMS: &[Program] = &[
         fits: ALWAYS,
         reads: reads!(sock_family, sock_protocol, sock_cgroup, cgroup_kn, kernfs_node_id),
     },
+    Program {
+        name: "kfree_skb",
+        signal: "drops",
+        tracepoint: "kfree_skb",
+        fits: |_, arguments| arguments.len() >= 4,
+        reads: DROPPED,
+    },
+    Program {
+        name: "kfree_skb_sent",
+        signal: "drops",
+        tracepoint: "kfree_skb",
+        fits: |_, arguments| arguments.len() == 3,
+        reads: DROPPED,
+    },
+    Program {
+        name: "udp_fail_queue_rcv_skb",
+        signal: "drops",
+        tracepoint: "udp_fail_queue_rcv_skb",
+        fits: ALWAYS,
+        reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sock_rcvqueue_full",
+        signal: "drops",
+        tracepoint: "sock_rcvqueue_full",
+        fits: ALWAYS,
+        reads: reads!(sock_family, sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sock_exceed_buf_limit",
+        signal: "drops",
+        tracepoint: "sock_exceed_buf_limit",
+        fits: ALWAYS,
+        reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
 ];
 
 /// What the name of an iterator begins with where other programs have a tracepoint's.
 pub(super) const ITERATOR: &str = "iter/";
+/// What is read of a packet that is dropped.
+const DROPPED: &[Read] = reads!(skb_sock, sock_family, sock_state, sock_cgroup, cgroup_kn, kernfs_node_id);
 
 /// What is read of a connection.
 const TCP_SOCKET: &[Read] = reads!(

@@ -295,6 +295,17 @@ tell d1 'held end'
 tell d1 'held abort'
 tell d2 'held end'
 part net.after.prom tcp connections
+phase 'datagrams nobody takes'
+part drops.before.prom drops
+cat /proc/net/snmp > /out/drops.before.snmp
+tell d1 'bind-udp 127.0.0.1:7001'
+tell d2 'send-udp 127.0.0.1:7001 600 1000'
+tell d1 'queued-udp'
+echo "$answer" > /out/drops.kept
+tell d1 'filter-udp'
+tell d2 'send-udp 127.0.0.1:7001 23 100'
+part drops.after.prom drops
+cat /proc/net/snmp > /out/drops.after.snmp
 phase 'a disk for many'
 used=$(own 'plimsoll_slots{state="used"}')
 for n in $(seq 9001 9120); do

@@ -53,6 +53,8 @@
 //! | `held send BYTES`, `held receive BYTES` | so many bytes through each of them |
 //! | `held half`, `held end`, `held close`, `held abort` | closes one side, waits for the other's end, closes, or resets them |
 //! | `bind-udp ADDRESS` | a socket there that stays |
+//! | `filter-udp` | lets the socket that stays take nothing any more: whatever comes is dropped |
+//! | `queued-udp` | takes what the socket that stays has, without waiting; answers with how many datagrams |
 //! | `send-udp ADDRESS N SIZE`, `receive-udp N SIZE` | N datagrams sent, one received by the socket that stays for each |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
@@ -179,6 +181,8 @@ fn execute(words: &[String]) -> Answer {
         ["connect-one-failing", address, errno] => net::fail_once(address, number(errno)?),
         ["connect-given-up", address, n] => net::give_up(address, number(n)?),
         ["bind-udp", address] => net::bind(address),
+        ["filter-udp"] => net::filter(),
+        ["queued-udp"] => net::queued(),
         ["send-udp", address, n, size] => net::send(address, number(n)?, number(size)?),
         ["receive-udp", n, size] => net::receive(number(n)?, number(size)?),
         ["hold", address, n] => net::hold(address, number(n)?),
