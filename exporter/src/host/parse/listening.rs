@@ -1,6 +1,6 @@
 //! Answers of the kernel's `sock_diag` about sockets that listen (include/uapi/linux/inet_diag.h).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
