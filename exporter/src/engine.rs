@@ -15,7 +15,7 @@ mod worker;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::Ipv6Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,8 @@ pub struct Options {
     pub zero_first: bool,
     /// Carry `_created` in OpenMetrics.
     pub created: bool,
+    /// Ports of DNS resolvers.
+    pub dns_ports: Vec<u16>,
     /// What Plimsoll may cost.
     pub overhead: Overhead,
 }
@@ -120,6 +122,8 @@ struct State {
     last_reads_missed: u64,
     /// Signals that the governor lets rest.
     resting: Vec<&'static str>,
+    /// When DNS questions were last looked at.
+    questions_at: Option<Instant>,
     counted: Vec<Counted>,
     senders: Senders,
     numbers: Numbers,
@@ -192,11 +196,13 @@ impl Engine {
             signals: kernel_signals,
             prefixes: prefixes(&options.destination_groups),
             nat: options.actual_destination.unwrap_or(facts.conntrack_entries > 0),
+            dns_ports: options.dns_ports.clone(),
         };
         let plan = Plan::new(&facts, &settings)?;
         announce(&plan, &facts, options.memory_limit);
-        let (mut kernel, refused) = load(plan.clone(), &paths.sysfs);
         let hierarchies = hierarchies(paths);
+        let unified = hierarchies.unified().map(|unified| unified.mount.clone());
+        let (mut kernel, refused) = load(plan.clone(), &paths.sysfs, unified);
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
         let mut state = State::new(&options);
         state.drop_reasons = facts.types.map(|types| types.drop_reasons).into_iter().flatten().collect();
@@ -242,6 +248,7 @@ impl Engine {
         let mut state = self.lock();
         state.drain_events(&self.options, &self.hierarchies, &self.worker);
         state.take_findings(&self.worker);
+        state.expire_questions(Instant::now());
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);
         state.take_numbers_back(Instant::now());
@@ -291,6 +298,7 @@ impl State {
             looks: Default::default(),
             last_reads_missed: 0,
             resting: Vec::new(),
+            questions_at: None,
             counted: Vec::new(),
             senders: Senders::default(),
             numbers: Numbers::new(),
@@ -330,8 +338,8 @@ fn enabled(options: &Options, source: Source) -> impl Iterator<Item = &'static S
     signals::ALL.iter().copied().filter(on)
 }
 
-fn load(plan: Plan, sysfs: &Path) -> (Option<Kernel>, Option<String>) {
-    match Kernel::load(plan, sysfs) {
+fn load(plan: Plan, sysfs: &Path, unified: Option<PathBuf>) -> (Option<Kernel>, Option<String>) {
+    match Kernel::load(plan, sysfs, unified) {
         Ok(kernel) => (Some(kernel), None),
         Err(error) => (None, Some(error.to_string())),
     }

@@ -9,6 +9,7 @@ mod connections;
 mod cpu;
 mod descriptors;
 mod diskio;
+mod dns;
 mod drops;
 mod faults;
 mod files;
@@ -86,6 +87,7 @@ pub static ALL: &[&Signal] = &[
     &tcp::SIGNAL,
     &connections::SIGNAL,
     &udp::SIGNAL,
+    &dns::SIGNAL,
     &drops::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,

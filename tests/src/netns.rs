@@ -218,7 +218,7 @@ fn iproute(args: &str) -> Result<()> {
 }
 
 /// Runs something on a thread of its own in the network namespace of a process.
-fn within<T: Send + 'static>(pid: u32, run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub fn within<T: Send + 'static>(pid: u32, run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let namespace = File::open(format!("/proc/{pid}/ns/net"))?;
     let inside = move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).context("setns")?;

@@ -53,6 +53,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("tcp", "tcp_send_reset"),
     ("tcp", "tcp_receive_reset"),
     ("tcp", "tcp_open"),
+    ("dns", "dns_sent"),
+    ("dns", "dns_received"),
     ("drops", "udp_fail_queue_rcv_skb"),
     ("drops", "sock_rcvqueue_full"),
     ("drops", "sock_exceed_buf_limit"),
@@ -219,6 +221,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         disk::reclaim(&run, &mut checks)?;
         network::connections(&run, &mut checks)?;
         network::drops(kernel, &run, &mut checks)?;
+        network::questions(&run, &mut checks)?;
         lifecycle::refusals(kernel, &run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));

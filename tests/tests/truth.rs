@@ -11,6 +11,8 @@ mod cgroups;
 mod connections;
 #[path = "truth/cpu.rs"]
 mod cpu;
+#[path = "truth/dns.rs"]
+mod dns;
 #[path = "truth/drops.rs"]
 mod drops;
 #[path = "truth/faults.rs"]

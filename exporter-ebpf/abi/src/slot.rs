@@ -1,5 +1,7 @@
 //! Slots: the dense numbers that stand for cgroups inside the kernel.
 
+use crate::dns::MAX_PORTS;
+
 /// The slot that takes what happens in a cgroup without a slot of its own. Never given out.
 pub const UNATTRIBUTED: u32 = 0;
 
@@ -23,7 +25,9 @@ pub struct Sizes {
     pub nat: u32,
     /// Prefixes of named groups of destinations.
     pub prefixes: u32,
+    /// Ports of DNS resolvers; 0 is none.
+    pub dns_ports: [u16; MAX_PORTS],
 }
 
-const _: () = assert!(size_of::<Sizes>() == 24);
+const _: () = assert!(size_of::<Sizes>() == 32);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

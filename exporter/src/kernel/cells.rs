@@ -70,12 +70,12 @@ impl Cells {
         })
     }
 
-    /// Adds one to a word of a slot's cell.
-    pub(super) fn count(&self, slot: u32, word: usize) -> io::Result<()> {
-        let mut todo = true;
+    /// Adds to one word of a slot, beside what programs add to it.
+    pub(super) fn add(&self, slot: u32, word: usize, n: u64) -> io::Result<()> {
+        let mut left = n;
         self.each_shard(slot, |cell| {
-            if let Some(word) = cell.get(word).filter(|_| std::mem::take(&mut todo)) {
-                word.fetch_add(1, Ordering::Relaxed);
+            if let Some(word) = cell.get(word) {
+                word.fetch_add(std::mem::take(&mut left), Ordering::Relaxed);
             }
         })
     }

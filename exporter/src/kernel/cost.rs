@@ -38,6 +38,8 @@ pub enum Event {
     Stream,
     /// A datagram, likewise.
     Datagram,
+    /// A packet sent or received.
+    Packet,
 }
 
 /// All such signals.
@@ -58,6 +60,7 @@ pub static FREQUENT: &[Frequent] = &[
         tables: &["SYSCALL_STARTS"],
         attached: None,
     },
+    Frequent { signal: "dns", run: run::DNS, event: Event::Packet, tables: &[], attached: None },
     // What it remembers of sockets is settled and not just forgotten: see load/sockets.rs.
     Frequent { signal: "tcp", run: run::TCP, event: Event::Stream, tables: &[], attached: None },
     Frequent { signal: NAT, run: run::NAT, event: Event::Stream, tables: &[], attached: None },
@@ -82,7 +85,7 @@ enum Ends {
 impl Meter {
     pub(super) fn new(event: Event) -> Self {
         let ends = match event {
-            Event::Syscall | Event::Switch => None,
+            Event::Syscall | Event::Switch | Event::Packet => None,
             Event::Stream => stream().ok(),
             Event::Datagram => datagram().ok(),
         };
@@ -154,6 +157,7 @@ fn event_ns(event: Event) -> f64 {
             Event::Syscall => system_call(),
             Event::Switch if pinned => context_switch(),
             Event::Switch | Event::Stream | Event::Datagram => 0.0,
+            Event::Packet => packet(),
         }
     };
     std::thread::scope(|scope| scope.spawn(measure).join()).unwrap_or_default()
@@ -208,6 +212,25 @@ fn system_call() -> f64 {
     (0..40).map(|_| sample()).fold(f64::INFINITY, f64::min)
 }
 
+/// A datagram to oneself: one packet sent, and the same received.
+fn packet() -> f64 {
+    const PACKETS: u32 = 100;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| socket.connect(socket.local_addr()?).map(|()| socket))
+        .and_then(|socket| socket.set_read_timeout(Some(Duration::from_millis(100))).map(|()| socket));
+    // Where the loopback interface is down, nothing is measured.
+    let Ok(socket) = socket else { return 0.0 };
+    let sample = || {
+        let start = Instant::now();
+        let mut byte = [0];
+        for _ in 0..PACKETS {
+            socket.send(&byte).and_then(|_| socket.recv(&mut byte)).ok()?;
+        }
+        Some(start.elapsed().as_nanos() as f64 / f64::from(PACKETS * 2))
+    };
+    (0..40).map_while(|_| sample()).reduce(f64::min).unwrap_or_default()
+}
+
 /// A byte thrown back and forth between two threads on one CPU: two switches a turn.
 fn context_switch() -> f64 {
     const TURNS: u32 = 25;
@@ -250,7 +273,7 @@ mod tests {
     fn an_event_takes_time() {
         let ns = |event| Meter::new(event).event_ns();
         assert!(ns(Event::Syscall) > 0.0);
-        for longer in [Event::Switch, Event::Stream, Event::Datagram] {
+        for longer in [Event::Switch, Event::Stream, Event::Datagram, Event::Packet] {
             assert!(ns(longer) > ns(Event::Syscall), "{longer:?}");
         }
     }

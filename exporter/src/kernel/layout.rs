@@ -1,8 +1,8 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
 use plimsoll_abi::{
-    block_io, connections, drops, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency,
-    syscalls, tcp, udp,
+    block_io, connections, dns, drops, faults, files, io_uring, oom, process, reclaim, sched,
+    syscall_latency, syscalls, tcp, udp,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -63,6 +63,8 @@ pub const CONNECTIONS_BEYOND: u32 = 7;
 pub const CONNECTIONS_CLIENTS: u32 = 8;
 /// See [`SYSCALL_ERRORS`].
 pub const DROPS_REASONS: u32 = 9;
+/// See [`SYSCALL_ERRORS`].
+pub const DNS_MESSAGES: u32 = 10;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -77,9 +79,10 @@ const SYSCALL_LATENCY_AT: usize = IO_URING_AT + size_of::<io_uring::Cell>() / 8;
 const TCP_AT: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 8;
 const UDP_AT: usize = TCP_AT + size_of::<tcp::Cell>() / 8;
 const DROPS_AT: usize = UDP_AT + size_of::<udp::Cell>() / 8;
+const DNS_AT: usize = DROPS_AT + size_of::<drops::Cell>() / 8;
 
 /// Words of a row: the cells of all signals, one after the other.
-pub const WORDS: usize = DROPS_AT + size_of::<drops::Cell>() / 8;
+pub const WORDS: usize = DNS_AT + size_of::<dns::Cell>() / 8;
 
 /// All arrays of cells.
 pub static CELLS: &[CellMap] = &[
@@ -96,6 +99,7 @@ pub static CELLS: &[CellMap] = &[
     cells::<tcp::Cell>("TCP", "tcp", TCP_AT),
     cells::<udp::Cell>("UDP", "udp", UDP_AT),
     rare_cells::<drops::Cell>("DROPS", "drops", DROPS_AT),
+    cells::<dns::Cell>("DNS", "dns", DNS_AT),
 ];
 
 /// All keyed maps.
@@ -164,6 +168,7 @@ pub static KEYED: &[KeyedMap] = &[
         entries_per_slot: 2,
         words: 1,
     },
+    KeyedMap { map: "DNS_MESSAGES", used: "DNS_MESSAGES_USED", signal: "dns", entries_per_slot: 8, words: 1 },
 ];
 
 /// The `syscalls` cell of a row.
@@ -229,6 +234,11 @@ pub fn udp(row: &[u64]) -> Option<&udp::Cell> {
 /// The `drops` cell of a row.
 pub fn drops(row: &[u64]) -> Option<&drops::Cell> {
     cell(row, DROPS_AT)
+}
+
+/// The `dns` cell of a row.
+pub fn dns(row: &[u64]) -> Option<&dns::Cell> {
+    cell(row, DNS_AT)
 }
 
 const fn rare_cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {

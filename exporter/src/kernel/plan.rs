@@ -5,11 +5,13 @@ use core::net::Ipv6Addr;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, connections, event, faults, nat, reclaim, run, sched, syscall_latency, tcp};
+use plimsoll_abi::{
+    block_io, connections, dns, event, faults, nat, reclaim, run, sched, syscall_latency, tcp,
+};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, NAT, PROGRAMS, Program, RENAMED};
+use super::programs::{CGROUPS, NAT, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct Settings {
     pub nat: bool,
     /// Prefixes of named groups of destinations, each with its group's place.
     pub prefixes: Vec<(Ipv6Addr, u32, u32)>,
+    /// Ports of DNS resolvers; those beyond [`dns::MAX_PORTS`] are left out.
+    pub dns_ports: Vec<u16>,
 }
 
 /// What is to be done.
@@ -110,6 +114,7 @@ impl Plan {
                 connections: asked("connections").into(),
                 nat: wanted(NAT).into(),
                 prefixes: settings.prefixes.len() as u32,
+                dns_ports: std::array::from_fn(|at| settings.dns_ports.get(at).copied().unwrap_or(0)),
             },
             offsets,
             prefixes: settings.prefixes.clone(),
@@ -127,6 +132,9 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         Ok(types) => types,
         Err(e) => return is_told_of(program).then(|| Decision::Refuse(e.to_string())),
     };
+    if [PACKETS_OUT, PACKETS_IN].contains(&program.tracepoint) {
+        return Some(Decision::Load);
+    }
     let Some(arguments) = types.tracepoint(program.tracepoint) else {
         let before =
             |(now, before): &(&str, &str)| *now == program.tracepoint && types.tracepoint(before).is_some();
@@ -186,6 +194,7 @@ fn entries(
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
     entries.push(("CONNECTIONS_GROUPS", prefixes.max(1)));
     entries.push(("NAT_PENDING", if wanted(NAT) { nat::MAX_PENDING } else { 1 }));
+    entries.push(("DNS_PENDING", if wanted("dns") { dns::MAX_PENDING } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -212,6 +221,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             // A node for each prefix, and as many between them.
             "CONNECTIONS_GROUPS" => u64::from(*entries) * 2 * 96,
             "NAT_PENDING" => hash(*entries, size_of::<nat::Tuple>(), size_of::<nat::Target>()),
+            "DNS_PENDING" => hash(*entries, size_of::<dns::Question>(), size_of::<dns::Asked>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -304,7 +314,8 @@ mod tests {
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec(), nat: false, prefixes: Vec::new() }
+        let (signals, prefixes, dns_ports) = (DEFAULTS.to_vec(), Vec::new(), vec![53]);
+        Settings { slots: 1024, memory_limit, signals, nat: false, prefixes, dns_ports }
     }
 
     fn total(plan: &Plan) -> u64 {

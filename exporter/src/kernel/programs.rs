@@ -12,7 +12,7 @@ pub struct Program {
     pub name: &'static str,
     /// The signal it serves, or [`CGROUPS`].
     pub signal: &'static str,
-    /// The tracepoint it is attached to; of an iterator, [`ITERATOR`] and what it walks.
+    /// The tracepoint it is attached to, or where else; of an iterator, [`ITERATOR`] and what it walks.
     pub tracepoint: &'static str,
     /// Whether it is the right one of its kind for this kernel, which has the tracepoint.
     pub fits: fn(&Types, &[Argument]) -> bool,
@@ -674,10 +674,17 @@ pub static PROGRAMS: &[Program] = &[
         fits: ALWAYS,
         reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
     },
+    Program { name: "dns_sent", signal: "dns", tracepoint: PACKETS_OUT, fits: ALWAYS, reads: &[] },
+    Program { name: "dns_received", signal: "dns", tracepoint: PACKETS_IN, fits: ALWAYS, reads: &[] },
 ];
 
 /// What the name of an iterator begins with where other programs have a tracepoint's.
 pub(super) const ITERATOR: &str = "iter/";
+/// In place of a tracepoint: what the sockets of the root cgroup of v2, and of all below it, send and receive.
+pub(super) const PACKETS_OUT: &str = "cgroup_skb/egress";
+/// See [`PACKETS_OUT`].
+pub(super) const PACKETS_IN: &str = "cgroup_skb/ingress";
+
 /// What is read of a packet that is dropped.
 const DROPPED: &[Read] = reads!(skb_sock, sock_family, sock_state, sock_cgroup, cgroup_kn, kernfs_node_id);
 

@@ -69,6 +69,7 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "reclaim",
         "tcp",
         "drops",
+        "dns",
     ];
     row(
         &mut text,

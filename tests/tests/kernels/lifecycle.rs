@@ -11,9 +11,10 @@ use crate::truth::Between;
 use crate::{DATAGRAMS, EVERYWHERE, Kernel, cgroups};
 
 /// The signals that need the kernel.
-pub(crate) const KERNEL_SIGNALS: [&str; 14] = [
+pub(crate) const KERNEL_SIGNALS: [&str; 15] = [
     "block_io",
     "connections",
+    "dns",
     "drops",
     "faults",
     "files",

@@ -77,3 +77,33 @@ pub(crate) fn drops(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<(
     checks.equal("all of D1", moved("drops", D1, &[]), told * (full + 23.0));
     Ok(())
 }
+
+/// Questions to a resolver, and what it answers.
+pub(crate) fn questions(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("DNS questions and answers");
+    let between = Between::of(run, "dns.before", "dns.after")?;
+    let moved = |family: &str, id: &str, labels: &[(&str, &str)]| {
+        between.moved(&format!("container_dns_{family}"), id, labels)
+    };
+    for (kind, rcode, wanted) in [
+        ("A", "NOERROR", 30.0),
+        ("AAAA", "NXDOMAIN", 7.0),
+        ("TXT", "SERVFAIL", 4.0),
+        ("HTTPS", "NOERROR", 5.0),
+    ] {
+        checks.equal(kind.to_owned(), moved("requests_total", D2, &[("type", kind)]), wanted);
+        let answered = moved("responses_total", D2, &[("type", kind), ("rcode", rcode)]);
+        checks.equal(format!("{kind} {rcode}"), answered, wanted);
+    }
+    for (family, wanted) in [
+        ("requests_total", 46.0),
+        ("responses_total", 46.0),
+        ("request_duration_seconds_count", 46.0),
+        ("unmatched_responses_total", 8.0),
+        ("timeouts_total", 0.0),
+    ] {
+        checks.equal(family.to_owned(), moved(family, D2, &[]), wanted);
+    }
+    checks.equal("who answers asks nothing", moved("requests_total", D1, &[]), 0.0);
+    Ok(())
+}

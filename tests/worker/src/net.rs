@@ -135,6 +135,11 @@ pub(crate) fn bind(address: &str) -> Answer {
     kept(|kept| kept.socket = Some(socket))
 }
 
+/// Something with the socket for datagrams.
+pub(crate) fn with_bound(with: impl FnOnce(&UdpSocket) -> Result<(), String>) -> Answer {
+    kept_try(|kept| with(kept.socket.as_ref().ok_or("bind first")?))
+}
+
 /// From now on the socket for datagrams drops whatever comes.
 pub(crate) fn filter() -> Answer {
     kept_try(|kept| {

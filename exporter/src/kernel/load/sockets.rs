@@ -67,7 +67,7 @@ impl Kernel {
         let cells = self.cells.iter().find(|(at, _)| Some(*at) == first);
         let direction = socket.direction as usize;
         if let Some((_, cells)) = cells.filter(|_| direction < DIRECTIONS.len()) {
-            let _ = cells.count(slot, offset_of!(Cell, closed) / 8 + direction);
+            let _ = cells.add(slot, offset_of!(Cell, closed) / 8 + direction, 1);
         }
         const CLOSED: usize = offset_of!(Record, closed) / 8;
         for peer in [socket.peer, socket.client].into_iter().filter(|peer| peer[1] != 0) {
