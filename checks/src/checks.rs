@@ -9,6 +9,7 @@ pub mod dummy;
 pub mod grpc_health;
 pub mod http;
 pub mod icmp;
+pub mod load;
 pub mod negate;
 pub mod ntp_peer;
 pub mod ntp_time;
@@ -17,7 +18,9 @@ pub mod rest;
 pub mod smtp;
 pub mod ssh;
 pub mod ssl_cert;
+pub mod swap;
 pub mod tcp;
+pub mod users;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
 pub static ALL: &[&Check] = &[
@@ -28,6 +31,7 @@ pub static ALL: &[&Check] = &[
     &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
+    &load::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
@@ -35,7 +39,9 @@ pub static ALL: &[&Check] = &[
     &smtp::CHECK,
     &ssh::CHECK,
     &ssl_cert::CHECK,
+    &swap::CHECK,
     &tcp::CHECK,
+    &users::CHECK,
     &negate::CHECK,
 ];
 

@@ -17,6 +17,8 @@ mod dns;
 mod dummy;
 #[path = "cases/http.rs"]
 mod http;
+#[path = "cases/load.rs"]
+mod load;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ntp.rs"]
@@ -27,8 +29,12 @@ mod ping;
 mod smtp;
 #[path = "cases/ssh.rs"]
 mod ssh;
+#[path = "cases/swap.rs"]
+mod swap;
 #[path = "cases/tcp.rs"]
 mod tcp;
+#[path = "cases/users.rs"]
+mod users;
 
 /// All of them.
 pub(crate) const ALL: &[&[Case]] = &[
@@ -36,12 +42,15 @@ pub(crate) const ALL: &[&[Case]] = &[
     dns::CASES,
     dummy::CASES,
     http::CASES,
+    load::CASES,
     negate::CASES,
     ntp::CASES,
     ping::CASES,
     smtp::CASES,
     ssh::CASES,
+    swap::CASES,
     tcp::CASES,
+    users::CASES,
 ];
 
 /// What may run twice at once: every manner of server, and the web server.
