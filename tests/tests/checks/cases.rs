@@ -15,6 +15,8 @@ mod cluster;
 mod dns;
 #[path = "cases/dummy.rs"]
 mod dummy;
+#[path = "cases/file_age.rs"]
+mod file_age;
 #[path = "cases/http.rs"]
 mod http;
 #[path = "cases/load.rs"]
@@ -41,6 +43,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     cluster::CASES,
     dns::CASES,
     dummy::CASES,
+    file_age::CASES,
     http::CASES,
     load::CASES,
     negate::CASES,
