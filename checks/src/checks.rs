@@ -6,9 +6,11 @@ pub mod cluster;
 pub mod dig;
 pub mod dns;
 pub mod dummy;
+pub mod file_age;
 pub mod grpc_health;
 pub mod http;
 pub mod icmp;
+pub mod load;
 pub mod negate;
 pub mod ntp_peer;
 pub mod ntp_time;
@@ -17,7 +19,10 @@ pub mod rest;
 pub mod smtp;
 pub mod ssh;
 pub mod ssl_cert;
+pub mod swap;
 pub mod tcp;
+pub mod uptime;
+pub mod users;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
 pub static ALL: &[&Check] = &[
@@ -25,9 +30,11 @@ pub static ALL: &[&Check] = &[
     &dig::CHECK,
     &dns::CHECK,
     &dummy::CHECK,
+    &file_age::CHECK,
     &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
+    &load::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
@@ -35,7 +42,10 @@ pub static ALL: &[&Check] = &[
     &smtp::CHECK,
     &ssh::CHECK,
     &ssl_cert::CHECK,
+    &swap::CHECK,
     &tcp::CHECK,
+    &uptime::CHECK,
+    &users::CHECK,
     &negate::CHECK,
 ];
 

@@ -15,8 +15,12 @@ mod cluster;
 mod dns;
 #[path = "cases/dummy.rs"]
 mod dummy;
+#[path = "cases/file_age.rs"]
+mod file_age;
 #[path = "cases/http.rs"]
 mod http;
+#[path = "cases/load.rs"]
+mod load;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ntp.rs"]
@@ -27,21 +31,29 @@ mod ping;
 mod smtp;
 #[path = "cases/ssh.rs"]
 mod ssh;
+#[path = "cases/swap.rs"]
+mod swap;
 #[path = "cases/tcp.rs"]
 mod tcp;
+#[path = "cases/users.rs"]
+mod users;
 
 /// All of them.
 pub(crate) const ALL: &[&[Case]] = &[
     cluster::CASES,
     dns::CASES,
     dummy::CASES,
+    file_age::CASES,
     http::CASES,
+    load::CASES,
     negate::CASES,
     ntp::CASES,
     ping::CASES,
     smtp::CASES,
     ssh::CASES,
+    swap::CASES,
     tcp::CASES,
+    users::CASES,
 ];
 
 /// What may run twice at once: every manner of server, and the web server.
