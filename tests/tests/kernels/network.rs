@@ -139,7 +139,13 @@ pub(crate) fn by_path(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result
     ] {
         let got =
             (moved("sent_bytes", id, &[("path", path)]), moved("received_bytes", id, &[("path", path)]));
-        checks.equal(format!("bytes of {id} through {path}"), got, (told * sent, told * received));
+        let (what, wanted) = (format!("bytes of {id} through {path}"), (told * sent, told * received));
+        // Exact but for what the exporter itself says it missed: nothing, up to 6.18.
+        if between.after.missed("unix") == between.before.missed("unix") {
+            checks.equal(what, got, wanted);
+        } else {
+            checks.holds(format!("{what}: {got:?} of {wanted:?}"), got.0 <= wanted.0 && got.1 <= wanted.1);
+        }
     }
     Ok(())
 }
