@@ -10,6 +10,7 @@ pub mod grpc_health;
 pub mod http;
 pub mod icmp;
 pub mod negate;
+pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
@@ -28,6 +29,7 @@ pub static ALL: &[&Check] = &[
     &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
+    &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,

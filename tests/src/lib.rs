@@ -9,6 +9,7 @@ pub mod loopback;
 pub mod netns;
 pub mod nginx;
 pub mod ntp;
+pub mod ntpd;
 pub mod plugins;
 pub mod prometheus;
 pub mod runc;

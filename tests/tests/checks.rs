@@ -5,12 +5,16 @@
 mod cases;
 #[path = "checks/compare.rs"]
 mod compare;
+#[path = "checks/hostile.rs"]
+mod hostile;
 #[path = "checks/kept.rs"]
 mod kept;
 #[path = "checks/names.rs"]
 mod names;
 #[path = "checks/own.rs"]
 mod own;
+#[path = "checks/peers.rs"]
+mod peers;
 #[path = "checks/rights.rs"]
 mod rights;
 

@@ -1,4 +1,5 @@
-//! `check_icmp`: echoes of one host or of several, with the longest and the shortest.
+//! `check_icmp`: echoes of one host or of several, with the longest and the shortest; and `check_host`, for which one echo
+//! is enough.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::state::State;
 /// The row of the table.
 pub static CHECK: Check = Check {
     name: "check_icmp",
-    aliases: &["check_rta_multi"],
+    aliases: &["check_host", "check_rta_multi"],
     summary: "Sends ICMP echo requests to hosts: how long they take, and how many do not come back.",
     usage: "[options] [-H] host [host]...",
     options: &[
@@ -61,6 +62,9 @@ struct Limits {
     loss: u32,
 }
 
+/// Those of `check_host`.
+const ANY: Limits = Limits { ms: 1000.0, loss: 100 };
+
 #[derive(Debug)]
 struct Config {
     hosts: Vec<String>,
@@ -87,6 +91,11 @@ fn run(call: &mut Call) -> Outcome {
     }
     let echoes = measure(&config, &targets, deadline)
         .map_err(|error| Stop::unknown(format!("{}: {error}", call.name)))?;
+    if let Some(answered) = config.hosts.iter().zip(&echoes).find(|(_, echoes)| !echoes.times.is_empty())
+        && config.plan.first
+    {
+        return Ok(print_first(&config, answered.0, answered.1));
+    }
     Ok(print(&config, judge(&config, &echoes), &echoes))
 }
 
@@ -127,6 +136,18 @@ fn print(config: &Config, state: State, all: &[Echoes]) -> Output {
         perfdata.extend(perfdata_of(config, prefix, echoes));
     }
     Output::new(state, format!("{state} - {}", texts.join(" :: "))).perfs(perfdata)
+}
+
+/// As 2.x has it, a host that answers is OK, however long that took.
+fn print_first(config: &Config, host: &str, echoes: &Echoes) -> Output {
+    let ms = |ms: f64| Number::Fixed(ms, 3);
+    let time = echoes.mean_ms().unwrap_or_default();
+    let rta = Perfdata::new("rta", ms(time)).warn(ms(config.warning.ms)).crit(ms(config.critical.ms));
+    let pkt = Perfdata::new("pkt", Number::Integer(1)).crit(Number::Integer(0));
+    let pkt = pkt.min(Number::Integer(config.plan.packets.into()));
+    Output::new(State::Ok, format!("OK - {host} responds to ICMP. Packet 1, rta {time:.3}ms"))
+        .perf(pkt)
+        .perf(rta.form(Form::Padded))
 }
 
 fn text_of(host: &str, echoes: &Echoes) -> String {
@@ -188,12 +209,22 @@ impl Config {
                 interval: Duration::from_millis(80),
                 target_interval: Duration::ZERO,
                 eager: true,
+                first: false,
                 wait: Duration::ZERO,
                 payload: 56,
                 ttl: Some(64),
                 source: None,
             },
         };
+        match call.name.as_str() {
+            "check_host" => {
+                config.plan.first = true;
+                config.plan.interval = Duration::from_secs(1);
+                (config.warning, config.critical) = (ANY, ANY);
+            }
+            "check_rta_multi" => config.plan.interval = Duration::from_millis(50),
+            _ => {}
+        }
         let mut options = call.options();
         while let Some(found) = options.next()? {
             config.take(call, &found)?;

@@ -1,5 +1,9 @@
 //! What is answered, taken apart as it comes. Nothing is refused: what is no HTTP has a first line too.
 
+use std::io::Read;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
 use super::chunks::Chunks;
 use crate::http2::Answer;
 
@@ -50,6 +54,11 @@ impl Response {
     /// Whether its head is whole.
     pub const fn has_head(&self) -> bool {
         self.framing.is_some()
+    }
+
+    /// How many of the bytes that came were not its head.
+    pub fn body_received(&self) -> u64 {
+        if self.has_head() { self.received.saturating_sub(self.head.len() as u64) } else { 0 }
     }
 
     /// Whether nothing more is to come.
@@ -113,7 +122,12 @@ impl Response {
 
     /// The value of a header; continued lines are one.
     pub fn header(&self, name: &str) -> Option<String> {
-        let headers = self.headers();
+        self.values(name).into_iter().next()
+    }
+
+    /// The values of a header that may stand more than once.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let (headers, mut values) = (self.headers(), Vec::new());
         let mut lines = headers.lines().peekable();
         while let Some(line) = lines.next() {
             let Some((found, value)) = line.split_once(':') else { continue };
@@ -124,9 +138,27 @@ impl Response {
             while let Some(more) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
                 value = format!("{value} {}", more.trim_ascii()).trim_ascii().to_owned();
             }
-            return Some(value);
+            values.push(value);
         }
-        None
+        values
+    }
+
+    /// Puts what was compressed in the place of it, as much of it as is to be kept.
+    pub fn decompress(&mut self, keep: usize) {
+        let encoding = self.header("content-encoding").unwrap_or_default().to_ascii_lowercase();
+        let reader: Box<dyn Read> = match encoding.as_str() {
+            "gzip" | "x-gzip" => Box::new(MultiGzDecoder::new(self.body.as_slice())),
+            // Some mean the bare algorithm by that name.
+            "deflate" if self.body.first().is_some_and(|byte| byte & 15 == 8) => {
+                Box::new(ZlibDecoder::new(self.body.as_slice()))
+            }
+            "deflate" => Box::new(DeflateDecoder::new(self.body.as_slice())),
+            _ => return,
+        };
+        let mut body = Vec::new();
+        // What comes before the fault in it is what there is.
+        let _ = reader.take(keep as u64).read_to_end(&mut body);
+        self.body = body;
     }
 
     fn push_body(&mut self, bytes: &[u8]) {

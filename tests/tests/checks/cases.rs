@@ -11,12 +11,16 @@ use crate::Case;
 
 #[path = "cases/cluster.rs"]
 mod cluster;
+#[path = "cases/curl.rs"]
+mod curl;
 #[path = "cases/dns.rs"]
 mod dns;
 #[path = "cases/dummy.rs"]
 mod dummy;
 #[path = "cases/http.rs"]
 mod http;
+#[path = "cases/https.rs"]
+mod https;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ntp.rs"]
@@ -29,19 +33,24 @@ mod smtp;
 mod ssh;
 #[path = "cases/tcp.rs"]
 mod tcp;
+#[path = "cases/tls.rs"]
+mod tls;
 
 /// All of them.
 pub(crate) const ALL: &[&[Case]] = &[
     cluster::CASES,
+    curl::CASES,
     dns::CASES,
     dummy::CASES,
     http::CASES,
+    https::CASES,
     negate::CASES,
     ntp::CASES,
     ping::CASES,
     smtp::CASES,
     ssh::CASES,
     tcp::CASES,
+    tls::CASES,
 ];
 
 /// What may run twice at once: every manner of server, and the web server.
@@ -57,6 +66,7 @@ pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
     let certificates = PathBuf::from(servers.place("www")?);
     let services = Services::start(&mut servers, &certificates)?;
     plimsoll_tests::ntp::start(&mut servers)?;
+    plimsoll_tests::ntp::start_at_123(&mut servers)?;
     crate::names::serve(LIAR)?;
     servers.name("liar", LIAR);
     servers.file("ini", INI)?;

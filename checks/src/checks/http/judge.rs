@@ -26,7 +26,10 @@ pub fn judge(config: &Config, measured: &Measured, exchange: &Exchange) -> Verdi
         return Verdict::NoPage(format!(" - Invalid HTTP response received from host{port}: {line}"));
     }
     let (mut state, text) = match &config.expect {
-        Some(expect) => (State::Ok, format!("Status line output matched \"{expect}\"")),
+        Some(expect) => {
+            let matched = format!("Status line output matched \"{expect}\"");
+            (State::Ok, if config.curl { format!("{line} - {matched}") } else { matched })
+        }
         None => match response.status() {
             Some(status) => (of_status(config, status), line),
             None => return Verdict::NoPage(no_status(&line)),
