@@ -42,7 +42,7 @@ fn side_by_side() -> Result<()> {
     let failures = Mutex::new(Vec::new());
     // Most of the time is waiting for timeouts.
     std::thread::scope(|scope| {
-        for _ in 0..6 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 while let Some((name, line)) = { next.lock().unwrap().next() } {
                     match both(&servers, line) {

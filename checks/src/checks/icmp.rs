@@ -143,8 +143,8 @@ fn print_first(config: &Config, host: &str, echoes: &Echoes) -> Output {
     let ms = |ms: f64| Number::Fixed(ms, 3);
     let time = echoes.mean_ms().unwrap_or_default();
     let rta = Perfdata::new("rta", ms(time)).warn(ms(config.warning.ms)).crit(ms(config.critical.ms));
-    let pkt = Perfdata::new("pkt", Number::Integer(1)).crit(Number::Integer(0));
-    let pkt = pkt.min(Number::Integer(config.plan.packets.into()));
+    let pkt = Perfdata::new("pkt", Number::Integer(1)).min(Number::Integer(0));
+    let pkt = pkt.max(Number::Integer(config.plan.packets.into()));
     Output::new(State::Ok, format!("OK - {host} responds to ICMP. Packet 1, rta {time:.3}ms"))
         .perf(pkt)
         .perf(rta.form(Form::Padded))
