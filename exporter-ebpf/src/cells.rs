@@ -13,7 +13,8 @@ pub(crate) const MMAPABLE: u32 = 1 << 10;
 
 /// Fixed by the loader; constants to the verifier.
 #[unsafe(no_mangle)]
-pub(crate) static SIZES: Sizes = Sizes { slots: 1, shard_shift: 0, io_hierarchy: 0, connections: 0 };
+pub(crate) static SIZES: Sizes =
+    Sizes { slots: 1, shard_shift: 0, io_hierarchy: 0, connections: 0, dns_ports: [0; 4] };
 
 /// Reads what the loader fixed, so that the compiler cannot fold the placeholder in.
 #[inline(always)]
@@ -28,6 +29,12 @@ pub(crate) fn cell<T>(cells: &Array<T>, slot: u32) -> Option<*mut T> {
     // SAFETY: the helper takes nothing and cannot fail.
     let cpu = unsafe { bpf_get_smp_processor_id() };
     cells.get_ptr_mut((cpu >> fixed(&SIZES.shard_shift)) * fixed(&SIZES.slots) + slot)
+}
+
+/// The slot's one cell for all CPUs, of what is rare.
+#[inline(always)]
+pub(crate) fn rare_cell<T>(cells: &Array<T>, slot: u32) -> Option<*mut T> {
+    cells.get_ptr_mut(slot)
 }
 
 /// Adds `n` to the counter at `counter` in one step.

@@ -12,6 +12,8 @@ mod calls;
 mod cells;
 mod cgroups;
 mod connections;
+mod dns;
+mod drops;
 mod faults;
 mod files;
 mod io_uring;

@@ -9,7 +9,7 @@ use plimsoll_abi::loss;
 use plimsoll_abi::oom::Cell;
 use plimsoll_abi::slot::UNATTRIBUTED;
 
-use crate::cells::{MMAPABLE, add, cell};
+use crate::cells::{MMAPABLE, add, rare_cell};
 use crate::losses::lost;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
@@ -81,7 +81,7 @@ fn signal_generate(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn count(slot: u32) {
-    if let Some(cell) = cell(&OOM, slot) {
+    if let Some(cell) = rare_cell(&OOM, slot) {
         // SAFETY: a value of OOM.
         unsafe { add(&raw mut (*cell).kills, 1) };
     }

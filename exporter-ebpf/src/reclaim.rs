@@ -11,7 +11,7 @@ use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::loss;
 use plimsoll_abi::reclaim::{Cell, MAX_STALLED};
 
-use crate::cells::{MMAPABLE, cell, observe};
+use crate::cells::{MMAPABLE, observe, rare_cell};
 use crate::losses::lost;
 use crate::slots::slot_of;
 
@@ -95,7 +95,7 @@ fn end(scope: Scope) -> i32 {
     let (stalled_ns, cgroup_id) =
         unsafe { (bpf_ktime_get_ns().saturating_sub(*since), bpf_get_current_cgroup_id()) };
     let _ = RECLAIM_SINCE.remove(key);
-    let Some(cell) = cell(&RECLAIM, slot_of(cgroup_id)) else { return 0 };
+    let Some(cell) = rare_cell(&RECLAIM, slot_of(cgroup_id)) else { return 0 };
     // SAFETY: `cell` is a value of RECLAIM.
     unsafe {
         match scope {

@@ -99,6 +99,9 @@ pub struct Kernel {
     /// The most memory the maps of the programs may take, such as 64MiB
     #[arg(long = "kernel.memory-limit", value_name = "SIZE", default_value = "64MiB", value_parser = memory_limit)]
     pub memory_limit: u64,
+    /// Port of DNS resolvers, for the collector dns; may be given up to 4 times
+    #[arg(long = "dns.port", value_name = "PORT", default_values_t = [53], value_parser = value_parser!(u16).range(1..))]
+    pub dns_ports: Vec<u16>,
 }
 
 /// What Plimsoll may cost.
@@ -184,6 +187,10 @@ impl Config {
         config.web.zero_first = switches::is_on(&matches, switches::ZERO_FIRST, false);
         config.web.openmetrics_created = switches::is_on(&matches, switches::CREATED, true);
         config.collectors = switches::collectors(&matches, collectors);
+        if config.kernel.dns_ports.len() > MAX_DNS_PORTS {
+            let text = format!("'--dns.port' is given more than {MAX_DNS_PORTS} times");
+            return Err(command.error(ErrorKind::ValueValidation, text));
+        }
         let mut seen = Vec::new();
         for address in &config.web.listen_addresses {
             if seen.contains(&address) {
@@ -195,6 +202,9 @@ impl Config {
         Ok(config)
     }
 }
+
+/// More would cost every packet.
+const MAX_DNS_PORTS: usize = plimsoll_abi::dns::MAX_PORTS;
 
 /// What clap has to say of a wrong command line, in one line and without its usage.
 pub fn one_line(error: &clap::Error) -> String {

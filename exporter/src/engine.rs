@@ -11,8 +11,8 @@ mod scrape;
 mod senders;
 mod worker;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,8 @@ pub struct Options {
     pub zero_first: bool,
     /// Carry `_created` in OpenMetrics.
     pub created: bool,
+    /// Ports of DNS resolvers.
+    pub dns_ports: Vec<u16>,
     /// What Plimsoll may cost.
     pub overhead: Overhead,
 }
@@ -102,8 +104,12 @@ struct State {
     last_reads_missed: u64,
     /// Signals that the governor lets rest.
     resting: Vec<&'static str>,
+    /// When DNS questions were last looked at.
+    questions_at: Option<Instant>,
     counted: Vec<Counted>,
     senders: Senders,
+    /// The kernel's reasons to drop a packet, by number.
+    drop_reasons: BTreeMap<u32, String>,
     scratch: Scratch,
     /// Unix time at which counting began.
     started: f64,
@@ -163,14 +169,20 @@ impl Engine {
         let paths = &options.paths;
         let facts = Facts::collect(&paths.procfs, &paths.sysfs);
         let kernel_signals = enabled(&options, Source::Kernel).map(|signal| signal.name).collect();
-        let settings =
-            Settings { slots: options.slots, memory_limit: options.memory_limit, signals: kernel_signals };
+        let settings = Settings {
+            slots: options.slots,
+            memory_limit: options.memory_limit,
+            signals: kernel_signals,
+            dns_ports: options.dns_ports.clone(),
+        };
         let plan = Plan::new(&facts, &settings)?;
         announce(&plan, &facts, options.memory_limit);
-        let (mut kernel, refused) = load(plan.clone(), &paths.sysfs);
         let hierarchies = hierarchies(paths);
+        let unified = hierarchies.unified().map(|unified| unified.mount.clone());
+        let (mut kernel, refused) = load(plan.clone(), &paths.sysfs, unified);
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
         let mut state = State::new(&options);
+        state.drop_reasons = facts.types.map(|types| types.drop_reasons).into_iter().flatten().collect();
         state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
         let programs = match &mut kernel {
             Some(kernel) => {
@@ -210,6 +222,7 @@ impl Engine {
         let mut state = self.lock();
         state.drain_events(&self.options, &self.hierarchies, &self.worker);
         state.take_findings(&self.worker);
+        state.expire_questions(Instant::now());
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);
         self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
@@ -258,8 +271,10 @@ impl State {
             looks: Default::default(),
             last_reads_missed: 0,
             resting: Vec::new(),
+            questions_at: None,
             counted: Vec::new(),
             senders: Senders::default(),
+            drop_reasons: BTreeMap::new(),
             scratch: Scratch::default(),
             started: unix_now(),
         }
@@ -286,8 +301,8 @@ fn enabled(options: &Options, source: Source) -> impl Iterator<Item = &'static S
     signals::ALL.iter().copied().filter(on)
 }
 
-fn load(plan: Plan, sysfs: &Path) -> (Option<Kernel>, Option<String>) {
-    match Kernel::load(plan, sysfs) {
+fn load(plan: Plan, sysfs: &Path, unified: Option<PathBuf>) -> (Option<Kernel>, Option<String>) {
+    match Kernel::load(plan, sysfs, unified) {
         Ok(kernel) => (Some(kernel), None),
         Err(error) => (None, Some(error.to_string())),
     }

@@ -13,6 +13,7 @@ mod load;
 mod missed;
 mod plan;
 mod programs;
+mod questions;
 mod slots;
 
 pub use cost::{FREQUENT, Frequent};

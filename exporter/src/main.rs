@@ -131,6 +131,7 @@ fn options(config: &Config) -> Options {
         },
         zero_first: config.web.zero_first,
         created: config.web.openmetrics_created,
+        dns_ports: config.kernel.dns_ports.clone(),
         overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },
     }
 }

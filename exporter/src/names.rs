@@ -38,6 +38,79 @@ pub fn errno(number: u32) -> Cow<'static, str> {
     }
 }
 
+/// The name of a type of DNS records; `TYPE…` where it has none (RFC 3597).
+pub fn dns_type(number: u32) -> Cow<'static, str> {
+    match DNS_TYPES.iter().find(|(of, _)| *of == number) {
+        Some((_, name)) => Cow::Borrowed(name),
+        // Behind a name that was not followed to its end.
+        None if number == 0 => Cow::Borrowed(UNKNOWN),
+        None => Cow::Owned(format!("TYPE{number}")),
+    }
+}
+
+/// The name of the rcode in a DNS header.
+pub fn dns_rcode(number: u32) -> Cow<'static, str> {
+    match DNS_RCODES.get(number as usize) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("RCODE{number}")),
+    }
+}
+
+/// IANA, those that are in use.
+static DNS_TYPES: [(u32, &str); 35] = [
+    (1, "A"),
+    (2, "NS"),
+    (5, "CNAME"),
+    (6, "SOA"),
+    (12, "PTR"),
+    (13, "HINFO"),
+    (15, "MX"),
+    (16, "TXT"),
+    (17, "RP"),
+    (18, "AFSDB"),
+    (28, "AAAA"),
+    (29, "LOC"),
+    (33, "SRV"),
+    (35, "NAPTR"),
+    (36, "KX"),
+    (37, "CERT"),
+    (39, "DNAME"),
+    (42, "APL"),
+    (43, "DS"),
+    (44, "SSHFP"),
+    (46, "RRSIG"),
+    (47, "NSEC"),
+    (48, "DNSKEY"),
+    (50, "NSEC3"),
+    (51, "NSEC3PARAM"),
+    (52, "TLSA"),
+    (59, "CDS"),
+    (60, "CDNSKEY"),
+    (64, "SVCB"),
+    (65, "HTTPS"),
+    (99, "SPF"),
+    (251, "IXFR"),
+    (252, "AXFR"),
+    (255, "ANY"),
+    (257, "CAA"),
+];
+
+/// IANA, by number.
+static DNS_RCODES: [&str; 12] = [
+    "NOERROR",
+    "FORMERR",
+    "SERVFAIL",
+    "NXDOMAIN",
+    "NOTIMP",
+    "REFUSED",
+    "YXDOMAIN",
+    "YXRRSET",
+    "NXRRSET",
+    "NOTAUTH",
+    "NOTZONE",
+    "DSOTYPENI",
+];
+
 /// The name of a signal: `SIGKILL`, `SIGRTMIN+3`.
 pub fn signal(number: u32) -> Cow<'static, str> {
     const SIGRTMIN: u32 = 32; // the kernel's own, below the C library's

@@ -9,6 +9,8 @@ mod connections;
 mod cpu;
 mod descriptors;
 mod diskio;
+mod dns;
+mod drops;
 mod faults;
 mod files;
 mod histogram;
@@ -84,6 +86,8 @@ pub static ALL: &[&Signal] = &[
     &tcp::SIGNAL,
     &connections::SIGNAL,
     &udp::SIGNAL,
+    &dns::SIGNAL,
+    &drops::SIGNAL,
     &cpu::SIGNAL,
     &memory::SIGNAL,
     &spec::SIGNAL,
@@ -132,6 +136,8 @@ pub struct KernelRow<'a> {
     pub devices: &'a BTreeMap<u32, Arc<str>>,
     /// The IPv6 addresses among the keys of `connections`, by their numbers.
     pub addresses: &'a BTreeMap<u32, Ipv6Addr>,
+    /// The kernel's reasons to drop a packet, by number.
+    pub drop_reasons: &'a BTreeMap<u32, String>,
     /// Paths of rows that keys of `faults` name.
     pub senders: &'a [String],
 }
@@ -177,8 +183,10 @@ mod tests {
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
         static NO_ADDRESSES: BTreeMap<u32, Ipv6Addr> = BTreeMap::new();
-        let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
-        let kernel = Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, senders: &[] });
+        static NO_REASONS: BTreeMap<u32, String> = BTreeMap::new();
+        let (devices, addresses, drop_reasons) = (&NO_DEVICES, &NO_ADDRESSES, &NO_REASONS);
+        let kernel =
+            Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, drop_reasons, senders: &[] });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
     }
 

@@ -6,6 +6,7 @@ pub mod exporter;
 pub mod hierarchy;
 pub mod icinga;
 pub mod loopback;
+pub mod nameserver;
 pub mod netns;
 pub mod nginx;
 pub mod ntp;

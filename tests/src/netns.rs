@@ -97,7 +97,11 @@ impl Pair {
 
 /// The counters of `/proc/net/snmp` of a process' namespace for one protocol.
 pub fn snmp(pid: u32, protocol: &str) -> Result<BTreeMap<String, u64>> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/net/snmp"))?;
+    parse_snmp(&std::fs::read_to_string(format!("/proc/{pid}/net/snmp"))?, protocol)
+}
+
+/// The counters of one protocol in the text of `/proc/net/snmp`.
+pub fn parse_snmp(text: &str, protocol: &str) -> Result<BTreeMap<String, u64>> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol)?.strip_prefix(": "));
     let (names, values) = (lines.next().context("no names")?, lines.next().context("no values")?);
     let of = |(name, value): (&str, &str)| Some((name.to_owned(), value.parse().ok()?));
@@ -122,7 +126,7 @@ fn iproute(args: &str) -> Result<()> {
 }
 
 /// Runs something on a thread of its own in the network namespace of a process.
-fn within<T: Send + 'static>(pid: u32, run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub fn within<T: Send + 'static>(pid: u32, run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let namespace = File::open(format!("/proc/{pid}/ns/net"))?;
     let inside = move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).context("setns")?;

@@ -111,6 +111,7 @@ impl Scrape {
         losses.remove("last_read_missed");
         // Whoever is on the host may connect to many, as other tests do.
         losses.remove("destination_folded");
+        losses.remove("dns_folded");
         losses
     }
 
@@ -123,7 +124,7 @@ impl Scrape {
 const MISSED: &str = "plimsoll_program_missed_total";
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 42] = [
+const KERNEL: [&str; 51] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
     "container_permission_denied_total",
@@ -166,6 +167,15 @@ const KERNEL: [&str; 42] = [
     "container_tcp_port_received_bytes_total",
     "container_udp_datagrams_total",
     "container_udp_bytes_total",
+    "container_dns_requests_total",
+    "container_dns_responses_total",
+    "container_dns_request_duration_seconds",
+    "container_dns_timeouts_total",
+    "container_dns_truncated_responses_total",
+    "container_dns_unmatched_responses_total",
+    "container_network_socket_drops_total",
+    "container_network_socket_receive_buffer_full_total",
+    "container_network_socket_memory_limit_hits_total",
 ];
 
 /// Whether a sample of this name is counted by the kernel's programs.

@@ -52,6 +52,11 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("tcp", "tcp_retransmit_skb"),
     ("tcp", "tcp_send_reset"),
     ("tcp", "tcp_receive_reset"),
+    ("dns", "dns_sent"),
+    ("dns", "dns_received"),
+    ("drops", "udp_fail_queue_rcv_skb"),
+    ("drops", "sock_rcvqueue_full"),
+    ("drops", "sock_exceed_buf_limit"),
 ];
 
 const RECLAIM: [(&str, &str); 4] = [
@@ -126,6 +131,7 @@ const KERNELS: &[Kernel] = &[
             ("process", "sched_process_exit_by_live"),
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
+            ("drops", "kfree_skb_sent"),
             ("block_io", "block_rq_complete"),
             RECLAIM[0],
             RECLAIM[1],
@@ -149,6 +155,7 @@ const KERNELS: &[Kernel] = &[
             ("process", "sched_process_exit_by_live"),
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
+            ("drops", "kfree_skb"),
             ("block_io", "block_rq_complete"),
             RECLAIM[0],
             RECLAIM[1],
@@ -174,6 +181,7 @@ const KERNELS: &[Kernel] = &[
             ("process", "sched_process_exit_perf"),
             ("faults", "fatal_exit_perf"),
             ("oom", "mark_victim"),
+            ("drops", "kfree_skb"),
             ("reclaim", "mm_vmscan_direct_reclaim_begin_perf"),
             ("reclaim", "mm_vmscan_direct_reclaim_end_perf"),
             ("reclaim", "mm_vmscan_memcg_reclaim_begin_perf"),
@@ -211,7 +219,9 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         disk::many(&run, &mut checks)?;
         disk::reclaim(&run, &mut checks)?;
         network::connections(&run, &mut checks)?;
-        lifecycle::refusals(&run, &mut checks)?;
+        network::drops(kernel, &run, &mut checks)?;
+        network::questions(&run, &mut checks)?;
+        lifecycle::refusals(kernel, &run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));
     }

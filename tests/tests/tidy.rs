@@ -169,6 +169,9 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `fatal_signal_folded` | the number or sender of a signal that killed | `signal=\"other\", sender=\"other\"` |
 | `tcp_table_full` | 32,768 TCP sockets are followed already | this one's bytes and end are not counted |
 | `destination_folded` | a destination or listening port beyond the bound | `destination=\"other\"` or `port=\"other\"` |
+| `dns_table_full` | a DNS question beyond those that are waited for | it is counted, how it ends is not |
+| `dns_folded` | a type and rcode of DNS beyond the bound | `type=\"other\"` |
+| `drop_folded` | a reason of dropped packets beyond the bound | `reason=\"other\"` |
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |

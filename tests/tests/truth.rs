@@ -11,6 +11,10 @@ mod cgroups;
 mod connections;
 #[path = "truth/cpu.rs"]
 mod cpu;
+#[path = "truth/dns.rs"]
+mod dns;
+#[path = "truth/drops.rs"]
+mod drops;
 #[path = "truth/faults.rs"]
 mod faults;
 #[path = "truth/files.rs"]

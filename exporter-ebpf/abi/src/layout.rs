@@ -168,6 +168,8 @@ offsets! {
     tcp_srtt,
     /// `sk_buff.len`
     skb_len,
+    /// `sk_buff.sk`: who sends it
+    skb_sock,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 73 * 4);
+const _: () = assert!(size_of::<Offsets>() == 74 * 4);

@@ -7,6 +7,8 @@
 pub mod block_io;
 pub mod calls;
 pub mod connections;
+pub mod dns;
+pub mod drops;
 pub mod event;
 pub mod faults;
 pub mod files;

@@ -29,8 +29,15 @@ pub const TCP_TABLE_FULL: u32 = 12;
 /// A connection to a destination, or by a port, beyond the bound was folded into `other`.
 pub const DESTINATION_FOLDED: u32 = 13;
 
+/// A dropped packet's reason was folded into `other`.
+pub const DROP_FOLDED: u32 = 14;
+/// A DNS question found no room in the table: it is counted, and how it ends is not.
+pub const DNS_TABLE_FULL: u32 = 15;
+/// A DNS question or answer by type and rcode was folded into `other`.
+pub const DNS_FOLDED: u32 = 16;
+
 /// The `reason` label of each index.
-pub const REASONS: [&str; 14] = [
+pub const REASONS: [&str; 17] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -45,4 +52,7 @@ pub const REASONS: [&str; 14] = [
     "fatal_signal_folded",
     "tcp_table_full",
     "destination_folded",
+    "drop_folded",
+    "dns_table_full",
+    "dns_folded",
 ];

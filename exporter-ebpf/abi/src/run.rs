@@ -8,6 +8,8 @@ pub const SCHED: u32 = 1;
 pub const FILES: u32 = 2;
 /// See [`SYSCALLS`].
 pub const SYSCALL_LATENCY: u32 = 3;
+/// See [`SYSCALLS`].
+pub const DNS: u32 = 4;
 
 /// Words for each CPU: a cache line, so that no two CPUs share one.
 pub const STRIDE: u32 = 8;

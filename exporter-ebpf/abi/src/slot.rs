@@ -1,5 +1,7 @@
 //! Slots: the dense numbers that stand for cgroups inside the kernel.
 
+use crate::dns::MAX_PORTS;
+
 /// The slot that takes what happens in a cgroup without a slot of its own. Never given out.
 pub const UNATTRIBUTED: u32 = 0;
 
@@ -19,7 +21,9 @@ pub struct Sizes {
     pub io_hierarchy: u32,
     /// Whether connections are counted by who is on the other side.
     pub connections: u32,
+    /// Ports of DNS resolvers; 0 is none.
+    pub dns_ports: [u16; MAX_PORTS],
 }
 
-const _: () = assert!(size_of::<Sizes>() == 16);
+const _: () = assert!(size_of::<Sizes>() == 24);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

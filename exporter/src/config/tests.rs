@@ -33,7 +33,7 @@ fn defaults() {
             openmetrics_created: true,
         },
         host: Host { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into(), cgroup_max_depth: 4 },
-        kernel: Kernel { slots: 1024, memory_limit: 64 << 20 },
+        kernel: Kernel { slots: 1024, memory_limit: 64 << 20, dns_ports: vec![53] },
         overhead: Overhead { cpu: 0.02, interval: Duration::from_secs(10) },
         tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
         log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
@@ -70,6 +70,7 @@ fn every_flag_with_a_value() {
         ("path.sysfs", "/host/sys", |c| c.host.sysfs == Path::new("/host/sys"), &["", "sys"]),
         ("path.rootfs", "/host", |c| c.host.rootfs == Path::new("/host"), &["", "host"]),
         ("cgroup.max-depth", "32", |c| c.host.cgroup_max_depth == 32, &["", "0", "33", "-1", "deep"]),
+        ("dns.port", "5353", |c| c.kernel.dns_ports == [5353], &["", "0", "65536", "dns"]),
         ("kernel.slots", "64", |c| c.kernel.slots == 64, &["", "63", "65537", "-64", "1e3"]),
         (
             "kernel.memory-limit",
@@ -176,6 +177,10 @@ fn what_is_wrong_is_said_in_one_line() {
         (
             &["--web.zero-first=yes"],
             "error: unexpected value 'yes' for '--web.zero-first' found; no more were expected",
+        ),
+        (
+            &["--dns.port=1", "--dns.port=2", "--dns.port=3", "--dns.port=4", "--dns.port=5"],
+            "error: '--dns.port' is given more than 4 times",
         ),
         (
             &["--kernel.slots=64", "--kernel.slots=65"],

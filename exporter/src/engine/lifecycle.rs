@@ -71,6 +71,18 @@ impl State {
         self.kernel = kernel;
     }
 
+    /// Counts the DNS questions that nobody answered; for every scrape, and before a slot is read for the last time.
+    pub(super) fn expire_questions(&mut self, now: Instant) {
+        const AT_MOST_EVERY: Duration = Duration::from_millis(100);
+        if self.questions_at.is_some_and(|at| now.saturating_duration_since(at) < AT_MOST_EVERY) {
+            return;
+        }
+        self.questions_at = Some(now);
+        if let Some(Err(error)) = self.kernel.as_mut().map(Kernel::expire_questions) {
+            tracing::warn!(%error, "DNS questions without an answer are not counted");
+        }
+    }
+
     /// Unmaps and reads for the last time what is due, and gives its slots back.
     pub(super) fn release_due(&mut self, now: Instant) {
         while let Some(dying) = self.dying.pop_front_if(|dying| dying.due <= now) {

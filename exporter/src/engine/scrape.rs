@@ -226,6 +226,7 @@ impl State {
                 keyed: &scratch.keyed[prepared.keyed.clone()],
                 devices: &scratch.devices,
                 addresses: &scratch.addresses,
+                drop_reasons: &self.drop_reasons,
                 senders: &scratch.senders.paths,
             };
             Row {

@@ -1,7 +1,6 @@
 //! The encoder of the container families: label blocks come rendered, numbers go straight into one buffer.
 
 use std::hash::{DefaultHasher, Hasher};
-use std::io::Write as _;
 
 use super::{Births, Family, Kind};
 
@@ -288,10 +287,11 @@ impl<'a> Encoder<'a> {
             Value::Float(f) if f.is_infinite() => {
                 self.out.extend_from_slice(if f > 0.0 { b"+Inf" } else { b"-Inf" });
             }
-            Value::Float(f) => {
-                // A Vec<u8> takes every write.
-                let _ = write!(self.out, "{f}");
+            Value::Float(f) if f.is_nan() => self.out.extend_from_slice(b"NaN"),
+            Value::Float(f) if f.fract() == 0.0 && f.abs() < 1e15 => {
+                self.out.extend_from_slice(itoa::Buffer::new().format(f as i64).as_bytes());
             }
+            Value::Float(f) => self.out.extend_from_slice(zmij::Buffer::new().format_finite(f).as_bytes()),
         }
         self.out.push(b'\n');
     }
@@ -426,6 +426,9 @@ mod tests {
         assert_eq!(write(Value::Int(u64::MAX)), "x 18446744073709551615\n");
         assert_eq!(write(Value::Float(f64::INFINITY)), "x +Inf\n");
         assert_eq!(write(Value::Float(f64::NAN)), "x NaN\n");
+        assert_eq!(write(Value::Float(-2.0)), "x -2\n");
+        assert_eq!(write(Value::Float(1_763_745_600.25)), "x 1763745600.25\n");
+        assert_eq!(write(Value::Float(1e300)), "x 1e+300\n");
     }
 
     #[test]

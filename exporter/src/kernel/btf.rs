@@ -123,6 +123,19 @@ impl<'a> Btf<'a> {
         find(ENUM, 8).or_else(|| find(ENUM64, 12)).is_some()
     }
 
+    /// The numbers and names of an enumeration of 32 bits; none if there is no such.
+    pub fn enumerators(&self, enumeration: &str) -> Vec<(u32, String)> {
+        let Some(&id) = self.named.get(&(enumeration.as_bytes(), ENUM)) else { return Vec::new() };
+        let Some((at, (_, count))) = self.at(id).and_then(|at| Some((at, self.kind(at)?))) else {
+            return Vec::new();
+        };
+        let of = |i: usize| {
+            let at = at + 12 + i * 8;
+            Some((self.word(at + 4)?, String::from_utf8_lossy(self.name(at).ok()?).into_owned()))
+        };
+        (0..count).filter_map(of).collect()
+    }
+
     fn find_member(&self, id: u32, name: &[u8], depth: u32) -> Option<(u32, u32)> {
         let id = self.resolve(id)?;
         let at = self.at(id)?;

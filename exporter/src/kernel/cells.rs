@@ -70,6 +70,16 @@ impl Cells {
         })
     }
 
+    /// Adds to one word of a slot, beside what programs add to it.
+    pub(super) fn add(&self, slot: u32, word: usize, n: u64) -> io::Result<()> {
+        let mut left = n;
+        self.each_shard(slot, |cell| {
+            if let Some(word) = cell.get(word) {
+                word.fetch_add(std::mem::take(&mut left), Ordering::Relaxed);
+            }
+        })
+    }
+
     /// Zeroes a slot that nobody counts in any more.
     pub(super) fn clear(&self, slot: u32) -> io::Result<()> {
         self.each_shard(slot, |cell| cell.iter().for_each(|word| word.store(0, Ordering::Relaxed)))

@@ -2,9 +2,10 @@
 //! a program does to a system call is more than the time inside the program.
 
 use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plimsoll_abi::run;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
@@ -31,6 +32,8 @@ pub enum Event {
     Syscall,
     /// A switch from one task to another.
     Switch,
+    /// A packet sent or received.
+    Packet,
 }
 
 /// All such signals.
@@ -51,6 +54,7 @@ pub static FREQUENT: &[Frequent] = &[
         tables: &["SYSCALL_STARTS"],
         attached: None,
     },
+    Frequent { signal: "dns", run: run::DNS, event: Event::Packet, tables: &[], attached: None },
 ];
 
 /// No program is taken for cheaper than this: on a busy machine a measurement can come out as nothing.
@@ -74,6 +78,7 @@ pub(super) fn event_ns(event: Event) -> f64 {
             Event::Syscall => system_call(),
             Event::Switch if pinned => context_switch(),
             Event::Switch => 0.0,
+            Event::Packet => packet(),
         }
     };
     std::thread::scope(|scope| scope.spawn(measure).join()).unwrap_or_default()
@@ -128,6 +133,25 @@ fn system_call() -> f64 {
     (0..40).map(|_| sample()).fold(f64::INFINITY, f64::min)
 }
 
+/// A datagram to oneself: one packet sent, and the same received.
+fn packet() -> f64 {
+    const PACKETS: u32 = 100;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| socket.connect(socket.local_addr()?).map(|()| socket))
+        .and_then(|socket| socket.set_read_timeout(Some(Duration::from_millis(100))).map(|()| socket));
+    // Where the loopback interface is down, nothing is measured.
+    let Ok(socket) = socket else { return 0.0 };
+    let sample = || {
+        let start = Instant::now();
+        let mut byte = [0];
+        for _ in 0..PACKETS {
+            socket.send(&byte).and_then(|_| socket.recv(&mut byte)).ok()?;
+        }
+        Some(start.elapsed().as_nanos() as f64 / f64::from(PACKETS * 2))
+    };
+    (0..40).map_while(|_| sample()).reduce(f64::min).unwrap_or_default()
+}
+
 /// A byte thrown back and forth between two threads on one CPU: two switches a turn.
 fn context_switch() -> f64 {
     const TURNS: u32 = 25;
@@ -170,5 +194,6 @@ mod tests {
     fn an_event_takes_time() {
         assert!(event_ns(Event::Syscall) > 0.0);
         assert!(event_ns(Event::Switch) > event_ns(Event::Syscall));
+        assert!(event_ns(Event::Packet) > event_ns(Event::Syscall));
     }
 }

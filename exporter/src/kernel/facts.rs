@@ -30,6 +30,8 @@ pub struct Types {
     pub offsets: Offsets,
     /// What each tracepoint in [`PROGRAMS`] is given; absent if the kernel does not have it.
     pub tracepoints: Vec<(&'static str, Vec<Argument>)>,
+    /// The kernel's reasons to drop a packet, by number.
+    pub drop_reasons: Vec<(u32, String)>,
     /// The helper `bpf_get_current_task_btf` (5.11).
     pub current_task_btf: bool,
     /// Where the running task may be preempted, programs are best run by perf, whose callbacks keep preemption off. From 7.0
@@ -109,7 +111,8 @@ impl Types {
             && is_word("trace_event_raw_sys_exit", "id", PERF_NUMBER)
             && is_word("trace_event_raw_sys_exit", "ret", PERF_RETURN)
             && is_word("trace_event_raw_task_newtask", "clone_flags", CLONE_FLAGS);
-        Ok(Self { offsets, tracepoints, current_task_btf, by_perf })
+        let drop_reasons = btf.enumerators("skb_drop_reason");
+        Ok(Self { offsets, tracepoints, drop_reasons, current_task_btf, by_perf })
     }
 
     /// What the tracepoint is given.
@@ -241,6 +244,7 @@ const MEMBERS: &[Member] = members! {
     tcp_total_retrans: "tcp_sock"."total_retrans";
     tcp_srtt: "tcp_sock"."srtt_us";
     skb_len: "sk_buff"."len";
+    skb_sock: "sk_buff"."sk";
 };
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
 use plimsoll_abi::{
-    block_io, connections, faults, files, io_uring, oom, process, reclaim, sched, syscall_latency, syscalls,
-    tcp, udp,
+    block_io, connections, dns, drops, faults, files, io_uring, oom, process, reclaim, sched,
+    syscall_latency, syscalls, tcp, udp,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -17,6 +17,15 @@ pub struct CellMap {
     pub words: usize,
     /// Where they begin in a row.
     pub first: usize,
+    /// What is counted in it is so rare that all CPUs may share one.
+    pub rare: bool,
+}
+
+impl CellMap {
+    /// How many shards this one has where the others have so many.
+    pub fn shards_of(&self, shards: u32) -> u32 {
+        if self.rare { 1 } else { shards }
+    }
 }
 
 /// A hash of counters, or of records of them, with a second key.
@@ -50,6 +59,10 @@ pub const TCP_CONNECTS: u32 = 5;
 pub const CONNECTIONS: u32 = 6;
 /// See [`SYSCALL_ERRORS`].
 pub const CONNECTIONS_BEYOND: u32 = 7;
+/// See [`SYSCALL_ERRORS`].
+pub const DROPS_REASONS: u32 = 8;
+/// See [`SYSCALL_ERRORS`].
+pub const DNS_MESSAGES: u32 = 9;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -63,9 +76,11 @@ const IO_URING_AT: usize = FILES_AT + size_of::<files::Cell>() / 8;
 const SYSCALL_LATENCY_AT: usize = IO_URING_AT + size_of::<io_uring::Cell>() / 8;
 const TCP_AT: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 8;
 const UDP_AT: usize = TCP_AT + size_of::<tcp::Cell>() / 8;
+const DROPS_AT: usize = UDP_AT + size_of::<udp::Cell>() / 8;
+const DNS_AT: usize = DROPS_AT + size_of::<drops::Cell>() / 8;
 
 /// Words of a row: the cells of all signals, one after the other.
-pub const WORDS: usize = UDP_AT + size_of::<udp::Cell>() / 8;
+pub const WORDS: usize = DNS_AT + size_of::<dns::Cell>() / 8;
 
 /// All arrays of cells.
 pub static CELLS: &[CellMap] = &[
@@ -73,14 +88,16 @@ pub static CELLS: &[CellMap] = &[
     cells::<process::Cell>("PROCESS", "process", PROCESS_AT),
     cells::<faults::Cell>("FAULTS", "faults", FAULTS_AT),
     cells::<sched::Cell>("SCHED", "sched", SCHED_AT),
-    cells::<oom::Cell>("OOM", "oom", OOM_AT),
+    rare_cells::<oom::Cell>("OOM", "oom", OOM_AT),
     cells::<block_io::Cell>("BLOCK_IO", "block_io", BLOCK_IO_AT),
-    cells::<reclaim::Cell>("RECLAIM", "reclaim", RECLAIM_AT),
+    rare_cells::<reclaim::Cell>("RECLAIM", "reclaim", RECLAIM_AT),
     cells::<files::Cell>("FILES", "files", FILES_AT),
     cells::<io_uring::Cell>("IO_URING", "io_uring", IO_URING_AT),
     cells::<syscall_latency::Cell>("SYSCALL_LATENCY", "syscall_latency", SYSCALL_LATENCY_AT),
     cells::<tcp::Cell>("TCP", "tcp", TCP_AT),
     cells::<udp::Cell>("UDP", "udp", UDP_AT),
+    rare_cells::<drops::Cell>("DROPS", "drops", DROPS_AT),
+    cells::<dns::Cell>("DNS", "dns", DNS_AT),
 ];
 
 /// All keyed maps.
@@ -135,6 +152,14 @@ pub static KEYED: &[KeyedMap] = &[
         entries_per_slot: 2,
         words: size_of::<connections::Record>() / 8,
     },
+    KeyedMap {
+        map: "DROPS_REASONS",
+        used: "DROPS_REASONS_USED",
+        signal: "drops",
+        entries_per_slot: 2,
+        words: 1,
+    },
+    KeyedMap { map: "DNS_MESSAGES", used: "DNS_MESSAGES_USED", signal: "dns", entries_per_slot: 8, words: 1 },
 ];
 
 /// The `syscalls` cell of a row.
@@ -197,8 +222,22 @@ pub fn udp(row: &[u64]) -> Option<&udp::Cell> {
     cell(row, UDP_AT)
 }
 
+/// The `drops` cell of a row.
+pub fn drops(row: &[u64]) -> Option<&drops::Cell> {
+    cell(row, DROPS_AT)
+}
+
+/// The `dns` cell of a row.
+pub fn dns(row: &[u64]) -> Option<&dns::Cell> {
+    cell(row, DNS_AT)
+}
+
+const fn rare_cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {
+    CellMap { rare: true, ..cells::<T>(map, signal, first) }
+}
+
 const fn cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {
-    CellMap { map, signal, words: size_of::<T>() / 8, first }
+    CellMap { map, signal, words: size_of::<T>() / 8, first, rare: false }
 }
 
 fn cell<T: FromBytes + Immutable + KnownLayout>(row: &[u64], first: usize) -> Option<&T> {

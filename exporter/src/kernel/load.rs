@@ -1,15 +1,18 @@
 //! Loads what the plan says, each program by itself, and reads what the programs count.
 
 use std::any::Any;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
-use aya::programs::Program;
+use aya::programs::{CgroupAttachMode, Program};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
+use plimsoll_abi::dns::TIMEOUTS_WORD;
+use plimsoll_abi::slot::UNATTRIBUTED;
 use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
@@ -23,6 +26,7 @@ use super::layout::{CELLS, KEYED, WORDS};
 use super::missed::missed;
 use super::plan::{Decision, Plan};
 use super::programs::{self, CGROUPS};
+use super::questions::Questions;
 use super::slots::Slots;
 
 /// The object with all programs, as the build script left it.
@@ -81,6 +85,8 @@ pub struct Run {
 pub struct Kernel {
     ebpf: Ebpf,
     btf: Option<Btf>,
+    /// The root of cgroup v2.
+    unified: Option<PathBuf>,
     plan: Plan,
     programs: Vec<ProgramStatus>,
     links: Vec<(&'static str, Link)>,
@@ -89,6 +95,7 @@ pub struct Kernel {
     keyed: Vec<Keyed>,
     disks: HashMap<MapData, u32, DiskName>,
     addresses: HashMap<MapData, u32, [u32; 4]>,
+    questions: Questions,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
@@ -98,7 +105,7 @@ pub struct Kernel {
 impl Kernel {
     /// Creates the maps and attaches the programs that keep the slots, so that no cgroup made from now on is
     /// missed. The signals follow with [`Kernel::attach_signals`], once what existed before has its slots.
-    pub fn load(plan: Plan, sysfs: &Path) -> Result<Self, KernelError> {
+    pub fn load(plan: Plan, sysfs: &Path, unified: Option<PathBuf>) -> Result<Self, KernelError> {
         let btf = Btf::parse_file(sysfs.join("kernel/btf/vmlinux"), Endianness::default())?;
         let mut loader = EbpfLoader::new();
         loader.btf(Some(&btf)).verifier_log_level(VerifierLogLevel::STATS);
@@ -123,6 +130,7 @@ impl Kernel {
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             disks: maps.take("BLOCK_IO_DISKS")?,
             addresses: maps.take("CONNECTIONS_ADDRESSES")?,
+            questions: Questions::new(maps.take("DNS_PENDING")?),
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
             frequent: maps.frequent()?,
@@ -133,6 +141,7 @@ impl Kernel {
             links: Vec::new(),
             ebpf,
             btf: Some(btf),
+            unified,
             plan,
         };
         kernel.attach(|signal| signal == CGROUPS);
@@ -180,13 +189,18 @@ impl Kernel {
             attached.forget();
             attached.begin();
         }
+        if signal == DNS {
+            // Their answers were missed.
+            self.questions.clear();
+        }
         let runs = |program: &str| {
             self.programs.iter().any(|status| status.program == program && status.refused.is_none())
         };
         let of =
             |(program, _): &&(&programs::Program, Decision)| program.signal == signal && runs(program.name);
         for (program, _) in self.plan.programs.iter().filter(of) {
-            self.links.push((program.signal, link(&mut self.ebpf, program.name, program.tracepoint)?));
+            let link = link(&mut self.ebpf, program.name, program.tracepoint, self.unified.as_deref())?;
+            self.links.push((program.signal, link));
         }
         Ok(())
     }
@@ -294,6 +308,20 @@ impl Kernel {
         words.as_bytes().try_into().ok()
     }
 
+    /// Counts the DNS questions that have waited too long, each for who asked it if that is still there.
+    pub fn expire_questions(&mut self) -> io::Result<()> {
+        let Some(dns) = CELLS.iter().find(|cells| cells.signal == DNS) else { return Ok(()) };
+        let Some((_, cells)) = self.cells.iter().find(|(first, _)| *first == dns.first) else {
+            return Ok(());
+        };
+        for (cgroup, slot) in self.questions.expire(monotonic_ns()) {
+            if slot == UNATTRIBUTED || self.slots.owner(slot) == Some(cgroup) {
+                cells.add(slot, TIMEOUTS_WORD, 1)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What was lost so far, in the order of [`super::LOSS_REASONS`].
     pub fn losses(&self) -> Vec<u64> {
         self.losses.get().iter().map(|n| n.load(Ordering::Relaxed)).collect()
@@ -307,7 +335,8 @@ impl Kernel {
             let refused = match (decision, &self.btf) {
                 (Decision::Refuse(reason), _) => Some(reason.clone()),
                 (Decision::Load, Some(btf)) => {
-                    let link = attach(&mut self.ebpf, program.name, program.tracepoint, btf);
+                    let unified = self.unified.as_deref();
+                    let link = attach(&mut self.ebpf, program.name, program.tracepoint, btf, unified);
                     link.map(|link| self.links.push((program.signal, link))).err()
                 }
                 (Decision::Load, None) => Some("attached too late".to_owned()),
@@ -322,18 +351,25 @@ type Link = Box<dyn Any + Send>;
 
 const NOT_OURS: &str = "not one of the kinds of program there are here";
 
-fn attach(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<Link, String> {
+fn attach(
+    ebpf: &mut Ebpf,
+    name: &str,
+    tracepoint: &str,
+    btf: &Btf,
+    unified: Option<&Path>,
+) -> Result<Link, String> {
     let loaded = match program(ebpf, name)? {
         Program::BtfTracePoint(program) => program.load(tracepoint, btf),
         Program::TracePoint(program) => program.load(),
+        Program::CgroupSkb(program) => program.load(),
         _ => return Err(NOT_OURS.to_owned()),
     };
     loaded.map_err(|e| brief(&e))?;
-    link(ebpf, name, tracepoint)
+    link(ebpf, name, tracepoint, unified)
 }
 
 /// Puts a loaded program on its event, for as long as the link lives.
-fn link(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<Link, String> {
+fn link(ebpf: &mut Ebpf, name: &str, tracepoint: &str, unified: Option<&Path>) -> Result<Link, String> {
     match program(ebpf, name)? {
         Program::BtfTracePoint(program) => {
             let link = program.attach().and_then(|id| program.take_link(id));
@@ -343,9 +379,21 @@ fn link(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<Link, String> {
             let link = program.attach(category(tracepoint), tracepoint).and_then(|id| program.take_link(id));
             link.map(|link| Box::new(link) as Link).map_err(|e| brief(&e))
         }
+        Program::CgroupSkb(program) => {
+            let path = unified.ok_or("cgroup v2 is not mounted")?;
+            let root = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+            let what = (*program.expected_attach_type()).ok_or(NOT_OURS)?;
+            // Beside all others there, and below: so the kernel takes every link to a cgroup.
+            let link =
+                program.attach(root, what, CgroupAttachMode::Single).and_then(|id| program.take_link(id));
+            link.map(|link| Box::new(link) as Link).map_err(|e| brief(&e))
+        }
         _ => Err(NOT_OURS.to_owned()),
     }
 }
+
+/// The signal whose programs packets run.
+const DNS: &str = "dns";
 
 /// Where tracefs has an event that there are programs of perf for.
 fn category(tracepoint: &str) -> &'static str {
@@ -429,7 +477,7 @@ impl Maps<'_> {
     fn cells(&mut self, plan: &Plan) -> Result<Vec<(usize, Cells)>, KernelError> {
         let mut cells = Vec::new();
         for map in CELLS.iter().filter(|map| entries(plan, map.map) > 1) {
-            let (slots, shards) = (plan.sizes.slots, plan.shards);
+            let (slots, shards) = (plan.sizes.slots, map.shards_of(plan.shards));
             cells.push((map.first, Cells::new(self.data(map.map)?, map.words, slots, shards)));
         }
         Ok(cells)

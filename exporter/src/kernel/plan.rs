@@ -3,11 +3,11 @@
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, connections, event, faults, reclaim, run, sched, syscall_latency, tcp};
+use plimsoll_abi::{block_io, connections, dns, event, faults, reclaim, run, sched, syscall_latency, tcp};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, PROGRAMS, Program, RENAMED};
+use super::programs::{CGROUPS, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub memory_limit: u64,
     /// The signals wanted, by name.
     pub signals: Vec<&'static str>,
+    /// Ports of DNS resolvers; those beyond [`dns::MAX_PORTS`] are left out.
+    pub dns_ports: Vec<u16>,
 }
 
 /// What is to be done.
@@ -99,6 +101,7 @@ impl Plan {
                 shard_shift: shift,
                 io_hierarchy,
                 connections: asked("connections").into(),
+                dns_ports: std::array::from_fn(|at| settings.dns_ports.get(at).copied().unwrap_or(0)),
             },
             offsets,
             shards,
@@ -115,6 +118,9 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         Ok(types) => types,
         Err(e) => return is_told_of(program).then(|| Decision::Refuse(e.to_string())),
     };
+    if [PACKETS_OUT, PACKETS_IN].contains(&program.tracepoint) {
+        return Some(Decision::Load);
+    }
     let Some(arguments) = types.tracepoint(program.tracepoint) else {
         let before =
             |(now, before): &(&str, &str)| *now == program.tracepoint && types.tracepoint(before).is_some();
@@ -153,7 +159,7 @@ fn entries(
         ("EVENTS", EVENTS_BYTES),
     ];
     for cells in CELLS {
-        entries.push((cells.map, if wanted(cells.signal) { slots * shards } else { 1 }));
+        entries.push((cells.map, if wanted(cells.signal) { slots * cells.shards_of(shards) } else { 1 }));
     }
     for keyed in KEYED {
         let wanted = wanted(keyed.signal);
@@ -170,6 +176,7 @@ fn entries(
     entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
     let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
+    entries.push(("DNS_PENDING", if wanted("dns") { dns::MAX_PENDING } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -192,6 +199,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
             "CONNECTIONS_ADDRESSES" => hash(*entries, 4, 16),
+            "DNS_PENDING" => hash(*entries, size_of::<dns::Question>(), size_of::<dns::Asked>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {
@@ -224,7 +232,7 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
-    const SOCKETS: [&str; 8] = [
+    const SOCKETS: [&str; 12] = [
         "inet_sock_set_state",
         "tcp_probe",
         "tcp_rcv_space_adjust",
@@ -233,9 +241,13 @@ mod tests {
         "tcp_receive_reset",
         "sock_send_length",
         "sock_recv_length",
+        "kfree_skb",
+        "udp_fail_queue_rcv_skb",
+        "sock_rcvqueue_full",
+        "sock_exceed_buf_limit",
     ];
     /// Those that are on by default.
-    const DEFAULTS: [&str; 12] = [
+    const DEFAULTS: [&str; 13] = [
         "syscalls",
         "process",
         "faults",
@@ -248,6 +260,7 @@ mod tests {
         "tcp",
         "connections",
         "udp",
+        "drops",
     ];
 
     fn types() -> Types {
@@ -256,13 +269,15 @@ mod tests {
             let arguments = match name {
                 "sched_process_exit" => vec![Pointer, Scalar],
                 "mark_victim" => vec![Pointer, Scalar],
+                "kfree_skb" => vec![Pointer, Pointer, Scalar, Pointer],
                 _ => vec![Pointer],
             };
             (name, arguments)
         });
         let offsets = Offsets::read_from_bytes(&[1; size_of::<Offsets>()]).expect("the size fits");
         let offsets = Offsets { request_disk: Offsets::ABSENT, ..offsets };
-        Types { offsets, tracepoints: tracepoints.collect(), current_task_btf: true, by_perf: false }
+        let (tracepoints, drop_reasons) = (tracepoints.collect(), Vec::new());
+        Types { offsets, tracepoints, drop_reasons, current_task_btf: true, by_perf: false }
     }
 
     fn facts(possible_cpus: u32) -> Facts {
@@ -270,7 +285,7 @@ mod tests {
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec() }
+        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec(), dns_ports: vec![53] }
     }
 
     fn total(plan: &Plan) -> u64 {
@@ -367,6 +382,7 @@ mod tests {
             match *name {
                 "sched_process_exit" => *arguments = vec![Pointer],
                 "mark_victim" => *arguments = vec![Scalar],
+                "kfree_skb" => *arguments = vec![Pointer, Pointer, Scalar],
                 _ => {}
             }
         }
@@ -394,7 +410,8 @@ mod tests {
             "syscall_exit_5_10",
             "syscall_enter_5_10",
         ];
-        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &SOCKETS].concat());
+        let sockets = SOCKETS.map(|name| if name == "kfree_skb" { "kfree_skb_sent" } else { name });
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &sockets].concat());
     }
 
     #[test]

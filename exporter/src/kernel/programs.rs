@@ -12,7 +12,7 @@ pub struct Program {
     pub name: &'static str,
     /// The signal it serves, or [`CGROUPS`].
     pub signal: &'static str,
-    /// The tracepoint it is attached to.
+    /// The tracepoint it is attached to, or where else.
     pub tracepoint: &'static str,
     /// Whether it is the right one of its kind for this kernel, which has the tracepoint.
     pub fits: fn(&Types, &[Argument]) -> bool,
@@ -604,7 +604,52 @@ pub static PROGRAMS: &[Program] = &[
         fits: ALWAYS,
         reads: reads!(sock_family, sock_protocol, sock_cgroup, cgroup_kn, kernfs_node_id),
     },
+    Program {
+        name: "kfree_skb",
+        signal: "drops",
+        tracepoint: "kfree_skb",
+        fits: |_, arguments| arguments.len() >= 4,
+        reads: DROPPED,
+    },
+    Program {
+        name: "kfree_skb_sent",
+        signal: "drops",
+        tracepoint: "kfree_skb",
+        fits: |_, arguments| arguments.len() == 3,
+        reads: DROPPED,
+    },
+    Program {
+        name: "udp_fail_queue_rcv_skb",
+        signal: "drops",
+        tracepoint: "udp_fail_queue_rcv_skb",
+        fits: ALWAYS,
+        reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sock_rcvqueue_full",
+        signal: "drops",
+        tracepoint: "sock_rcvqueue_full",
+        fits: ALWAYS,
+        reads: reads!(sock_family, sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program {
+        name: "sock_exceed_buf_limit",
+        signal: "drops",
+        tracepoint: "sock_exceed_buf_limit",
+        fits: ALWAYS,
+        reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
+    },
+    Program { name: "dns_sent", signal: "dns", tracepoint: PACKETS_OUT, fits: ALWAYS, reads: &[] },
+    Program { name: "dns_received", signal: "dns", tracepoint: PACKETS_IN, fits: ALWAYS, reads: &[] },
 ];
+
+/// In place of a tracepoint: what the sockets of the root cgroup of v2, and of all below it, send and receive.
+pub(super) const PACKETS_OUT: &str = "cgroup_skb/egress";
+/// See [`PACKETS_OUT`].
+pub(super) const PACKETS_IN: &str = "cgroup_skb/ingress";
+
+/// What is read of a packet that is dropped.
+const DROPPED: &[Read] = reads!(skb_sock, sock_family, sock_state, sock_cgroup, cgroup_kn, kernfs_node_id);
 
 /// What is read of a connection.
 const TCP_SOCKET: &[Read] = reads!(

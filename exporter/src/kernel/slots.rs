@@ -66,6 +66,11 @@ impl Slots {
         }
     }
 
+    /// The cgroup that has a slot now.
+    pub(super) fn owner(&self, slot: u32) -> Option<u64> {
+        self.owner.get().get(slot as usize).map(|owner| owner.load(Ordering::Acquire))
+    }
+
     /// From now on nothing finds this slot by the cgroup's id.
     pub(super) fn unmap(&mut self, cgroup_id: u64, slot: u32) {
         self.unalias(slot);

@@ -68,6 +68,8 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "block_io",
         "reclaim",
         "tcp",
+        "drops",
+        "dns",
     ];
     row(
         &mut text,

@@ -24,7 +24,7 @@ exporter() {
   done
 }
 
-FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency"
+FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency --collector.dns"
 
 # stop SIGNAL NAME: ends the exporter, and waits until the kernel has nothing of it any more.
 stop() {
@@ -295,6 +295,26 @@ tell d1 'held end'
 tell d1 'held abort'
 tell d2 'held end'
 part net.after.prom tcp connections
+phase 'questions'
+part dns.before.prom dns
+tell d1 'bind-udp 127.0.0.1:53'
+both d1 'dns-answer 30 0 1' d2 'dns-ask udp 127.0.0.1:53 a.test 1 30 0'
+both d1 'dns-answer 7 3 1' d2 'dns-ask unconnected 127.0.0.1:53 b.test 28 7 3'
+both d1 'dns-answer 4 2 3' d2 'dns-ask thrice 127.0.0.1:53 c.test 16 4 2'
+tell d1 'bind-udp [::1]:53'
+both d1 'dns-answer 5 0 1' d2 'dns-ask udp [::1]:53 d.test 65 5 0'
+part dns.after.prom dns
+phase 'datagrams nobody takes'
+part drops.before.prom drops
+cat /proc/net/snmp > /out/drops.before.snmp
+tell d1 'bind-udp 127.0.0.1:7001'
+tell d2 'send-udp 127.0.0.1:7001 600 1000'
+tell d1 'queued-udp'
+echo "$answer" > /out/drops.kept
+tell d1 'filter-udp'
+tell d2 'send-udp 127.0.0.1:7001 23 100'
+part drops.after.prom drops
+cat /proc/net/snmp > /out/drops.after.snmp
 phase 'a disk for many'
 used=$(own 'plimsoll_slots{state="used"}')
 for n in $(seq 9001 9120); do

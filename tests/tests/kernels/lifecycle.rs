@@ -11,9 +11,11 @@ use crate::truth::Between;
 use crate::{DATAGRAMS, EVERYWHERE, Kernel, cgroups};
 
 /// The signals that need the kernel.
-pub(crate) const KERNEL_SIGNALS: [&str; 13] = [
+pub(crate) const KERNEL_SIGNALS: [&str; 15] = [
     "block_io",
     "connections",
+    "dns",
+    "drops",
     "faults",
     "files",
     "io_uring",
@@ -95,19 +97,25 @@ pub(crate) fn restarts(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
 
 /// Without BTF, without privileges, under lockdown: the cgroup families are served all the same, and why the others
 /// are not is said.
-pub(crate) fn refusals(run: &Run, checks: &mut Checks) -> Result<()> {
+pub(crate) fn refusals(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
     let cases = [
         ("cgroup families without BTF", "no-btf", "/sys/kernel/btf/vmlinux: No such file or directory"),
         ("cgroup families without privileges", "nobody", "Operation not permitted"),
     ];
+    // What a kernel does not have is known before anything is asked of it, but not without BTF.
+    let absent = |program: &str, name| {
+        name == "nobody" && !kernel.datagrams && DATAGRAMS.iter().any(|(_, datagrams)| *datagrams == program)
+    };
     for (group, name, reason) in cases {
         checks.group(group);
         let scrape = run.scrape(name)?;
         checks.equal("programs up", programs_up(&scrape, 1.0).collect(), vec![]);
         checks.holds("programs are named", !refused(&scrape).is_empty());
         for sample in scrape.all("plimsoll_program_info", &[]) {
-            let said = sample.labels.get("reason").map(String::as_str).unwrap_or_default();
-            checks.holds(format!("{said:?} says {reason:?}"), said.contains(reason));
+            let label = |name| sample.labels.get(name).map(String::as_str).unwrap_or_default();
+            let (program, said) = (label("program"), label("reason"));
+            let reason = if absent(program, name) { "this kernel has no tracepoint" } else { reason };
+            checks.holds(format!("{program}: {said:?} says {reason:?}"), said.contains(reason));
         }
         let mut failing = collectors(&scrape, 0.0);
         failing.sort_unstable();

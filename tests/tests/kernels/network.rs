@@ -1,7 +1,9 @@
-//! Connections over the loopback interface: who began them, what went through them, how they ended.
+//! Connections and datagrams over the loopback interface: who began them, what went through them, how they ended.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use plimsoll_tests::netns::parse_snmp;
 
+use crate::Kernel;
 use crate::checks::Checks;
 use crate::run::{D1, D2, Run};
 use crate::truth::Between;
@@ -48,5 +50,60 @@ pub(crate) fn connections(run: &Run, checks: &mut Checks) -> Result<()> {
         checks.equal("open", open.value("container_tcp_connections", &labels), Some(3.0));
         checks.equal("closed", between.after.value("container_tcp_connections", &labels), Some(0.0));
     }
+    Ok(())
+}
+
+/// What finds no room in a buffer, and what a socket's filter does not let through.
+pub(crate) fn drops(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("datagrams that are dropped");
+    let between = Between::of(run, "drops.before", "drops.after")?;
+    let answer = run.text("drops.kept")?;
+    let kept: f64 = answer.trim().strip_prefix("ok ").context("no number")?.parse()?;
+    let snmp = |name: &str| Ok::<_, anyhow::Error>(parse_snmp(run.text(name)?, "Udp")?["RcvbufErrors"]);
+    let full = 600.0 - kept;
+    let (before, after) = (snmp("drops.before.snmp")?, snmp("drops.after.snmp")?);
+    checks.equal("RcvbufErrors", (after - before) as f64, full);
+    checks.equal("some were kept, and some were not", (0.0 < kept, 0.0 < full), (true, true));
+    let moved = |family: &str, id: &str, labels: &[(&str, &str)]| {
+        between.moved(&format!("container_network_socket_{family}_total"), id, labels)
+    };
+    checks.equal("full of D1", moved("receive_buffer_full", D1, &[("protocol", "udp")]), full);
+    checks.equal("full of D2", moved("receive_buffer_full", D2, &[]), 0.0);
+    // Whom a packet was for is told since 6.11.
+    let told = if kernel.datagrams { 1.0 } else { 0.0 };
+    for (reason, wanted) in [("SOCKET_RCVBUFF", full), ("SOCKET_FILTER", 23.0)] {
+        checks.equal(reason.to_owned(), moved("drops", D1, &[("reason", reason)]), told * wanted);
+    }
+    checks.equal("all of D1", moved("drops", D1, &[]), told * (full + 23.0));
+    Ok(())
+}
+
+/// Questions to a resolver, and what it answers.
+pub(crate) fn questions(run: &Run, checks: &mut Checks) -> Result<()> {
+    checks.group("DNS questions and answers");
+    let between = Between::of(run, "dns.before", "dns.after")?;
+    let moved = |family: &str, id: &str, labels: &[(&str, &str)]| {
+        between.moved(&format!("container_dns_{family}"), id, labels)
+    };
+    for (kind, rcode, wanted) in [
+        ("A", "NOERROR", 30.0),
+        ("AAAA", "NXDOMAIN", 7.0),
+        ("TXT", "SERVFAIL", 4.0),
+        ("HTTPS", "NOERROR", 5.0),
+    ] {
+        checks.equal(kind.to_owned(), moved("requests_total", D2, &[("type", kind)]), wanted);
+        let answered = moved("responses_total", D2, &[("type", kind), ("rcode", rcode)]);
+        checks.equal(format!("{kind} {rcode}"), answered, wanted);
+    }
+    for (family, wanted) in [
+        ("requests_total", 46.0),
+        ("responses_total", 46.0),
+        ("request_duration_seconds_count", 46.0),
+        ("unmatched_responses_total", 8.0),
+        ("timeouts_total", 0.0),
+    ] {
+        checks.equal(family.to_owned(), moved(family, D2, &[]), wanted);
+    }
+    checks.equal("who answers asks nothing", moved("requests_total", D1, &[]), 0.0);
     Ok(())
 }

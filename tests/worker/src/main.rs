@@ -52,6 +52,11 @@
 //! | `held send BYTES`, `held receive BYTES` | so many bytes through each of them |
 //! | `held half`, `held end`, `held close`, `held abort` | closes one side, waits for the other's end, closes, or resets them |
 //! | `bind-udp ADDRESS` | a socket there that stays |
+//! | `dns-ask MANNER ADDRESS NAME TYPE N RCODE` | N questions of type TYPE, each of which must be answered with RCODE (see `dns`) |
+//! | `dns-shout ADDRESS NAME TYPE N` | N questions, and does not wait |
+//! | `dns-answer N RCODE TIMES` | answers N questions to the socket that stays, each TIMES times |
+//! | `filter-udp` | lets the socket that stays take nothing any more: whatever comes is dropped |
+//! | `queued-udp` | takes what the socket that stays has, without waiting; answers with how many datagrams |
 //! | `send-udp ADDRESS N SIZE`, `receive-udp N SIZE` | N datagrams sent, one received by the socket that stays for each |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
@@ -65,6 +70,7 @@
 mod bpf;
 mod calls;
 mod disk;
+mod dns;
 mod files;
 mod held;
 mod net;
@@ -177,6 +183,17 @@ fn execute(words: &[String]) -> Answer {
         ["connect-failing", address, n, errno] => net::fail(address, number(n)?, number(errno)?),
         ["connect-given-up", address, n] => net::give_up(address, number(n)?),
         ["bind-udp", address] => net::bind(address),
+        ["dns-ask", manner, address, name, kind, n, rcode] => dns::ask(
+            manner,
+            &dns::Asking { address, name, kind: number(kind)?, n: number(n)? },
+            number(rcode)?,
+        ),
+        ["dns-shout", address, name, kind, n] => {
+            dns::shout(&dns::Asking { address, name, kind: number(kind)?, n: number(n)? })
+        }
+        ["dns-answer", n, rcode, times] => dns::answer(number(n)?, number(rcode)?, number(times)?),
+        ["filter-udp"] => net::filter(),
+        ["queued-udp"] => net::queued(),
         ["send-udp", address, n, size] => net::send(address, number(n)?, number(size)?),
         ["receive-udp", n, size] => net::receive(number(n)?, number(size)?),
         ["hold", address, n] => net::hold(address, number(n)?),
@@ -195,6 +212,11 @@ fn execute(words: &[String]) -> Answer {
 
 fn number<T: std::str::FromStr>(word: &str) -> Result<T, String> {
     word.parse().map_err(|_| format!("{word}: not a number that fits here"))
+}
+
+/// What an error is called in an answer.
+fn fails(what: &str) -> impl FnOnce(std::io::Error) -> String {
+    move |error| format!("{what}: {error}")
 }
 
 /// The last system call's error, as an answer.

@@ -127,6 +127,46 @@ pub(crate) fn bind(address: &str) -> Answer {
     kept(|kept| kept.socket = Some(socket))
 }
 
+/// Something with the socket for datagrams.
+pub(crate) fn with_bound(with: impl FnOnce(&UdpSocket) -> Result<(), String>) -> Answer {
+    kept_try(|kept| with(kept.socket.as_ref().ok_or("bind first")?))
+}
+
+/// From now on the socket for datagrams drops whatever comes.
+pub(crate) fn filter() -> Answer {
+    kept_try(|kept| {
+        let socket = kept.socket.as_ref().ok_or("bind first")?;
+        // BPF_RET | BPF_K: 0 bytes of a packet are kept.
+        let mut nothing = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0 };
+        let program = libc::sock_fprog { len: 1, filter: &raw mut nothing };
+        let size = size_of::<libc::sock_fprog>() as u32;
+        // SAFETY: a program of one instruction and its size.
+        let set = unsafe {
+            let value = (&raw const program).cast();
+            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, value, size)
+        };
+        if set == 0 { Ok(()) } else { Err(last_error("SO_ATTACH_FILTER")) }
+    })
+}
+
+/// Takes what is there, and says how many datagrams that were.
+pub(crate) fn queued() -> Answer {
+    let mut n = 0;
+    kept_try(|kept| {
+        let socket = kept.socket.as_ref().ok_or("bind first")?;
+        socket.set_nonblocking(true).map_err(|e| e.to_string())?;
+        loop {
+            match socket.recv(&mut [0; 16]) {
+                Ok(_) => n += 1,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                Err(e) => return Err(e.to_string()),
+            }
+        }
+        socket.set_nonblocking(false).map_err(|e| e.to_string())
+    })?;
+    Ok(n.to_string())
+}
+
 /// N datagrams, from a socket that does not stay.
 pub(crate) fn send(address: &str, n: u64, size: usize) -> Answer {
     let socket = UdpSocket::bind("0.0.0.0:0").map_err(|e| e.to_string())?;

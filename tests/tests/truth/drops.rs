@@ -1,0 +1,56 @@
+//! Packets that are dropped, and why, against what the workers did and `/proc/net/snmp` of each namespace.
+
+use anyhow::Result;
+use plimsoll_tests::exporter::Exporter;
+use plimsoll_tests::netns::{NOBODY, Pair, snmp};
+use plimsoll_tests::runc::Config;
+
+use crate::{container, counts, id, moved, together};
+
+const DROPS: &str = "container_network_socket_drops_total";
+const FULL: &str = "container_network_socket_receive_buffer_full_total";
+
+#[test]
+fn drops_are_exact_by_reason_and_a_neighbour_does_not_move() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let own = || container(&Config::default().own_network());
+    let mut pair = [own()?, own()?];
+    Pair::lay(pair[0].pid(), pair[1].pid())?;
+    let neighbour = own()?;
+    let pid = pair[1].pid();
+    let before = exporter.scrape()?;
+    let snmp_before = snmp(pid, "Udp")?;
+    pair[1].run("bind-udp 10.77.0.2:7000")?;
+    // Nobody reads, until the buffer is full.
+    pair[0].run("send-udp 10.77.0.2:7000 600 1000")?;
+    let kept: u64 = pair[1].run("queued-udp")?.parse()?;
+    // The socket's own filter.
+    pair[1].run("filter-udp")?;
+    pair[0].run("send-udp 10.77.0.2:7000 23 100")?;
+    // Nobody is there, which the sender's side finds out.
+    pair[0].run(&format!("send-udp {NOBODY}:9 7 100"))?;
+    // Nor is there a socket here: nobody's.
+    pair[0].run("send-udp 10.77.0.2:9 5 100")?;
+    // What is well is no drop, and neither is a connection that is refused.
+    pair[1].run("listen 10.77.0.2:7000")?;
+    together(&mut pair, &["connect 10.77.0.2:7000 20 1000 50000", "serve 20 1000 50000"])?;
+    pair[0].run("connect-failing 10.77.0.2:9 4 111")?;
+    let ids = [id(&pair[0]), id(&pair[1])];
+    let after = exporter.scrape_until("the neighbour is given up", |scrape| {
+        scrape.value(DROPS, &[("id", ids[0].as_str()), ("reason", "NEIGH_FAILED")]) == Some(7.0)
+    })?;
+    let snmp_after = snmp(pid, "Udp")?;
+
+    let of = |family: &str, at: usize, label: &str| moved((&before, &after), family, &ids[at], &[label]);
+    assert!(0 < kept && kept < 600, "{kept}");
+    let full = 600 - kept;
+    assert_eq!(of(DROPS, 0, "reason"), counts([("NEIGH_FAILED", 7)]));
+    assert_eq!(of(DROPS, 1, "reason"), counts([("SOCKET_RCVBUFF", full), ("SOCKET_FILTER", 23)]));
+    assert_eq!(of(FULL, 1, "protocol"), counts([("udp", full)]));
+    assert_eq!(of(FULL, 0, "protocol"), counts([]));
+    assert_eq!(snmp_after["RcvbufErrors"] - snmp_before["RcvbufErrors"], full);
+    assert_eq!(snmp_after["InErrors"] - snmp_before["InErrors"], full + 23);
+    assert_eq!(before.kernel_row(&id(&neighbour)), after.kernel_row(&id(&neighbour)));
+    assert_eq!(after.kernel_losses(), before.kernel_losses());
+    Ok(())
+}
