@@ -125,7 +125,6 @@ pub(crate) const CASES: &[Case] = &[
     ("jabber-old", "check_jabber -H 127.0.0.1 -p {jabber} -wt 9 -ct 9 -to 10"),
     ("jabber-no-such-name", "check_jabber no-such-name.invalid"),
     ("clamd", "check_clamd -H 127.0.0.1 -p {clamd}"),
-    ("clamd-socket", "check_clamd -H {socket}"),
     ("imap-word-and-expect", "check_imap 127.0.0.1 -p {imap} -wt 9 -ct 9 -to 10 -e '* OK'"),
     ("imap-expect-other", "check_imap -H 127.0.0.1 -p {imap} -e unlikely_string"),
     ("imap-expect-other-crit", "check_imap -H 127.0.0.1 -p {imap} -e unlikely_string -M crit"),
