@@ -9,6 +9,7 @@ pub mod dummy;
 pub mod grpc_health;
 pub mod http;
 pub mod icmp;
+pub mod load;
 pub mod negate;
 pub mod ntp;
 pub mod ntp_peer;
@@ -18,7 +19,9 @@ pub mod rest;
 pub mod smtp;
 pub mod ssh;
 pub mod ssl_cert;
+pub mod swap;
 pub mod tcp;
+pub mod users;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
 pub static ALL: &[&Check] = &[
@@ -29,6 +32,7 @@ pub static ALL: &[&Check] = &[
     &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
+    &load::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
@@ -37,7 +41,9 @@ pub static ALL: &[&Check] = &[
     &smtp::CHECK,
     &ssh::CHECK,
     &ssl_cert::CHECK,
+    &swap::CHECK,
     &tcp::CHECK,
+    &users::CHECK,
     &negate::CHECK,
 ];
 

@@ -21,6 +21,8 @@ mod dummy;
 mod http;
 #[path = "cases/https.rs"]
 mod https;
+#[path = "cases/load.rs"]
+mod load;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ntp.rs"]
@@ -31,10 +33,14 @@ mod ping;
 mod smtp;
 #[path = "cases/ssh.rs"]
 mod ssh;
+#[path = "cases/swap.rs"]
+mod swap;
 #[path = "cases/tcp.rs"]
 mod tcp;
 #[path = "cases/tls.rs"]
 mod tls;
+#[path = "cases/users.rs"]
+mod users;
 
 /// All of them.
 pub(crate) const ALL: &[&[Case]] = &[
@@ -44,13 +50,16 @@ pub(crate) const ALL: &[&[Case]] = &[
     dummy::CASES,
     http::CASES,
     https::CASES,
+    load::CASES,
     negate::CASES,
     ntp::CASES,
     ping::CASES,
     smtp::CASES,
     ssh::CASES,
+    swap::CASES,
     tcp::CASES,
     tls::CASES,
+    users::CASES,
 ];
 
 /// What may run twice at once: every manner of server, and the web server.
