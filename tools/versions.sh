@@ -18,6 +18,7 @@ python3-aiosmtpd    python3        is the mail server the checks are held agains
 python3-pyftpdlib   python3        is the FTP server the checks are held against
 g++             c++                builds the engine of the fuzz targets
 stress-ng       stress-ng          is one of the loads of the bench
+nftables           nft                translates addresses and refuses connections between containers
 iproute2           ss                 lays networks between containers, and is a witness of their connections
 '
 # Older ones crash guests with newer kernels.

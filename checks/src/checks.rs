@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod dig;
 pub mod dns;
 pub mod dummy;
+pub mod file_age;
 pub mod grpc_health;
 pub mod http;
 pub mod icmp;
@@ -21,6 +22,7 @@ pub mod ssh;
 pub mod ssl_cert;
 pub mod swap;
 pub mod tcp;
+pub mod uptime;
 pub mod users;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
@@ -29,6 +31,7 @@ pub static ALL: &[&Check] = &[
     &dig::CHECK,
     &dns::CHECK,
     &dummy::CHECK,
+    &file_age::CHECK,
     &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
@@ -43,6 +46,7 @@ pub static ALL: &[&Check] = &[
     &ssl_cert::CHECK,
     &swap::CHECK,
     &tcp::CHECK,
+    &uptime::CHECK,
     &users::CHECK,
     &negate::CHECK,
 ];

@@ -13,8 +13,15 @@ pub(crate) const MMAPABLE: u32 = 1 << 10;
 
 /// Fixed by the loader; constants to the verifier.
 #[unsafe(no_mangle)]
-pub(crate) static SIZES: Sizes =
-    Sizes { slots: 1, shard_shift: 0, io_hierarchy: 0, connections: 0, dns_ports: [0; 4] };
+pub(crate) static SIZES: Sizes = Sizes {
+    slots: 1,
+    shard_shift: 0,
+    io_hierarchy: 0,
+    connections: 0,
+    nat: 0,
+    prefixes: 0,
+    dns_ports: [0; 4],
+};
 
 /// Reads what the loader fixed, so that the compiler cannot fold the placeholder in.
 #[inline(always)]

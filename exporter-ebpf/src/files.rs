@@ -96,18 +96,24 @@ fn exit(returned: Returned, current: fn() -> Current) -> i32 {
 #[inline(always)]
 pub(crate) unsafe fn done(current: Current, regs: Struct, ret: i64, operation: u8, compat: bool) -> Done {
     // SAFETY: the caller's.
-    let at = |argument| unsafe { descriptor(regs, argument, compat) };
-    let read = |argument| Some((READ, current.kind(at(argument))));
+    let kind = |argument| unsafe { kind(current, regs, argument, compat) };
     match operation {
         OPEN if ret < 0 => Done { first: Some((OPEN, NONE)), written: None },
         OPEN => Done { first: Some((OPEN, current.kind(ret as u32))), written: None },
-        READ => Done { first: read(0), written: None },
-        WRITE => Done { first: None, written: Some(current.kind(at(0))) },
-        FSYNC => Done { first: Some((FSYNC, current.kind(at(0)))), written: None },
-        COPY => Done { first: read(0), written: Some(current.kind(at(2))) },
-        SEND => Done { first: read(1), written: Some(current.kind(at(0))) },
+        READ => Done { first: Some((READ, kind(0))), written: None },
+        WRITE => Done { first: None, written: Some(kind(0)) },
+        FSYNC => Done { first: Some((FSYNC, kind(0))), written: None },
+        COPY => Done { first: Some((READ, kind(0))), written: Some(kind(2)) },
+        SEND => Done { first: Some((READ, kind(1))), written: Some(kind(0)) },
         _ => Done { first: None, written: None },
     }
+}
+
+/// The kind of file behind an argument.
+#[inline(always)]
+unsafe fn kind(current: Current, regs: Struct, argument: usize, compat: bool) -> usize {
+    // SAFETY: the caller's.
+    current.kind(unsafe { descriptor(regs, argument, compat) })
 }
 
 /// # Safety

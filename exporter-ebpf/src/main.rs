@@ -19,6 +19,7 @@ mod files;
 mod io_uring;
 mod keyed;
 mod losses;
+mod nat;
 mod oom;
 mod process;
 mod reclaim;
@@ -30,6 +31,7 @@ mod syscall_latency;
 mod syscalls;
 mod task;
 mod tcp;
+mod tcp_open;
 mod udp;
 
 #[cfg(target_arch = "bpf")]

@@ -49,8 +49,12 @@ unsafe fn owner_in_word(sock: Struct) -> u64 {
     }
 }
 
+/// Reads a word through an address that may be no pointer to the verifier.
+///
+/// # Safety
+/// None of the caller: what cannot be read is 0.
 #[inline(always)]
-unsafe fn read(base: Struct, offset: usize) -> u64 {
+pub(crate) unsafe fn read(base: Struct, offset: usize) -> u64 {
     // SAFETY: the helper copes with any address.
     unsafe { bpf_probe_read_kernel(base.wrapping_add(offset).cast::<u64>()) }.unwrap_or_default()
 }

@@ -9,10 +9,11 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
-use plimsoll_abi::connections::{self as connections_abi, Peer};
+use plimsoll_abi::connections::{GROUP, Peer};
 use plimsoll_abi::histogram::Histogram;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
+use plimsoll_abi::run;
 use plimsoll_abi::slot::UNATTRIBUTED;
 use plimsoll_abi::tcp::{
     ABORTED, Cell, DIRECTIONS, IN, OK, OTHER, OUT, RECORDS_PER_SLOT, REFUSED, RESET, RESULTS, Record, Socket,
@@ -23,6 +24,8 @@ use crate::cells::{MMAPABLE, add, cell, observe};
 use crate::connections;
 use crate::keyed::record;
 use crate::losses::lost;
+use crate::nat;
+use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::sock::{owner, tcp};
 use crate::task::{OFFSETS, Struct, at, load};
@@ -43,15 +46,22 @@ static TCP_SOCKETS: HashMap<u64, Socket> = HashMap::with_max_entries(1, 0);
 static ZERO: Record = Histogram::ZERO;
 
 /// States (the same from v4.16 to v7.x).
-const ESTABLISHED: u64 = 1;
+pub(crate) const ESTABLISHED: u64 = 1;
 const SYN_SENT: u64 = 2;
 const SYN_RECV: u64 = 3;
+pub(crate) const FIN_WAIT1: u64 = 4;
+pub(crate) const FIN_WAIT2: u64 = 5;
 const CLOSE: u64 = 7;
+pub(crate) const CLOSE_WAIT: u64 = 8;
+pub(crate) const LISTEN: u64 = 10;
+
+const BPF_NOEXIST: u64 = 1;
+const EEXIST: i32 = -17;
 
 /// A segment longer than this has data: no header is. Its reader will take it, and that is looked at.
 const HEADER_MAX: u32 = 60;
 /// In `sk_shutdown`: neither side is used any more.
-const SHUT_BOTH: u8 = 3;
+pub(crate) const SHUT_BOTH: u8 = 3;
 /// In `sk_flags`: the other's end was received, which counts as a byte.
 const SOCK_DONE: u64 = 1 << 1;
 /// Segments received between two looks at the round trip time.
@@ -61,6 +71,7 @@ const RTT_EVERY: u32 = 64;
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let sock: Struct = ctx.arg(0);
     let Some(tcp) = tcp(sock) else { return 0 };
+    ran(run::TCP);
     let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
     let (old, new) = (old as u64, new as u64);
     // SAFETY: a full TCP socket.
@@ -136,33 +147,43 @@ fn slot_by_socket(sock: Struct) -> u32 {
 
 #[inline(always)]
 fn seen(sock: Struct) -> i32 {
+    ran(run::TCP);
     let Some(tcp) = tcp(sock) else { return 0 };
     // SAFETY: values of TCP_SOCKETS and its socket.
     unsafe {
         match TCP_SOCKETS.get_ptr_mut(sock as u64) {
             Some(socket) => look(socket, tcp),
-            None => from_before(sock, tcp),
+            // It was there before the programs, and the walk at the start did not see it.
+            None if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) == ESTABLISHED => {
+                take_in(tcp, UNKNOWN)
+            }
+            None => {}
         }
     }
     0
 }
 
-/// A socket nobody knows yet: it was there before the programs, and is counted from here on.
+/// A connection that was there before the programs, and is counted from here on. Once, whoever sees it first.
 ///
 /// # Safety
-/// `sock` must be a full TCP socket, and `tcp` the same as such.
+/// `tcp` must be a full TCP socket.
 #[inline(always)]
-unsafe fn from_before(sock: Struct, tcp: Struct) {
+pub(crate) unsafe fn take_in(tcp: Struct, direction: u32) {
     // SAFETY: the caller's.
-    unsafe {
-        if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) != ESTABLISHED {
-            return;
-        }
-        let mut new = counted(tcp, owner(sock), UNKNOWN);
-        new.open = 1;
-        if insert(sock, &new) {
+    let new = unsafe { Socket { open: 1, ..counted(tcp, owner(tcp), direction) } };
+    match TCP_SOCKETS.insert(tcp as u64, new, BPF_NOEXIST) {
+        Ok(()) => {
             count_open(&new);
+            let direction = direction as usize;
+            if let Some(cell) = cell(&TCP, slot_of(new.cgroup))
+                && direction < DIRECTIONS.len()
+            {
+                // SAFETY: a value of TCP; the direction is in its columns.
+                unsafe { add((&raw mut (*cell).found).cast::<u64>().add(direction), 1) };
+            }
         }
+        Err(EEXIST) => {}
+        Err(_) => lost(loss::TCP_TABLE_FULL),
     }
 }
 
@@ -186,6 +207,7 @@ unsafe fn connected(sock: Struct, tcp: Struct) {
         let now = bpf_ktime_get_ns();
         if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
             let took = now.saturating_sub((*socket).since_ns);
+            translate(socket, tcp);
             count_connect(&*socket, OK, Some(took));
             (*socket).since_ns = now;
             (*socket).open = 1;
@@ -215,9 +237,10 @@ unsafe fn established(sock: Struct, tcp: Struct) {
             return connected(sock, tcp);
         }
         forget(sock);
+        let cgroup = owner(sock);
         // All it has counted so far is its own.
         let new = Socket {
-            cgroup: owner(sock),
+            cgroup,
             since_ns: bpf_ktime_get_ns(),
             sent_bytes: 0,
             received_bytes: 0,
@@ -225,13 +248,16 @@ unsafe fn established(sock: Struct, tcp: Struct) {
             received_segments: 0,
             retransmits: 0,
             rtt_at: 0,
-            peer: peer_of(tcp, IN),
+            peer: peer_of(tcp, cgroup, IN),
+            client: client_of(tcp, cgroup, IN),
             direction: IN,
             open: 1,
         };
         count_open(&new);
-        if let Some(record) = record_of(&new, true) {
-            add((&raw mut (*record).results).cast::<u64>(), 1);
+        for peer in [new.peer, new.client] {
+            if let Some(record) = connections::of(slot_of(cgroup), peer, true) {
+                add((&raw mut (*record).results).cast::<u64>(), 1);
+            }
         }
         insert(sock, &new);
     }
@@ -253,9 +279,24 @@ unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
             end(socket, tcp);
         } else if old == SYN_SENT || old == SYN_RECV && (*socket).direction == OUT {
             let took = bpf_ktime_get_ns().saturating_sub((*socket).since_ns);
+            translate(socket, tcp);
             count_connect(&*socket, failure(sock, tcp), Some(took));
         }
         let _ = TCP_SOCKETS.remove(sock as u64);
+    }
+}
+
+/// By now it is known where an attempt to connect went. Nothing was counted under its destination before.
+#[inline(always)]
+unsafe fn translate(socket: *mut Socket, tcp: Struct) {
+    // SAFETY: a value of TCP_SOCKETS and its socket.
+    unsafe {
+        // A group has one name, whoever serves it.
+        if (*socket).peer[1] & GROUP == 0
+            && let Some(peer) = nat::peer(tcp, slot_of((*socket).cgroup))
+        {
+            (*socket).peer = peer;
+        }
     }
 }
 
@@ -293,14 +334,19 @@ unsafe fn failure(sock: Struct, tcp: Struct) -> u32 {
 }
 
 #[inline(always)]
-unsafe fn peer_of(tcp: Struct, direction: u32) -> Peer {
+unsafe fn peer_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
     // SAFETY: the caller's.
-    if connections::wanted() { unsafe { connections::peer(tcp, direction) } } else { [0, 0] }
+    if connections::wanted() { unsafe { connections::peer(tcp, slot_of(cgroup), direction) } } else { [0, 0] }
 }
 
 #[inline(always)]
-fn record_of(socket: &Socket, first: bool) -> Option<*mut connections_abi::Record> {
-    connections::of(slot_of(socket.cgroup), socket.peer, first)
+unsafe fn client_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
+    // SAFETY: the caller's.
+    if connections::wanted() && direction == IN {
+        unsafe { connections::client(tcp, slot_of(cgroup)) }
+    } else {
+        [0, 0]
+    }
 }
 
 /// What a socket has counted, as of now.
@@ -322,7 +368,8 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
             received_segments,
             retransmits: load(tcp, at(&OFFSETS.tcp_total_retrans)),
             rtt_at: received_segments,
-            peer: peer_of(tcp, direction),
+            peer: peer_of(tcp, cgroup, direction),
+            client: client_of(tcp, cgroup, direction),
             direction,
             open: 0,
         }
@@ -333,7 +380,7 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
 ///
 /// # Safety
 /// `socket` must be a value of TCP_SOCKETS, `tcp` its socket.
-#[inline(always)]
+#[inline(never)]
 unsafe fn look(socket: *mut Socket, tcp: Struct) {
     // SAFETY: the caller's; cells are values of TCP.
     unsafe {
@@ -428,29 +475,36 @@ fn insert(sock: Struct, new: &Socket) -> bool {
 
 #[inline(always)]
 fn count_open(socket: &Socket) {
-    if let Some(record) = record_of(socket, false) {
-        // SAFETY: a record of connections.
-        unsafe { add(&raw mut (*record).opened, 1) };
-    }
-    let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
-    let direction = socket.direction as usize;
-    if direction < DIRECTIONS.len() {
-        // SAFETY: a value of TCP; the direction is in its columns.
-        unsafe { add((&raw mut (*cell).opened).cast::<u64>().add(direction), 1) };
-    }
+    count_change(socket, false);
 }
 
 #[inline(always)]
 fn count_closed(socket: &Socket) {
-    if let Some(record) = record_of(socket, false) {
-        // SAFETY: a record of connections.
-        unsafe { add(&raw mut (*record).closed, 1) };
-    }
-    let Some(cell) = cell(&TCP, slot_of(socket.cgroup)) else { return };
+    count_change(socket, true);
+}
+
+/// In the object once, though many ask.
+#[inline(never)]
+fn count_change(socket: &Socket, is_end: bool) {
+    let slot = slot_of(socket.cgroup);
+    count_peer(slot, socket.peer, is_end);
+    count_peer(slot, socket.client, is_end);
+    let Some(cell) = cell(&TCP, slot) else { return };
     let direction = socket.direction as usize;
     if direction < DIRECTIONS.len() {
         // SAFETY: a value of TCP; the direction is in its columns.
-        unsafe { add((&raw mut (*cell).closed).cast::<u64>().add(direction), 1) };
+        unsafe {
+            let columns = if is_end { &raw mut (*cell).closed } else { &raw mut (*cell).opened };
+            add(columns.cast::<u64>().add(direction), 1);
+        }
+    }
+}
+
+#[inline(always)]
+fn count_peer(slot: u32, peer: Peer, is_end: bool) {
+    if let Some(record) = connections::of(slot, peer, false) {
+        // SAFETY: a record of connections.
+        unsafe { add(if is_end { &raw mut (*record).closed } else { &raw mut (*record).opened }, 1) };
     }
 }
 

@@ -3,9 +3,11 @@
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::Array;
 use aya_ebpf::programs::BtfTracePointContext;
+use plimsoll_abi::run;
 use plimsoll_abi::udp::Cell;
 
 use crate::cells::{MMAPABLE, add, cell};
+use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::sock::owner;
 use crate::task::{OFFSETS, Struct, at, load};
@@ -59,6 +61,7 @@ fn cell_of(sock: Struct, result: i32) -> Option<(*mut Cell, u64)> {
         if protocol != IPPROTO_UDP || family != AF_INET && family != AF_INET6 {
             return None;
         }
+        ran(run::UDP);
         Some((cell(&UDP, slot_of(owner(sock)))?, result as u64))
     }
 }

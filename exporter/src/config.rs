@@ -3,16 +3,22 @@
 //! Every flag is one long name with dots, takes `--flag=value` or `--flag value`, and a boolean `--x` has its
 //! `--no-x`. Nothing here touches the host.
 
+mod group;
 mod switches;
 mod units;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
 
+use plimsoll_abi::connections::MAX_PREFIXES;
+
+pub use group::{DestinationGroup, GroupError};
 pub use switches::Collector;
 pub use units::{UnitError, parse_duration, parse_percent, parse_size};
 
@@ -32,6 +38,9 @@ pub struct Config {
     /// The programs in the kernel.
     #[command(flatten)]
     pub kernel: Kernel,
+    /// What is asked of connections.
+    #[command(flatten)]
+    pub tcp: Tcp,
     /// What Plimsoll may cost.
     #[command(flatten)]
     pub overhead: Overhead,
@@ -102,6 +111,29 @@ pub struct Kernel {
     /// Port of DNS resolvers, for the collector dns; may be given up to 4 times
     #[arg(long = "dns.port", value_name = "PORT", default_values_t = [53], value_parser = value_parser!(u16).range(1..))]
     pub dns_ports: Vec<u16>,
+}
+
+/// What is asked of connections.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Connections")]
+pub struct Tcp {
+    /// Ask conntrack where connections really go whose address is translated: costs a little for each packet sent.
+    /// auto does so if conntrack has entries in the host's network namespace when the exporter starts
+    #[arg(long = "tcp.actual-destination", value_name = "WHEN", default_value = "auto")]
+    pub actual_destination: When,
+    /// Show destinations in these networks by a name in place of their addresses: NAME=CIDR,…; may be given more than
+    /// once. Where networks overlap the smallest counts
+    #[arg(long = "tcp.destination-group", value_name = "GROUP")]
+    pub destination_groups: Vec<DestinationGroup>,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it, and a comment would become a line of --help")]
+pub enum When {
+    Auto,
+    On,
+    Off,
 }
 
 /// What Plimsoll may cost.
@@ -187,6 +219,9 @@ impl Config {
         config.web.zero_first = switches::is_on(&matches, switches::ZERO_FIRST, false);
         config.web.openmetrics_created = switches::is_on(&matches, switches::CREATED, true);
         config.collectors = switches::collectors(&matches, collectors);
+        if let Some(text) = config.tcp.contradiction() {
+            return Err(command.error(ErrorKind::ValueValidation, text));
+        }
         if config.kernel.dns_ports.len() > MAX_DNS_PORTS {
             let text = format!("'--dns.port' is given more than {MAX_DNS_PORTS} times");
             return Err(command.error(ErrorKind::ValueValidation, text));
@@ -200,6 +235,24 @@ impl Config {
             seen.push(address);
         }
         Ok(config)
+    }
+}
+
+impl Tcp {
+    /// What groups of destinations cannot all be true.
+    fn contradiction(&self) -> Option<String> {
+        let (mut names, mut prefixes) = (HashSet::new(), HashSet::new());
+        for group in &self.destination_groups {
+            if !names.insert(&group.name) {
+                return Some(format!("'--tcp.destination-group' names '{}' twice", group.name));
+            }
+            if let Some((address, _)) = group.prefixes.iter().find(|prefix| !prefixes.insert(**prefix)) {
+                let address = IpAddr::V6(*address).to_canonical();
+                return Some(format!("'--tcp.destination-group' has the network at {address} twice"));
+            }
+        }
+        let too_many = prefixes.len() > MAX_PREFIXES as usize;
+        too_many.then(|| format!("'--tcp.destination-group' has more than {MAX_PREFIXES} networks"))
     }
 }
 

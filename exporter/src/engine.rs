@@ -6,12 +6,15 @@
 
 mod govern;
 mod lifecycle;
+mod numbers;
+mod open;
 mod own;
 mod scrape;
 mod senders;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +26,9 @@ pub use self::govern::Overhead;
 pub use self::own::own_families;
 
 use self::govern::Govern;
-use self::own::{LAST_READ_MISSED, Own, TOMBSTONE_EVICTED};
+use self::numbers::Numbers;
+use self::open::take_in_connections;
+use self::own::{LAST_READ_MISSED, NAMESPACE_NOT_WALKED, Own, TOMBSTONE_EVICTED};
 use self::scrape::Scratch;
 use self::senders::Senders;
 use self::worker::Worker;
@@ -47,6 +52,10 @@ pub struct Options {
     pub slots: u32,
     /// Most bytes of maps in the kernel.
     pub memory_limit: u64,
+    /// Ask conntrack where connections really go; `None` leaves it to whether conntrack has anything.
+    pub actual_destination: Option<bool>,
+    /// Destinations that are shown by a name.
+    pub destination_groups: Vec<Group>,
     /// Depth below which plain cgroups fold into their ancestor.
     pub max_depth: usize,
     /// When tombstones go.
@@ -59,6 +68,15 @@ pub struct Options {
     pub dns_ports: Vec<u16>,
     /// What Plimsoll may cost.
     pub overhead: Overhead,
+}
+
+/// Destinations that are shown by one name.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The name.
+    pub name: String,
+    /// Addresses and how many of their bits count; IPv4 is mapped into IPv6.
+    pub prefixes: Vec<(Ipv6Addr, u32)>,
 }
 
 /// Why the engine cannot start. Whatever the kernel refuses is no reason: it is in a metric.
@@ -108,6 +126,9 @@ struct State {
     questions_at: Option<Instant>,
     counted: Vec<Counted>,
     senders: Senders,
+    numbers: Numbers,
+    /// Names of the groups of destinations.
+    groups: Vec<String>,
     /// The kernel's reasons to drop a packet, by number.
     drop_reasons: BTreeMap<u32, String>,
     scratch: Scratch,
@@ -173,6 +194,8 @@ impl Engine {
             slots: options.slots,
             memory_limit: options.memory_limit,
             signals: kernel_signals,
+            prefixes: prefixes(&options.destination_groups),
+            nat: options.actual_destination.unwrap_or(facts.conntrack_entries > 0),
             dns_ports: options.dns_ports.clone(),
         };
         let plan = Plan::new(&facts, &settings)?;
@@ -184,9 +207,11 @@ impl Engine {
         let mut state = State::new(&options);
         state.drop_reasons = facts.types.map(|types| types.drop_reasons).into_iter().flatten().collect();
         state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
+        let mut unwalked = 0;
         let programs = match &mut kernel {
             Some(kernel) => {
                 kernel.attach_signals();
+                unwalked = take_in_connections(kernel, &paths.procfs);
                 kernel.programs().to_vec()
             }
             None => refuse_all(&plan, refused.as_deref().unwrap_or_default()),
@@ -194,6 +219,7 @@ impl Engine {
         report(&programs);
         give_back_memory();
         let own = Own::new(&telemetry.registry, &programs, kernel.as_ref())?;
+        own.lost(NAMESPACE_NOT_WALKED, unwalked);
         let govern = Govern::new(&telemetry.registry, options.overhead, kernel.as_ref())?;
         let events = kernel.as_ref().map(Kernel::events_fd).transpose()?;
         state.kernel = kernel;
@@ -225,6 +251,7 @@ impl Engine {
         state.expire_questions(Instant::now());
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);
+        state.take_numbers_back(Instant::now());
         self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
         // Also while nobody scrapes: then nothing else would let them go.
         let evicted = state.ledger.evict(self.options.keep.max);
@@ -274,6 +301,8 @@ impl State {
             questions_at: None,
             counted: Vec::new(),
             senders: Senders::default(),
+            numbers: Numbers::new(),
+            groups: options.destination_groups.iter().map(|group| group.name.clone()).collect(),
             drop_reasons: BTreeMap::new(),
             scratch: Scratch::default(),
             started: unix_now(),
@@ -293,6 +322,14 @@ impl Known {
         self.renamed |= labels != self.labels && scrape > self.since;
         self.labels = labels;
     }
+}
+
+/// Each with its group's place.
+fn prefixes(groups: &[Group]) -> Vec<(Ipv6Addr, u32, u32)> {
+    let of = |(at, group): (usize, &Group)| {
+        group.prefixes.iter().map(move |(address, length)| (*address, *length, at as u32)).collect::<Vec<_>>()
+    };
+    groups.iter().enumerate().flat_map(of).collect()
 }
 
 /// The signals of a source that the command line leaves on.

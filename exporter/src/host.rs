@@ -10,7 +10,9 @@ mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod hierarchies;
+mod listening;
 mod machine;
+mod namespaces;
 mod network;
 pub mod parse;
 mod reader;
@@ -21,8 +23,11 @@ mod walk;
 pub use error::HostError;
 pub use files::{CgroupFiles, FdBudget, Scope, raise_nofile_limit};
 pub use hierarchies::{Controller, Hierarchies, Hierarchy, HostPaths, Version};
+pub use listening::{Listeners, read_listening};
 pub use machine::read_machine;
+pub use namespaces::visit_network_namespaces;
 pub use network::{Candidate, owners};
+pub use parse::Listening;
 pub use reader::{HostReader, ReaderOptions, Wanted};
 pub use stats::{
     CpuStats, DeviceIo, HostStats, InterfaceStats, LimitStats, Machine, MemoryStats, PidStats, Pressure,

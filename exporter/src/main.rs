@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use plimsoll::config::{Collector, Config, one_line};
-use plimsoll::engine::{Engine, Options, Overhead};
+use plimsoll::config::{Collector, Config, DestinationGroup, When, one_line};
+use plimsoll::engine::{Engine, Group, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
 use plimsoll::ledger::Keep;
@@ -122,6 +122,12 @@ fn options(config: &Config) -> Options {
         signals: config.collectors.clone(),
         slots: config.kernel.slots,
         memory_limit: config.kernel.memory_limit,
+        actual_destination: match config.tcp.actual_destination {
+            When::Auto => None,
+            When::On => Some(true),
+            When::Off => Some(false),
+        },
+        destination_groups: config.tcp.destination_groups.iter().map(group).collect(),
         max_depth: host.cgroup_max_depth as usize,
         keep: Keep {
             // The zero first, and then the value: or nothing would ever be seen of what came and went.
@@ -134,4 +140,8 @@ fn options(config: &Config) -> Options {
         dns_ports: config.kernel.dns_ports.clone(),
         overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },
     }
+}
+
+fn group(group: &DestinationGroup) -> Group {
+    Group { name: group.name.clone(), prefixes: group.prefixes.clone() }
 }

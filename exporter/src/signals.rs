@@ -16,6 +16,7 @@ mod files;
 mod histogram;
 mod io_uring;
 mod life;
+mod listen;
 mod machine;
 mod memory;
 mod network;
@@ -33,15 +34,15 @@ mod tasks;
 mod tcp;
 mod udp;
 
-pub(crate) use connections::v6_number;
+pub use connections::Address;
+pub(crate) use connections::address_number;
 pub(crate) use faults::Sender;
 
-use core::net::Ipv6Addr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};
-use crate::host::HostStats;
+use crate::host::{HostStats, Listening};
 
 /// Where a signal's numbers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,7 @@ pub static ALL: &[&Signal] = &[
     &spec::SIGNAL,
     &diskio::SIGNAL,
     &network::SIGNAL,
+    &listen::SIGNAL,
     &pids::SIGNAL,
     &tasks::SIGNAL,
     &descriptors::SIGNAL,
@@ -104,6 +106,10 @@ pub static ALL: &[&Signal] = &[
 /// Families from files that cAdvisor does not have, and that its path leaves out.
 pub const NOT_CADVISORS: &[&str] = &[
     "container_memory_events_total",
+    "container_tcp_listen_drops_total",
+    "container_tcp_listen_info",
+    "container_tcp_listen_queue_length",
+    "container_tcp_listen_queue_limit",
     "container_memory_swapped_in_bytes_total",
     "container_memory_swapped_out_bytes_total",
     "container_threads_by_command",
@@ -121,6 +127,8 @@ pub struct Row<'a> {
     pub kernel: Option<KernelRow<'a>>,
     /// What its cgroup files and processes say.
     pub host: Option<&'a HostStats>,
+    /// Its sockets that listen.
+    pub listening: &'a [Listening],
 }
 
 /// What the programs in the kernel counted for a row.
@@ -134,8 +142,10 @@ pub struct KernelRow<'a> {
     pub keyed: &'a [Keyed],
     /// The names of the devices among the keys.
     pub devices: &'a BTreeMap<u32, Arc<str>>,
-    /// The IPv6 addresses among the keys of `connections`, by their numbers.
-    pub addresses: &'a BTreeMap<u32, Ipv6Addr>,
+    /// The addresses that have numbers in the keys of `connections`.
+    pub addresses: &'a BTreeMap<u32, Address>,
+    /// Names of the groups of destinations.
+    pub groups: &'a [String],
     /// The kernel's reasons to drop a packet, by number.
     pub drop_reasons: &'a BTreeMap<u32, String>,
     /// Paths of rows that keys of `faults` name.
@@ -182,12 +192,20 @@ mod tests {
     /// A row of kernel counters with the labels `id="/a"`.
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
-        static NO_ADDRESSES: BTreeMap<u32, Ipv6Addr> = BTreeMap::new();
+        static NO_ADDRESSES: BTreeMap<u32, Address> = BTreeMap::new();
         static NO_REASONS: BTreeMap<u32, String> = BTreeMap::new();
         let (devices, addresses, drop_reasons) = (&NO_DEVICES, &NO_ADDRESSES, &NO_REASONS);
-        let kernel =
-            Some(KernelRow { created: 1.0, cells, keyed, devices, addresses, drop_reasons, senders: &[] });
-        Row { labels: r#"id="/a""#, renamed: false, kernel, host: None }
+        let kernel = Some(KernelRow {
+            created: 1.0,
+            cells,
+            keyed,
+            devices,
+            addresses,
+            groups: &[],
+            drop_reasons,
+            senders: &[],
+        });
+        Row { labels: r#"id="/a""#, renamed: false, kernel, host: None, listening: &[] }
     }
 
     pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::net::UdpSocket;
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -95,9 +96,100 @@ impl Pair {
     }
 }
 
+/// A client and a server, and a router between them: the client is 10.78.1.2 and fd78:1::2, the router's side 10.78.1.1
+/// and fd78:1::1; the server is 10.78.2.2, 10.78.2.3 and fd78:2::2, the router's side 10.78.2.1 and fd78:2::1.
+#[derive(Debug)]
+pub struct Routed(());
+
+impl Routed {
+    /// Lays both cables between the namespaces of three processes.
+    pub fn lay(client: u32, router: u32, server: u32) -> Result<Self> {
+        iproute(&format!("link add name eth0 netns {client} type veth peer name eth1 netns {router}"))?;
+        iproute(&format!("link add name eth0 netns {server} type veth peer name eth2 netns {router}"))?;
+        for (pid, net, addresses) in [(client, 1, &[2][..]), (server, 2, &[2, 3])] {
+            within(pid, move || {
+                for at in addresses {
+                    iproute(&format!("address add 10.78.{net}.{at}/24 dev eth0"))?;
+                    iproute(&format!("address add fd78:{net}::{at}/64 dev eth0 nodad"))?;
+                }
+                iproute("link set eth0 up")?;
+                iproute(&format!("route add default via 10.78.{net}.1"))?;
+                iproute(&format!("route add default via fd78:{net}::1"))
+            })?;
+        }
+        within(router, || {
+            for net in [1, 2] {
+                iproute(&format!("address add 10.78.{net}.1/24 dev eth{net}"))?;
+                iproute(&format!("address add fd78:{net}::1/64 dev eth{net} nodad"))?;
+                iproute(&format!("link set eth{net} up"))?;
+            }
+            for path in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+                let path = format!("/proc/sys/net/{path}");
+                std::fs::write(&path, "1").context(path)?;
+            }
+            Ok(())
+        })?;
+        Ok(Self(()))
+    }
+}
+
+/// Gives rules to the namespace of a process.
+pub fn nft(pid: u32, rules: &str) -> Result<()> {
+    let rules = rules.to_owned();
+    within(pid, move || {
+        let mut nft = Command::new("nft");
+        let mut child = nft
+            .args(["-f", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("nft: run tools/setup packages")?;
+        child.stdin.take().context("no input")?.write_all(rules.as_bytes())?;
+        let output = child.wait_with_output()?;
+        ensure!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    })
+}
+
+/// How many TCP connections conntrack has in the namespace of a process that were dialled to one address and went to
+/// another.
+pub fn translated(pid: u32, dialled: &str, actual: &str) -> Result<usize> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/net/nf_conntrack"))?;
+    let is_it = |line: &&str| {
+        let mut sources = line.split_whitespace().filter_map(|word| word.strip_prefix("src="));
+        let mut destinations = line.split_whitespace().filter_map(|word| word.strip_prefix("dst="));
+        destinations.next() == Some(dialled) && sources.nth(1) == Some(actual) && line.contains("tcp")
+    };
+    Ok(text.lines().filter(is_it).count())
+}
+
+/// Makes every address of a network one of the namespace's own.
+pub fn anycast(pid: u32, network: &str) -> Result<()> {
+    let args = format!("route add local {network} dev lo");
+    within(pid, move || {
+        iproute("link set lo up")?;
+        iproute(&args)
+    })
+}
+
+/// Sets something below `/proc/sys/net` in the namespace of a process.
+pub fn sysctl(pid: u32, name: &str, value: &str) -> Result<()> {
+    let (path, value) = (format!("/proc/sys/net/{name}"), value.to_owned());
+    within(pid, move || std::fs::write(&path, value).context(path))
+}
+
 /// The counters of `/proc/net/snmp` of a process' namespace for one protocol.
 pub fn snmp(pid: u32, protocol: &str) -> Result<BTreeMap<String, u64>> {
-    parse_snmp(&std::fs::read_to_string(format!("/proc/{pid}/net/snmp"))?, protocol)
+    counters(pid, "snmp", protocol)
+}
+
+/// The counters of `/proc/net/netstat`, likewise.
+pub fn netstat(pid: u32, group: &str) -> Result<BTreeMap<String, u64>> {
+    counters(pid, "netstat", group)
+}
+
+fn counters(pid: u32, file: &str, protocol: &str) -> Result<BTreeMap<String, u64>> {
+    parse_snmp(&std::fs::read_to_string(format!("/proc/{pid}/net/{file}"))?, protocol)
 }
 
 /// The counters of one protocol in the text of `/proc/net/snmp`.

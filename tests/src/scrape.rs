@@ -111,6 +111,7 @@ impl Scrape {
         losses.remove("last_read_missed");
         // Whoever is on the host may connect to many, as other tests do.
         losses.remove("destination_folded");
+        losses.remove("client_folded");
         losses.remove("dns_folded");
         losses
     }

@@ -52,6 +52,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("tcp", "tcp_retransmit_skb"),
     ("tcp", "tcp_send_reset"),
     ("tcp", "tcp_receive_reset"),
+    ("tcp", "tcp_open"),
     ("dns", "dns_sent"),
     ("dns", "dns_received"),
     ("drops", "udp_fail_queue_rcv_skb"),

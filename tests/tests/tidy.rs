@@ -169,6 +169,8 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `fatal_signal_folded` | the number or sender of a signal that killed | `signal=\"other\", sender=\"other\"` |
 | `tcp_table_full` | 32,768 TCP sockets are followed already | this one's bytes and end are not counted |
 | `destination_folded` | a destination or listening port beyond the bound | `destination=\"other\"` or `port=\"other\"` |
+| `client_folded` | the address of who connected, beyond the bound | `client=\"other\"` |
+| `namespace_not_walked` | the connections open in a network namespace when the exporter started: more than 4,096 namespaces, or the kernel refused | each is found by its next segment, `direction=\"unknown\"` |
 | `dns_table_full` | a DNS question beyond those that are waited for | it is counted, how it ends is not |
 | `dns_folded` | a type and rcode of DNS beyond the bound | `type=\"other\"` |
 | `drop_folded` | a reason of dropped packets beyond the bound | `reason=\"other\"` |

@@ -19,6 +19,10 @@ mod drops;
 mod faults;
 #[path = "truth/files.rs"]
 mod files;
+#[path = "truth/listen.rs"]
+mod listen;
+#[path = "truth/nat.rs"]
+mod nat;
 #[path = "truth/oom.rs"]
 mod oom;
 #[path = "truth/process.rs"]

@@ -6,19 +6,32 @@ use crate::tcp::RESULTS;
 
 /// Destinations and listening ports one slot may hold together; what is beyond them counts as [`BEYOND`].
 pub const PEERS_PER_SLOT: u32 = 64;
-/// IPv6 addresses that are remembered; a destination with another is beyond the bound.
+/// Addresses that are remembered by number; a destination with another is beyond the bound.
 pub const MAX_ADDRESSES: u32 = 2048;
 
-/// The other side of a connection, as the second key: an address and [`peer`]. IPv4 addresses stand for themselves, in
-/// the network's byte order; an IPv6 address has a number in a table of addresses.
+/// What does not fit a key and has a number in its place: the address dialled, which IPv4 is mapped into, where packets
+/// really go, likewise, and the port there; zeros if that is the same. All in the network's byte order.
+pub type Numbered = [u32; 9];
+
+/// The other side of a connection, as the second key: an address and its port. IPv4 addresses stand for themselves, in
+/// the network's byte order; what is more than that has a number.
 pub type Peer = [u32; 2];
 
 /// In a peer's second word above the port: the connection came in. The port is then the local one, and there is no address.
 pub const INCOMING: u32 = 1 << 16;
-/// See [`INCOMING`]: the address is an IPv6 one's number.
-pub const V6: u32 = 1 << 17;
+/// See [`INCOMING`]: the address is the number of a [`Numbered`].
+pub const NUMBERED: u32 = 1 << 17;
 /// See [`INCOMING`]: a destination or port beyond the bound. It has neither address nor port.
 pub const BEYOND: u32 = 1 << 18;
+/// See [`INCOMING`]: the address is the place of a named group of destinations.
+pub const GROUP: u32 = 1 << 19;
+/// See [`INCOMING`]: who connected, without a port.
+pub const CLIENT: u32 = 1 << 20;
+
+/// Client addresses one slot may hold.
+pub const CLIENTS_PER_SLOT: u32 = 64;
+/// Prefixes of named groups of destinations, at the most.
+pub const MAX_PREFIXES: u32 = 1024;
 
 /// What is counted under `{slot, peer}`.
 #[repr(C)]

@@ -168,8 +168,28 @@ offsets! {
     tcp_srtt,
     /// `sk_buff.len`
     skb_len,
+    /// `sock_common.skc_net`: a pointer
+    sock_net,
+    /// `inet_connection_sock.icsk_bind_hash`
+    sock_bind_bucket,
+    /// `inet_bind_bucket.fastreuse`: below 0 where the kernel chose the port for `connect`
+    bucket_reuse,
+    /// `inet_sock.inet_sport`: the local port, in the network's byte order
+    sock_source_port,
+    /// `sock_common.skc_rcv_saddr`
+    sock_local_v4,
+    /// `sock_common.skc_v6_rcv_saddr`
+    sock_local_v6,
+    /// `sk_buff._nfct`
+    skb_nfct,
+    /// `nf_conn.status`
+    conn_status,
+    /// `nf_conn.tuplehash`
+    conn_tuples,
+    /// `nf_conntrack_tuple_hash.tuple`
+    tuple,
     /// `sk_buff.sk`: who sends it
     skb_sock,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 74 * 4);
+const _: () = assert!(size_of::<Offsets>() == 84 * 4);

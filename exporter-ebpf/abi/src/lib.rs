@@ -17,6 +17,7 @@ pub mod io_uring;
 pub mod keyed;
 pub mod layout;
 pub mod loss;
+pub mod nat;
 pub mod oom;
 pub mod process;
 pub mod reclaim;

@@ -29,6 +29,8 @@ pub const TCP_TABLE_FULL: u32 = 12;
 /// A connection to a destination, or by a port, beyond the bound was folded into `other`.
 pub const DESTINATION_FOLDED: u32 = 13;
 
+/// A connection from an address beyond the bound was folded into `other`.
+pub const CLIENT_FOLDED: u32 = 17;
 /// A dropped packet's reason was folded into `other`.
 pub const DROP_FOLDED: u32 = 14;
 /// A DNS question found no room in the table: it is counted, and how it ends is not.
@@ -37,7 +39,7 @@ pub const DNS_TABLE_FULL: u32 = 15;
 pub const DNS_FOLDED: u32 = 16;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 17] = [
+pub const REASONS: [&str; 18] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -55,4 +57,5 @@ pub const REASONS: [&str; 17] = [
     "drop_folded",
     "dns_table_full",
     "dns_folded",
+    "client_folded",
 ];

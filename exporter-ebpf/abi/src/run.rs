@@ -10,6 +10,12 @@ pub const FILES: u32 = 2;
 pub const SYSCALL_LATENCY: u32 = 3;
 /// See [`SYSCALLS`].
 pub const DNS: u32 = 4;
+/// See [`SYSCALLS`].
+pub const TCP: u32 = 5;
+/// See [`SYSCALLS`].
+pub const NAT: u32 = 6;
+/// See [`SYSCALLS`].
+pub const UDP: u32 = 7;
 
 /// Words for each CPU: a cache line, so that no two CPUs share one.
 pub const STRIDE: u32 = 8;

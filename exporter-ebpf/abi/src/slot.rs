@@ -21,9 +21,13 @@ pub struct Sizes {
     pub io_hierarchy: u32,
     /// Whether connections are counted by who is on the other side.
     pub connections: u32,
+    /// Whether it is asked what address translation makes of destinations.
+    pub nat: u32,
+    /// Prefixes of named groups of destinations.
+    pub prefixes: u32,
     /// Ports of DNS resolvers; 0 is none.
     pub dns_ports: [u16; MAX_PORTS],
 }
 
-const _: () = assert!(size_of::<Sizes>() == 24);
+const _: () = assert!(size_of::<Sizes>() == 32);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

@@ -34,6 +34,9 @@ pub const UNKNOWN: u32 = 2;
 /// Sockets followed at once, at the most.
 pub const MAX_SOCKETS: u32 = 32_768;
 
+/// Ports that are told apart while connections from before the programs are walked, at the most.
+pub const MAX_LISTENING: u32 = 1024;
+
 /// One shard of a slot's cell.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -62,9 +65,11 @@ pub struct Cell {
     pub resets_received: u64,
     /// Attempts to connect for whose times there was no record, by result.
     pub untimed: [u64; RESULTS.len()],
+    /// Of those that became open, the ones that were there before the programs.
+    pub found: [u64; DIRECTIONS.len()],
 }
 
-const _: () = assert!(size_of::<Cell>() == (2 * 27 + 2 * 3 + 7 + 7) * 8);
+const _: () = assert!(size_of::<Cell>() == (2 * 27 + 3 * 3 + 7 + 7) * 8);
 
 /// How long attempts took, under `{slot, [result, 0]}`.
 pub type Record = Histogram;
@@ -94,10 +99,12 @@ pub struct Socket {
     pub rtt_at: u32,
     /// The other side, for the `connections` signal.
     pub peer: Peer,
+    /// Who connected, likewise.
+    pub client: Peer,
     /// Its place in [`DIRECTIONS`].
     pub direction: u32,
     /// 1 while it is open.
     pub open: u32,
 }
 
-const _: () = assert!(size_of::<Socket>() == 64);
+const _: () = assert!(size_of::<Socket>() == 72);

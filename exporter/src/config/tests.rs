@@ -33,6 +33,7 @@ fn defaults() {
             openmetrics_created: true,
         },
         host: Host { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into(), cgroup_max_depth: 4 },
+        tcp: Tcp { actual_destination: When::Auto, destination_groups: Vec::new() },
         kernel: Kernel { slots: 1024, memory_limit: 64 << 20, dns_ports: vec![53] },
         overhead: Overhead { cpu: 0.02, interval: Duration::from_secs(10) },
         tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
@@ -72,6 +73,13 @@ fn every_flag_with_a_value() {
         ("cgroup.max-depth", "32", |c| c.host.cgroup_max_depth == 32, &["", "0", "33", "-1", "deep"]),
         ("dns.port", "5353", |c| c.kernel.dns_ports == [5353], &["", "0", "65536", "dns"]),
         ("kernel.slots", "64", |c| c.kernel.slots == 64, &["", "63", "65537", "-64", "1e3"]),
+        ("tcp.actual-destination", "on", |c| c.tcp.actual_destination == When::On, &["", "yes", "ON"]),
+        (
+            "tcp.destination-group",
+            "own=10.0.0.0/8,fd00::/8",
+            |c| c.tcp.destination_groups == ["own=10.0.0.0/8,fd00::/8".parse().expect("valid")],
+            &["", "own", "=10.0.0.0/8", "own=10.0.0.0/40", "own=10.0.0.1/8", "other=10.0.0.0/8"],
+        ),
         (
             "kernel.memory-limit",
             "1GiB",

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use prometheus::{Counter, CounterVec, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::open::take_in_connections;
+use super::own::NAMESPACE_NOT_WALKED;
 use super::{Engine, State};
 use crate::governor::{Governor, Step, Usage};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Program};
 use crate::telemetry::registered;
 
 /// What Plimsoll may cost.
@@ -196,6 +198,9 @@ impl Engine {
                 kernel.pause(signal);
                 state.resting.push(signal);
                 return;
+            }
+            if Program::serves("tcp", signal) {
+                self.own.lost(NAMESPACE_NOT_WALKED, take_in_connections(kernel, &self.options.paths.procfs));
             }
         } else {
             tracing::warn!(signal, ?usage, "above --overhead.cpu: the signal rests, its families are absent");

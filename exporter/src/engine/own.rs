@@ -20,6 +20,7 @@ pub(super) struct Own {
     slots: IntGaugeVec,
     cgroups: IntGaugeVec,
     memory: GaugeVec,
+    numbers: Gauge,
     losses: IntCounterVec,
     missed: IntCounterVec,
     folded: IntCounterVec,
@@ -37,6 +38,9 @@ pub(super) const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
 /// Containers removed before their files could be read a last time: theirs are the numbers of the scrape before, or
 /// missing. What the kernel counted is whole.
 pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
+
+/// Network namespaces whose open connections were not found at the start.
+pub(super) const NAMESPACE_NOT_WALKED: &str = "namespace_not_walked";
 
 /// The families whose series have a bound for each row, and where what was folded is counted.
 const FOLDED: &[(u32, &str)] = &[
@@ -113,6 +117,10 @@ impl Own {
                 "Rows served: containers and cgroups that live, and tombstones of those that are gone.",
                 &["state"],
             )?,
+            numbers: gauge(
+                "plimsoll_destination_numbers",
+                "IPv6 addresses, and those that are translated, that connections are counted by; there is room for 2,048.",
+            )?,
             losses: counters(
                 "plimsoll_losses_total",
                 "What could not be kept, by reason; docs/metrics.md explains each.",
@@ -153,7 +161,8 @@ impl Own {
             )?,
             events_lost: Mutex::new(0),
         };
-        for reason in LOSS_REASONS.into_iter().chain([TOMBSTONE_EVICTED, LAST_READ_MISSED, PROGRAM_MISSED]) {
+        const OURS: [&str; 4] = [TOMBSTONE_EVICTED, LAST_READ_MISSED, NAMESPACE_NOT_WALKED, PROGRAM_MISSED];
+        for reason in LOSS_REASONS.into_iter().chain(OURS) {
             own.losses.with_label_values(&[reason]);
         }
         for (_, family) in FOLDED {
@@ -180,6 +189,7 @@ impl Own {
         self.cgroups.with_label_values(&["live"]).set(live as i64);
         self.cgroups.with_label_values(&["tombstone"]).set(tombstones as i64);
         self.kernel_seconds.set(kernel_took.as_secs_f64());
+        self.numbers.set(state.numbers.given as f64);
         if let Some(kernel) = &state.kernel {
             let (used, all) = (state.ledger.slots_used() as i64, i64::from(kernel.slot_count()));
             self.slots.with_label_values(&["used"]).set(used);

@@ -1,7 +1,6 @@
 //! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use super::lifecycle::{keyed, of_slot};
 use super::senders::Shown;
 use super::{Engine, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
-use crate::host::{HostStats, Wanted};
+use crate::host::{HostStats, Listening, Wanted};
 use crate::http::{
     CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
     View,
@@ -18,7 +17,7 @@ use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::kernel::{Program, UNATTRIBUTED};
 use crate::ledger::{Owner, sum_keyed};
 use crate::names;
-use crate::signals::{self, KernelRow, Keyed, Row, Signal, Source, v6_number};
+use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source, address_number};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
@@ -27,7 +26,7 @@ pub(super) struct Scratch {
     keyed: Vec<Keyed>,
     rows: Vec<Prepared>,
     devices: BTreeMap<u32, Arc<str>>,
-    addresses: BTreeMap<u32, Ipv6Addr>,
+    addresses: BTreeMap<u32, Address>,
     senders: Shown,
 }
 
@@ -65,7 +64,9 @@ impl HttpSource for Engine {
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
         let resting = state.resting.clone();
-        let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats));
+        let listening =
+            reading.as_ref().map(|reading| state.by_owner(&reading.listening)).unwrap_or_default();
+        let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats), &listening);
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
             births.begin(visit.scrape);
@@ -77,7 +78,7 @@ impl HttpSource for Engine {
         for signal in signals::ALL.iter().copied().filter(|signal| wanted(signal)) {
             let start = Instant::now();
             let available = match signal.source {
-                Source::Kernel => self.runs(signal) && !resting.contains(&signal.name),
+                Source::Kernel => self.runs(signal) && !rests(&resting, signal),
                 Source::Cgroup | Source::Process => reading.is_some(),
             };
             if available {
@@ -113,7 +114,7 @@ impl HttpSource for Engine {
                 CollectorState::Disabled
             } else if let Some(reason) = self.programs.iter().find_map(refused) {
                 CollectorState::Refused(reason)
-            } else if resting.contains(&signal.name) {
+            } else if rests(&resting, signal) {
                 CollectorState::Refused("rests while the cost is above --overhead.cpu".to_owned())
             } else {
                 CollectorState::Enabled
@@ -192,11 +193,11 @@ impl State {
             }
         }
         scratch.addresses.clear();
-        for number in scratch.keyed.iter().filter_map(v6_number) {
+        for number in scratch.keyed.iter().filter_map(address_number) {
             if !scratch.addresses.contains_key(&number)
-                && let Some(address) = self.kernel.as_ref().and_then(|kernel| kernel.address(number))
+                && let Some(address) = self.kernel.as_ref().and_then(|kernel| kernel.numbered(number))
             {
-                scratch.addresses.insert(number, address.into());
+                scratch.addresses.insert(number, Address::from(address));
             }
         }
         Ok(start.elapsed())
@@ -210,12 +211,27 @@ impl State {
         self.senders.forget(&self.counted, ledger);
     }
 
+    /// Sockets by the row they belong to. Those of a cgroup that is gone are nobody's.
+    fn by_owner(&self, listening: &[Listening]) -> HashMap<String, Vec<Listening>> {
+        let mut by_owner: HashMap<String, Vec<Listening>> = HashMap::new();
+        for socket in listening {
+            let owner = self.ledger.member(socket.cgroup_id).map(|member| member.owner.as_str());
+            let owner = owner.or(self.kernel.as_ref().map(|_| UNATTRIBUTED_PATH));
+            if let Some(owner) = owner {
+                by_owner.entry(owner.to_owned()).or_default().push(*socket);
+            }
+        }
+        by_owner
+    }
+
     /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
     fn rows<'a>(
         &'a mut self,
         stats: Option<&'a HashMap<String, HostStats>>,
+        listening: &'a HashMap<String, Vec<Listening>>,
     ) -> (Vec<Row<'a>>, &'a mut Births) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
+        let groups = self.groups.as_slice();
         let row = |(at, prepared): (usize, &'a Prepared)| {
             let path = prepared.path.as_str();
             let who = known.get(path);
@@ -226,6 +242,7 @@ impl State {
                 keyed: &scratch.keyed[prepared.keyed.clone()],
                 devices: &scratch.devices,
                 addresses: &scratch.addresses,
+                groups,
                 drop_reasons: &self.drop_reasons,
                 senders: &scratch.senders.paths,
             };
@@ -234,10 +251,16 @@ impl State {
                 kernel: (has_kernel && prepared.counted).then_some(kernel),
                 renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
+                listening: listening.get(path).map_or(&[], Vec::as_slice),
             }
         };
         (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births)
     }
+}
+
+/// Whether the programs that a signal has its numbers from rest.
+fn rests(resting: &[&str], signal: &Signal) -> bool {
+    resting.iter().any(|resting| Program::serves(resting, signal.name))
 }
 
 /// What has no slot is shown under this in place of a path.

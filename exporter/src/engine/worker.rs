@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::host::{Candidate, CgroupFiles, HostReader, HostStats, Scope, Tally, Wanted, owners};
+use crate::host::{Candidate, CgroupFiles, HostReader, HostStats, Listening, Scope, Tally, Wanted, owners};
 use crate::identity::Identity;
 use crate::identity::state::{Details, StateDirs};
 
@@ -47,6 +47,8 @@ pub(super) enum Finding {
 pub(super) struct Reading {
     /// By path.
     pub(super) stats: HashMap<String, HostStats>,
+    /// Sockets that listen, of all namespaces.
+    pub(super) listening: Vec<Listening>,
     /// Errors and bounds reached so far.
     pub(super) tally: Tally,
     /// How long it took.
@@ -223,7 +225,7 @@ impl Host {
     fn scrape(&mut self, wanted: Wanted, whole: bool) -> Reading {
         let start = Instant::now();
         let mut stats = HashMap::with_capacity(self.cgroups.len());
-        let mut tally = Tally::default();
+        let (mut listening, mut tally) = (Vec::new(), Tally::default());
         if let Some(reader) = &mut self.reader {
             reader.begin_scrape();
             for (path, cgroup) in &mut self.cgroups {
@@ -247,9 +249,12 @@ impl Host {
                     _ => {}
                 }
             }
+            if wanted.listening {
+                listening = reader.read_listening(&one_of_each(&self.cgroups));
+            }
             tally = *reader.tally();
         }
-        Reading { stats, tally, took: start.elapsed() }
+        Reading { stats, listening, tally, took: start.elapsed() }
     }
 }
 
@@ -263,6 +268,13 @@ impl Cgroup {
         self.read |= read;
         read
     }
+}
+
+/// A process in each network namespace.
+fn one_of_each(cgroups: &BTreeMap<String, Cgroup>) -> Vec<u32> {
+    let of = |cgroup: &Cgroup| Some((cgroup.files.netns()?, cgroup.files.leader()?));
+    let by_namespace: BTreeMap<u64, u32> = cgroups.values().filter_map(of).collect();
+    by_namespace.into_values().collect()
 }
 
 /// Reads each network namespace once, on the row that speaks for it.

@@ -61,7 +61,7 @@ impl Fixture {
         Hierarchies::detect(&self.paths()).expect("mountinfo is there")
     }
 
-    fn empty(name: &str) -> Self {
+    pub(crate) fn empty(name: &str) -> Self {
         let root = std::env::temp_dir().join(format!("plimsoll-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&root);
         std::fs::create_dir_all(&root).expect("made");

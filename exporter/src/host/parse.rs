@@ -2,6 +2,7 @@
 
 mod cpu;
 mod io;
+mod listening;
 mod machine;
 mod memory;
 mod mounts;
@@ -10,6 +11,7 @@ mod process;
 
 pub use cpu::{CpuStat, parse_cpu_max, parse_cpu_stat, parse_cpuacct_stat, parse_quota, shares_from_weight};
 pub use io::{DeviceCounts, parse_blkio, parse_io_stat};
+pub use listening::{Dump, Listening, parse_listening};
 pub use machine::{parse_cpu_list, parse_meminfo, parse_uevent_devname};
 pub use memory::{MemoryEvents, MemoryStat, parse_memory_events, parse_memory_stat_v1, parse_memory_stat_v2};
 pub use mounts::{CgroupMount, parse_controllers, parse_mountinfo};

@@ -32,7 +32,7 @@ use super::machine::read_kernel_threads;
 use super::stats::{
     DeviceIo, HostStats, LimitStats, Machine, MemoryStats, PidStats, PressureStats, TaskStats,
 };
-use super::{Collector, Hierarchies, HostError, HostPaths, Tally, read_machine};
+use super::{Collector, Hierarchies, HostError, HostPaths, Listening, Tally, read_listening, read_machine};
 
 /// Reads cgroups. It can be sent to another thread; one thread at a time uses it.
 #[derive(Debug)]
@@ -175,6 +175,15 @@ impl HostReader {
         Ok(())
     }
 
+    /// Sockets that listen in the network namespaces of these processes.
+    pub fn read_listening(&mut self, pids: &[u32]) -> Vec<Listening> {
+        let found = read_listening(&self.paths.procfs, pids);
+        let tally = &mut self.source.tally;
+        (0..found.errors).for_each(|_| tally.error(Collector::Listen));
+        tally.exceed(Collector::Listen, found.beyond);
+        found.sockets
+    }
+
     /// What could not be read or was beyond a bound so far.
     pub fn tally(&self) -> &Tally {
         &self.source.tally
@@ -229,7 +238,7 @@ impl HostReader {
             stats.limits.threads = files.memo.limits.threads;
             stats.limits.threads_effective = files.memo.limits.threads_effective;
         }
-        if want.network {
+        if want.network || want.listening {
             self.read_namespace(files, pass);
         }
         if want.pressure {

@@ -22,6 +22,8 @@ pub enum Collector {
     Descriptors,
     /// Pressure stall information.
     Pressure,
+    /// Sockets that listen.
+    Listen,
 }
 
 /// Counts since the reader was made; they only grow.
@@ -33,7 +35,7 @@ pub struct Tally {
 
 impl Collector {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Cpu,
         Self::Memory,
         Self::Spec,
@@ -43,6 +45,7 @@ impl Collector {
         Self::Tasks,
         Self::Descriptors,
         Self::Pressure,
+        Self::Listen,
     ];
 
     /// The name of the signal.
@@ -57,6 +60,7 @@ impl Collector {
             Self::Tasks => "tasks",
             Self::Descriptors => "descriptors",
             Self::Pressure => "pressure",
+            Self::Listen => "listen",
         }
     }
 }

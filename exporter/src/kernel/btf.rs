@@ -53,20 +53,24 @@ const ENUM64: u32 = 19;
 /// Structures in structures, typedefs of typedefs: deeper than this is no kernel.
 const MAX_DEPTH: u32 = 16;
 
+/// The types of a module and those of the kernel it is for, as one: a module's go on where the kernel's end.
+pub fn join(kernel: &[u8], module: &[u8]) -> Result<Vec<u8>, BtfError> {
+    let ((types, strings), (more_types, more_strings)) = (sections(kernel)?, sections(module)?);
+    let mut joined = kernel.get(..8).unwrap_or_default().to_vec();
+    let (types, strings) = ([types, more_types].concat(), [strings, more_strings].concat());
+    joined.splice(4..8, 24u32.to_ne_bytes());
+    for word in [0, types.len(), types.len(), strings.len()] {
+        joined.extend_from_slice(&(word as u32).to_ne_bytes());
+    }
+    joined.extend(types);
+    joined.extend(strings);
+    Ok(joined)
+}
+
 impl<'a> Btf<'a> {
     /// Finds where the types are.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {
-        if bytes.get(..2).map(|m| u16::from_ne_bytes([m[0], m[1]])) != Some(MAGIC) {
-            return Err(BtfError::Magic);
-        }
-        let word = |at| u32_at(bytes, at).map(|n| n as usize);
-        let header = word(4)?;
-        let section = |start: usize, length: usize| {
-            let begin = header.saturating_add(start);
-            bytes.get(begin..begin.saturating_add(length)).ok_or(BtfError::Short(bytes.len()))
-        };
-        let types = section(word(8)?, word(12)?)?;
-        let strings = section(word(16)?, word(20)?)?;
+        let (types, strings) = sections(bytes)?;
         let mut btf = Self { types, strings, offsets: vec![0], named: HashMap::new() };
         let mut at = 0;
         while at < types.len() {
@@ -194,6 +198,20 @@ impl<'a> Btf<'a> {
     }
 }
 
+/// Where types and strings are.
+fn sections(bytes: &[u8]) -> Result<(&[u8], &[u8]), BtfError> {
+    if bytes.get(..2).map(|m| u16::from_ne_bytes([m[0], m[1]])) != Some(MAGIC) {
+        return Err(BtfError::Magic);
+    }
+    let word = |at| u32_at(bytes, at).map(|n| n as usize);
+    let header = word(4)?;
+    let section = |start: usize, length: usize| {
+        let begin = header.saturating_add(start);
+        bytes.get(begin..begin.saturating_add(length)).ok_or(BtfError::Short(bytes.len()))
+    };
+    Ok((section(word(8)?, word(12)?)?, section(word(16)?, word(20)?)?))
+}
+
 /// The bytes that follow a type's head.
 fn extra(kind: u32, count: usize) -> Option<usize> {
     Some(match kind {
@@ -265,6 +283,33 @@ mod tests {
         assert_eq!(btf.tracepoint("other"), None);
         assert!(btf.has_enumerator("ids", "TWO"));
         assert!(!btf.has_enumerator("ids", "THREE"));
+    }
+
+    #[test]
+    fn a_modules_types_go_on_where_the_kernels_end() {
+        let kernel = sample();
+        let strings = sections(&kernel).expect("valid").1.len() as u32;
+        let words = [
+            strings + 1,
+            STRUCT << 24 | 1,
+            8,
+            strings + 7,
+            2,
+            32, // 10: struct extra { struct inner more; } at byte 4
+        ];
+        let names = b"\0extra\0more\0";
+        let mut module = kernel[..8].to_vec();
+        for word in
+            [0, words.len() as u32 * 4, words.len() as u32 * 4, names.len() as u32].iter().chain(&words)
+        {
+            module.extend_from_slice(&word.to_ne_bytes());
+        }
+        module.extend_from_slice(names);
+        let joined = join(&kernel, &module).expect("both valid");
+        let btf = Btf::parse(&joined).expect("valid");
+        assert_eq!(btf.member("extra", &["more", "y"]), Some(8));
+        assert_eq!(btf.member("outer", &["c", "y"]), Some(12));
+        assert_eq!(join(&kernel, b"no"), Err(BtfError::Magic));
     }
 
     #[test]

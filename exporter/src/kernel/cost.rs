@@ -1,14 +1,16 @@
 //! What the programs that run often cost: measured once from outside, before and after each is attached, since what
 //! a program does to a system call is more than the time inside the program.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use plimsoll_abi::run;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+
+use super::programs::NAT;
 
 /// A signal whose programs run often. What is not here runs too rarely to matter.
 #[derive(Debug)]
@@ -32,6 +34,10 @@ pub enum Event {
     Syscall,
     /// A switch from one task to another.
     Switch,
+    /// A byte over a TCP connection on the loopback interface, sent and received.
+    Stream,
+    /// A datagram, likewise.
+    Datagram,
     /// A packet sent or received.
     Packet,
 }
@@ -55,18 +61,91 @@ pub static FREQUENT: &[Frequent] = &[
         attached: None,
     },
     Frequent { signal: "dns", run: run::DNS, event: Event::Packet, tables: &[], attached: None },
+    // What it remembers of sockets is settled and not just forgotten: see load/sockets.rs.
+    Frequent { signal: "tcp", run: run::TCP, event: Event::Stream, tables: &[], attached: None },
+    Frequent { signal: NAT, run: run::NAT, event: Event::Stream, tables: &[], attached: None },
+    Frequent { signal: "udp", run: run::UDP, event: Event::Datagram, tables: &[], attached: None },
 ];
 
 /// No program is taken for cheaper than this: on a busy machine a measurement can come out as nothing.
 const LEAST_NS: f64 = 1.0;
 
-/// Nanoseconds the newest program adds to an event, if an event took `before` without it.
-pub(super) fn added(event: Event, before: f64) -> f64 {
-    (event_ns(event) - before).max(LEAST_NS)
+/// Makes an event happen, before and after a program is attached to it.
+pub(super) struct Meter {
+    event: Event,
+    /// What sends and what receives. Made before, so that no program sees it made.
+    ends: Option<Ends>,
 }
 
-/// Nanoseconds of one event now, the least of many samples: what disturbs only adds. Takes some milliseconds.
-pub(super) fn event_ns(event: Event) -> f64 {
+enum Ends {
+    Stream(TcpStream, TcpStream),
+    Datagram(UdpSocket, UdpSocket),
+}
+
+impl Meter {
+    pub(super) fn new(event: Event) -> Self {
+        let ends = match event {
+            Event::Syscall | Event::Switch | Event::Packet => None,
+            Event::Stream => stream().ok(),
+            Event::Datagram => datagram().ok(),
+        };
+        Self { event, ends }
+    }
+
+    /// Nanoseconds the newest program adds to an event, if an event took `before` without it.
+    pub(super) fn added(&mut self, before: f64) -> f64 {
+        (self.event_ns() - before).max(LEAST_NS)
+    }
+
+    /// Nanoseconds of one event now, the least of many samples: what disturbs only adds. Takes some milliseconds.
+    pub(super) fn event_ns(&mut self) -> f64 {
+        match &mut self.ends {
+            None => event_ns(self.event),
+            Some(Ends::Stream(here, there)) => {
+                let mut byte = [0];
+                exchange(|| here.write_all(&byte).and_then(|()| there.read_exact(&mut byte)))
+            }
+            Some(Ends::Datagram(here, there)) => {
+                exchange(|| here.send(&[0]).and_then(|_| there.recv(&mut [0])).map(drop))
+            }
+        }
+    }
+}
+
+fn stream() -> io::Result<Ends> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let here = TcpStream::connect(listener.local_addr()?)?;
+    let (there, _) = listener.accept()?;
+    here.set_nodelay(true)?;
+    there.set_read_timeout(Some(MOST_WAIT))?;
+    Ok(Ends::Stream(here, there))
+}
+
+fn datagram() -> io::Result<Ends> {
+    let there = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let here = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    here.connect(there.local_addr()?)?;
+    there.set_read_timeout(Some(MOST_WAIT))?;
+    Ok(Ends::Datagram(here, there))
+}
+
+/// On the loopback interface what is sent is there at once.
+const MOST_WAIT: Duration = Duration::from_secs(1);
+
+fn exchange(mut one: impl FnMut() -> io::Result<()>) -> f64 {
+    const TURNS: u32 = 50;
+    let mut sample = || {
+        let start = Instant::now();
+        for _ in 0..TURNS {
+            one().ok()?;
+        }
+        Some(start.elapsed().as_nanos() as f64 / f64::from(TURNS))
+    };
+    let least = (0..30).map_while(|_| sample()).fold(f64::INFINITY, f64::min);
+    if least.is_finite() { least } else { 0.0 }
+}
+
+fn event_ns(event: Event) -> f64 {
     let measure = || {
         // All on one CPU, or a switch would be no switch.
         let pinned = sched_getaffinity(None).is_ok_and(|_| {
@@ -77,7 +156,7 @@ pub(super) fn event_ns(event: Event) -> f64 {
         match event {
             Event::Syscall => system_call(),
             Event::Switch if pinned => context_switch(),
-            Event::Switch => 0.0,
+            Event::Switch | Event::Stream | Event::Datagram => 0.0,
             Event::Packet => packet(),
         }
     };
@@ -192,8 +271,10 @@ mod tests {
 
     #[test]
     fn an_event_takes_time() {
-        assert!(event_ns(Event::Syscall) > 0.0);
-        assert!(event_ns(Event::Switch) > event_ns(Event::Syscall));
-        assert!(event_ns(Event::Packet) > event_ns(Event::Syscall));
+        let ns = |event| Meter::new(event).event_ns();
+        assert!(ns(Event::Syscall) > 0.0);
+        for longer in [Event::Switch, Event::Stream, Event::Datagram, Event::Packet] {
+            assert!(ns(longer) > ns(Event::Syscall), "{longer:?}");
+        }
     }
 }

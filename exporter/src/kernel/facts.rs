@@ -7,8 +7,8 @@ use plimsoll_abi::calls::{PERF_NUMBER, PERF_RETURN};
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::process::CLONE_FLAGS;
 
-use super::btf::{Argument, Btf, BtfError};
-use super::programs::PROGRAMS;
+use super::btf::{self, Argument, Btf, BtfError};
+use super::programs::{ITERATOR, PROGRAMS};
 
 /// Facts about the kernel. Collected once; [`super::plan`] decides by them alone.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Facts {
     pub threads_max: u32,
     /// The number of the v1 hierarchy that has the controller of block I/O; `None` if v2 has it, or nobody.
     pub io_hierarchy: Option<u32>,
+    /// What conntrack has in the network namespace this runs in; 0 where there is none.
+    pub conntrack_entries: u64,
     /// What the kernel's BTF says, or why there is none.
     pub types: Result<Types, TypesError>,
 }
@@ -74,7 +76,7 @@ impl Facts {
     pub fn collect(procfs: &Path, sysfs: &Path) -> Self {
         let path = sysfs.join("kernel/btf/vmlinux");
         let types = match fs::read(&path) {
-            Ok(bytes) => Types::read(&bytes)
+            Ok(bytes) => Types::read(&with_conntrack(bytes, sysfs))
                 .map(|types| Types { by_perf: types.by_perf && preempts(procfs, sysfs), ..types })
                 .map_err(|e| TypesError::Invalid { path: path.display().to_string(), error: e.to_string() }),
             Err(e) => Err(TypesError::Unreadable { path: path.display().to_string(), error: e.to_string() }),
@@ -86,6 +88,7 @@ impl Facts {
             io_hierarchy: fs::read_to_string(procfs.join("cgroups"))
                 .ok()
                 .and_then(|text| io_hierarchy(&text)),
+            conntrack_entries: number("sys/net/netfilter/nf_conntrack_count").unwrap_or(0).into(),
             types,
         }
     }
@@ -103,7 +106,7 @@ impl Types {
         let mut names: Vec<_> = PROGRAMS.iter().map(|p| p.tracepoint).collect();
         names.sort_unstable();
         names.dedup();
-        let tracepoints = names.into_iter().filter_map(|name| Some((name, btf.tracepoint(name)?))).collect();
+        let tracepoints = names.into_iter().filter_map(|name| Some((name, arguments(&btf, name)?))).collect();
         let current_task_btf = btf.has_enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf");
         let is_word = |structure, member, word| btf.member(structure, &[member]) == Some(word as u32 * 8);
         let by_perf = current_task_btf
@@ -118,6 +121,20 @@ impl Types {
     /// What the tracepoint is given.
     pub fn tracepoint(&self, name: &str) -> Option<&[Argument]> {
         self.tracepoints.iter().find(|(n, _)| *n == name).map(|(_, arguments)| arguments.as_slice())
+    }
+}
+
+/// The kernel's types, and conntrack's beside them where that is a module.
+fn with_conntrack(kernel: Vec<u8>, sysfs: &Path) -> Vec<u8> {
+    let module = fs::read(sysfs.join("kernel/btf/nf_conntrack")).ok();
+    module.and_then(|module| btf::join(&kernel, &module).ok()).unwrap_or(kernel)
+}
+
+/// What a program on this tracepoint is given. An iterator is given its elements, in a structure of its own.
+fn arguments(btf: &Btf<'_>, name: &str) -> Option<Vec<Argument>> {
+    match name.strip_prefix(ITERATOR) {
+        Some(elements) => btf.member(&format!("bpf_iter__{elements}"), &["meta"]).map(|_| Vec::new()),
+        None => btf.tracepoint(name),
     }
 }
 
@@ -244,6 +261,16 @@ const MEMBERS: &[Member] = members! {
     tcp_total_retrans: "tcp_sock"."total_retrans";
     tcp_srtt: "tcp_sock"."srtt_us";
     skb_len: "sk_buff"."len";
+    sock_net: "sock_common"."skc_net";
+    sock_bind_bucket: "inet_connection_sock"."icsk_bind_hash";
+    bucket_reuse: "inet_bind_bucket"."fastreuse";
+    sock_source_port: "inet_sock"."inet_sport";
+    sock_local_v4: "sock_common"."skc_rcv_saddr";
+    sock_local_v6: "sock_common"."skc_v6_rcv_saddr";
+    skb_nfct: "sk_buff"."_nfct";
+    conn_status: "nf_conn"."status";
+    conn_tuples: "nf_conn"."tuplehash";
+    tuple: "nf_conntrack_tuple_hash"."tuple";
     skb_sock: "sk_buff"."sk";
 };
 

@@ -57,6 +57,8 @@ struct ElementAttr {
     flags: u64,
 }
 
+const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
+const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
 
@@ -106,6 +108,30 @@ impl Keyed {
         let _ = unsafe {
             libc::syscall(libc::SYS_bpf, BPF_MAP_DELETE_ELEM, &raw const attr, size_of::<ElementAttr>())
         };
+    }
+
+    /// Adds one to a word of a record; false if there is none. Only while no program counts in this map.
+    pub(super) fn count(&self, slot: u32, key: [u32; 2], word: usize) -> bool {
+        let key = Key { slot, key };
+        let mut record = vec![0u64; self.words];
+        let mut attr = ElementAttr {
+            map_fd: self.map.fd().as_fd().as_raw_fd() as u32,
+            padding: 0,
+            key: &raw const key as u64,
+            value: record.as_mut_ptr() as u64,
+            flags: 0,
+        };
+        let mut ask = |command: libc::c_long| {
+            // SAFETY: the kernel reads one key, and writes or reads one value, of the map's sizes.
+            unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attr, size_of::<ElementAttr>()) == 0 }
+        };
+        if !ask(BPF_MAP_LOOKUP_ELEM) {
+            return false;
+        }
+        if let Some(word) = record.get_mut(word) {
+            *word += 1;
+        }
+        ask(BPF_MAP_UPDATE_ELEM)
     }
 
     /// Forgets how many keys a slot had.

@@ -60,9 +60,11 @@ pub const CONNECTIONS: u32 = 6;
 /// See [`SYSCALL_ERRORS`].
 pub const CONNECTIONS_BEYOND: u32 = 7;
 /// See [`SYSCALL_ERRORS`].
-pub const DROPS_REASONS: u32 = 8;
+pub const CONNECTIONS_CLIENTS: u32 = 8;
 /// See [`SYSCALL_ERRORS`].
-pub const DNS_MESSAGES: u32 = 9;
+pub const DROPS_REASONS: u32 = 9;
+/// See [`SYSCALL_ERRORS`].
+pub const DNS_MESSAGES: u32 = 10;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -148,6 +150,13 @@ pub static KEYED: &[KeyedMap] = &[
     KeyedMap {
         map: "CONNECTIONS_BEYOND",
         used: "CONNECTIONS_BEYOND_USED",
+        signal: "connections",
+        entries_per_slot: 3,
+        words: size_of::<connections::Record>() / 8,
+    },
+    KeyedMap {
+        map: "CONNECTIONS_CLIENTS",
+        used: "CONNECTIONS_CLIENTS_USED",
         signal: "connections",
         entries_per_slot: 2,
         words: size_of::<connections::Record>() / 8,

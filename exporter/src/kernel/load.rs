@@ -7,10 +7,11 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aya::maps::{HashMap, Map, MapData, MapError, RingBuf};
+use aya::maps::{HashMap, LpmTrie, Map, MapData, MapError, RingBuf, lpm_trie};
 use aya::programs::{CgroupAttachMode, Program};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
+use plimsoll_abi::connections::Numbered;
 use plimsoll_abi::dns::TIMEOUTS_WORD;
 use plimsoll_abi::slot::UNATTRIBUTED;
 use plimsoll_abi::{loss, run};
@@ -19,18 +20,24 @@ use zerocopy::IntoBytes as _;
 
 use super::calls;
 use super::cells::{Cells, Words};
-use super::cost::{self, FREQUENT, Frequent, added, event_ns};
+use super::cost::{self, FREQUENT, Frequent, Meter};
 use super::events::Event;
 use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
 use super::missed::missed;
 use super::plan::{Decision, Plan};
-use super::programs::{self, CGROUPS};
+use super::programs::{self, CGROUPS, ITERATOR};
 use super::questions::Questions;
 use super::slots::Slots;
 
+mod sockets;
+mod walk;
+
 /// The object with all programs, as the build script left it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/plimsoll-ebpf"));
+
+/// The signal whose programs remember sockets.
+const TCP: &str = "tcp";
 
 /// Why nothing at all could be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -94,12 +101,16 @@ pub struct Kernel {
     cells: Vec<(usize, Cells)>,
     keyed: Vec<Keyed>,
     disks: HashMap<MapData, u32, DiskName>,
-    addresses: HashMap<MapData, u32, [u32; 4]>,
+    addresses: HashMap<MapData, u32, Numbered>,
     questions: Questions,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
     events: RingBuf<MapData>,
+    listening: HashMap<MapData, u64, u8>,
+    sockets: HashMap<MapData, u64, sockets::Words>,
+    /// Programs are loaded with its descriptor's number in them: it stays open.
+    _groups: Groups,
 }
 
 impl Kernel {
@@ -120,6 +131,7 @@ impl Kernel {
         let maps = &mut Maps(&mut ebpf);
         let slots = plan.sizes.slots;
         let mut kernel = Self {
+            _groups: maps.groups(&plan)?,
             slots: Slots::new(
                 maps.take("SLOT_OF")?,
                 maps.words("SLOT_OWNER", slots as usize)?,
@@ -130,6 +142,8 @@ impl Kernel {
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             disks: maps.take("BLOCK_IO_DISKS")?,
             addresses: maps.take("CONNECTIONS_ADDRESSES")?,
+            listening: maps.take("TCP_LISTENING")?,
+            sockets: maps.take("TCP_SOCKETS")?,
             questions: Questions::new(maps.take("DNS_PENDING")?),
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
@@ -153,10 +167,11 @@ impl Kernel {
         self.attach(|signal| signal != CGROUPS && FREQUENT.iter().all(|f| f.signal != signal));
         for at in 0..self.frequent.len() {
             let frequent = self.frequent[at].what;
-            let before = event_ns(frequent.event);
+            let mut meter = Meter::new(frequent.event);
+            let before = meter.event_ns();
             self.frequent[at].begin();
             self.attach(|signal| signal == frequent.signal);
-            self.frequent[at].ns = added(frequent.event, before);
+            self.frequent[at].ns = meter.added(before);
         }
         // The parsed types are large and not needed again.
         self.btf = None;
@@ -188,6 +203,9 @@ impl Kernel {
         if let Some(attached) = self.frequent.iter_mut().find(|attached| attached.what.signal == signal) {
             attached.forget();
             attached.begin();
+        }
+        if signal == TCP {
+            self.settle_sockets();
         }
         if signal == DNS {
             // Their answers were missed.
@@ -302,10 +320,9 @@ impl Kernel {
         self.disks.get(&device, 0).ok().map(|name| name.as_bytes().to_vec())
     }
 
-    /// The IPv6 address that has this number, in the network's byte order.
-    pub fn address(&self, number: u32) -> Option<[u8; 16]> {
-        let words = self.addresses.get(&number, 0).ok()?;
-        words.as_bytes().try_into().ok()
+    /// What has this number among the destinations.
+    pub fn numbered(&self, number: u32) -> Option<Numbered> {
+        self.addresses.get(&number, 0).ok()
     }
 
     /// Counts the DNS questions that have waited too long, each for who asked it if that is still there.
@@ -346,6 +363,9 @@ impl Kernel {
     }
 }
 
+/// Networks and the places of their groups.
+type Groups = LpmTrie<MapData, [u8; 16], u32>;
+
 /// What keeps a program on its event until it is dropped.
 type Link = Box<dyn Any + Send>;
 
@@ -361,6 +381,7 @@ fn attach(
     let loaded = match program(ebpf, name)? {
         Program::BtfTracePoint(program) => program.load(tracepoint, btf),
         Program::TracePoint(program) => program.load(),
+        Program::Iter(program) => program.load(tracepoint.trim_start_matches(ITERATOR), btf),
         Program::CgroupSkb(program) => program.load(),
         _ => return Err(NOT_OURS.to_owned()),
     };
@@ -379,6 +400,8 @@ fn link(ebpf: &mut Ebpf, name: &str, tracepoint: &str, unified: Option<&Path>) -
             let link = program.attach(category(tracepoint), tracepoint).and_then(|id| program.take_link(id));
             link.map(|link| Box::new(link) as Link).map_err(|e| brief(&e))
         }
+        // It runs when it is asked to.
+        Program::Iter(_) => Ok(Box::new(())),
         Program::CgroupSkb(program) => {
             let path = unified.ok_or("cgroup v2 is not mounted")?;
             let root = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -467,6 +490,17 @@ impl Maps<'_> {
     fn take<M: TryFrom<Map, Error = MapError>>(&mut self, name: &'static str) -> Result<M, KernelError> {
         let map = self.map(name)?;
         M::try_from(map).map_err(|source| KernelError::Map { name, source })
+    }
+
+    /// Tells the programs the named groups of destinations, before any runs.
+    fn groups(&mut self, plan: &Plan) -> Result<Groups, KernelError> {
+        const NAME: &str = "CONNECTIONS_GROUPS";
+        let mut groups: Groups = self.take(NAME)?;
+        for (address, length, group) in &plan.prefixes {
+            let key = lpm_trie::Key::new(*length, address.octets());
+            groups.insert(&key, group, 0).map_err(|source| KernelError::Map { name: NAME, source })?;
+        }
+        Ok(groups)
     }
 
     fn words(&mut self, name: &'static str, length: usize) -> Result<Words, KernelError> {

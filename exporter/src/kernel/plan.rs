@@ -1,13 +1,17 @@
 //! Decides, purely from facts and settings, what is loaded and how large its maps are.
 
+use core::net::Ipv6Addr;
+
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
-use plimsoll_abi::{block_io, connections, dns, event, faults, reclaim, run, sched, syscall_latency, tcp};
+use plimsoll_abi::{
+    block_io, connections, dns, event, faults, nat, reclaim, run, sched, syscall_latency, tcp,
+};
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
+use super::programs::{CGROUPS, NAT, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -18,6 +22,10 @@ pub struct Settings {
     pub memory_limit: u64,
     /// The signals wanted, by name.
     pub signals: Vec<&'static str>,
+    /// Ask conntrack where connections really go.
+    pub nat: bool,
+    /// Prefixes of named groups of destinations, each with its group's place.
+    pub prefixes: Vec<(Ipv6Addr, u32, u32)>,
     /// Ports of DNS resolvers; those beyond [`dns::MAX_PORTS`] are left out.
     pub dns_ports: Vec<u16>,
 }
@@ -29,6 +37,8 @@ pub struct Plan {
     pub sizes: Sizes,
     /// Injected into the programs.
     pub offsets: Offsets,
+    /// Prefixes of named groups of destinations, each with its group's place.
+    pub prefixes: Vec<(Ipv6Addr, u32, u32)>,
     /// How many shards the cells have.
     pub shards: u32,
     /// Entries of every map whose size depends on the host, by name.
@@ -75,12 +85,13 @@ impl Plan {
     pub fn new(facts: &Facts, settings: &Settings) -> Result<Self, PlanError> {
         let asked = |signal: &str| settings.signals.contains(&signal);
         let wanted = |signal: &str| {
-            signal == CGROUPS || settings.signals.iter().any(|asked| Program::serves(signal, asked))
+            let nat = signal == NAT && settings.nat && asked("connections");
+            signal == CGROUPS || nat || settings.signals.iter().any(|asked| Program::serves(signal, asked))
         };
         let mut shift = 0;
         let (entries, memory, shards) = loop {
             let shards = ((facts.possible_cpus.max(1) - 1) >> shift) + 1;
-            let entries = entries(facts, settings.slots, shards, &wanted);
+            let entries = entries(facts, settings, shards, &wanted);
             let memory = memory(&entries);
             let needed: u64 = memory.iter().map(|(_, bytes)| bytes).sum();
             if needed <= settings.memory_limit {
@@ -101,9 +112,12 @@ impl Plan {
                 shard_shift: shift,
                 io_hierarchy,
                 connections: asked("connections").into(),
+                nat: wanted(NAT).into(),
+                prefixes: settings.prefixes.len() as u32,
                 dns_ports: std::array::from_fn(|at| settings.dns_ports.get(at).copied().unwrap_or(0)),
             },
             offsets,
+            prefixes: settings.prefixes.clone(),
             shards,
             entries,
             memory,
@@ -147,10 +161,11 @@ fn is_told_of(program: &Program) -> bool {
 
 fn entries(
     facts: &Facts,
-    slots: u32,
+    settings: &Settings,
     shards: u32,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static str, u32)> {
+    let (slots, prefixes) = (settings.slots, settings.prefixes.len() as u32);
     let mut entries = vec![
         ("SLOT_OF", slots),
         ("SLOT_OWNER", slots),
@@ -174,8 +189,11 @@ fn entries(
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
     entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
+    entries.push(("TCP_LISTENING", if wanted("tcp") { tcp::MAX_LISTENING } else { 1 }));
     let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
+    entries.push(("CONNECTIONS_GROUPS", prefixes.max(1)));
+    entries.push(("NAT_PENDING", if wanted(NAT) { nat::MAX_PENDING } else { 1 }));
     entries.push(("DNS_PENDING", if wanted("dns") { dns::MAX_PENDING } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
@@ -192,13 +210,17 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     let of = |(map, entries): &(&'static str, u32)| {
         let bytes = match *map {
             "SLOT_OF" | "IO_SLOT_OF" => hash(*entries, 8, 4),
+            "TCP_LISTENING" => hash(*entries, 8, 1),
             "RECLAIM_SINCE" => hash(*entries, 8, 8),
             "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
             "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
             "TCP_SOCKETS" => hash(*entries, 8, size_of::<tcp::Socket>()),
-            "CONNECTIONS_ADDRESSES" => hash(*entries, 4, 16),
+            "CONNECTIONS_ADDRESSES" => hash(*entries, 4, size_of::<connections::Numbered>()),
+            // A node for each prefix, and as many between them.
+            "CONNECTIONS_GROUPS" => u64::from(*entries) * 2 * 96,
+            "NAT_PENDING" => hash(*entries, size_of::<nat::Tuple>(), size_of::<nat::Target>()),
             "DNS_PENDING" => hash(*entries, size_of::<dns::Question>(), size_of::<dns::Asked>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
@@ -232,13 +254,14 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
-    const SOCKETS: [&str; 12] = [
+    const SOCKETS: [&str; 13] = [
         "inet_sock_set_state",
         "tcp_probe",
         "tcp_rcv_space_adjust",
         "tcp_retransmit_skb",
         "tcp_send_reset",
         "tcp_receive_reset",
+        "tcp_open",
         "sock_send_length",
         "sock_recv_length",
         "kfree_skb",
@@ -281,11 +304,18 @@ mod tests {
     }
 
     fn facts(possible_cpus: u32) -> Facts {
-        Facts { possible_cpus, threads_max: 190_000, io_hierarchy: None, types: Ok(types()) }
+        Facts {
+            possible_cpus,
+            threads_max: 190_000,
+            io_hierarchy: None,
+            conntrack_entries: 0,
+            types: Ok(types()),
+        }
     }
 
     fn settings(memory_limit: u64) -> Settings {
-        Settings { slots: 1024, memory_limit, signals: DEFAULTS.to_vec(), dns_ports: vec![53] }
+        let (signals, prefixes, dns_ports) = (DEFAULTS.to_vec(), Vec::new(), vec![53]);
+        Settings { slots: 1024, memory_limit, signals, nat: false, prefixes, dns_ports }
     }
 
     fn total(plan: &Plan) -> u64 {

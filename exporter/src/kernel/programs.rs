@@ -12,7 +12,7 @@ pub struct Program {
     pub name: &'static str,
     /// The signal it serves, or [`CGROUPS`].
     pub signal: &'static str,
-    /// The tracepoint it is attached to, or where else.
+    /// The tracepoint it is attached to, or where else; of an iterator, [`ITERATOR`] and what it walks.
     pub tracepoint: &'static str,
     /// Whether it is the right one of its kind for this kernel, which has the tracepoint.
     pub fits: fn(&Types, &[Argument]) -> bool,
@@ -25,6 +25,9 @@ pub(super) type Read = (&'static str, fn(&Offsets) -> u32);
 
 /// The programs that keep the slots, without which no signal can say whose its numbers are.
 pub const CGROUPS: &str = "cgroups";
+
+/// The program that asks conntrack where connections really go. Without it `connections` says where they were dialled.
+pub const NAT: &str = "nat";
 
 macro_rules! reads {
     ($($field:ident),* $(,)?) => { &[$((stringify!($field), |offsets| offsets.$field)),*] };
@@ -591,6 +594,38 @@ pub static PROGRAMS: &[Program] = &[
         reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
     },
     Program {
+        name: "tcp_open",
+        signal: "tcp",
+        tracepoint: "iter/tcp",
+        fits: ALWAYS,
+        reads: reads!(
+            sock_cgroup,
+            cgroup_kn,
+            kernfs_node_id,
+            sock_state,
+            sock_shutdown,
+            sock_local_port,
+            sock_net,
+            sock_bind_bucket,
+            bucket_reuse,
+        ),
+    },
+    Program {
+        name: "net_dev_queue",
+        signal: NAT,
+        tracepoint: "net_dev_queue",
+        fits: ALWAYS,
+        reads: reads!(
+            skb_nfct,
+            conn_status,
+            conn_tuples,
+            tuple,
+            sock_source_port,
+            sock_local_v4,
+            sock_local_v6,
+        ),
+    },
+    Program {
         name: "sock_send_length",
         signal: "udp",
         tracepoint: "sock_send_length",
@@ -643,6 +678,8 @@ pub static PROGRAMS: &[Program] = &[
     Program { name: "dns_received", signal: "dns", tracepoint: PACKETS_IN, fits: ALWAYS, reads: &[] },
 ];
 
+/// What the name of an iterator begins with where other programs have a tracepoint's.
+pub(super) const ITERATOR: &str = "iter/";
 /// In place of a tracepoint: what the sockets of the root cgroup of v2, and of all below it, send and receive.
 pub(super) const PACKETS_OUT: &str = "cgroup_skb/egress";
 /// See [`PACKETS_OUT`].

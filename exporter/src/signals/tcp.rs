@@ -67,11 +67,13 @@ static FAMILIES: [Family; 12] = [
     Family {
         name: "container_tcp_connections",
         kind: Kind::Gauge,
-        help: "Connections open now: established, and not closed by their owner. direction=\"unknown\" are those from \
-               before the exporter, each from its first segment after that on.",
+        help: "Connections open now: established, and not closed by their owner. Those from before the \
+               exporter are found when it starts; direction=\"unknown\" are those of them whose port was bound and on \
+               which nobody listens any more.",
         labels: &["direction"],
         unit: "connections",
-        source: "tracepoint inet_sock_set_state (v5.10 to v7.x), sock.sk_shutdown",
+        source: "tracepoint inet_sock_set_state (v5.10 to v7.x), sock.sk_shutdown; at the start the iterator tcp in each \
+                 network namespace (v5.9)",
         bound: "3",
     },
     Family {
@@ -157,7 +159,7 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     }
     encoder.family(accepts);
     for row in &rows {
-        encoder.counter(row.series, &[], Value::Int(row.cell.opened[IN as usize]));
+        encoder.counter(row.series, &[], Value::Int(accepted(row.cell)));
     }
     encoder.family(open);
     for row in &rows {
@@ -236,6 +238,11 @@ fn connects(kernel: KernelRow<'_>) -> [Histogram; RESULTS.len()] {
     connects
 }
 
+/// What came in while it was counted.
+fn accepted(cell: &Cell) -> u64 {
+    cell.opened[IN as usize].saturating_sub(cell.found[IN as usize])
+}
+
 fn count(times: &Histogram) -> u64 {
     times.buckets.iter().sum()
 }
@@ -253,8 +260,9 @@ mod tests {
     #[test]
     fn all_that_was_seen() {
         let mut cell = <Cell as zerocopy::FromZeros>::new_zeroed();
-        cell.opened = [7, 5, 1];
-        cell.closed = [4, 5, 0];
+        cell.opened = [7, 8, 1];
+        cell.closed = [4, 8, 0];
+        cell.found = [2, 3, 1];
         (cell.sent_bytes, cell.received_bytes, cell.retransmits) = (1000, 2000, 3);
         (cell.sent_segments, cell.received_segments) = (20, 30);
         (cell.resets_sent, cell.resets_received) = (1, 2);

@@ -35,6 +35,7 @@ const ROWS: &[Row] = &[
     ("check_dig -H {nsd} -l www.example.test", true, EXECUTIONS),
     ("check_icmp -H 127.0.0.1 -n 1", false, EXECUTIONS),
     ("check_ping -H 127.0.0.1 -p 1 -w 100,20% -c 500,60%", true, EXECUTIONS),
+    ("check_file_age -f /etc/passwd", true, EXECUTIONS),
     ("check_load -w 5000 -c 6000", true, EXECUTIONS),
     ("check_users -w 1000 -c 2000", false, EXECUTIONS),
     ("check_swap -w 10% -c 5%", false, EXECUTIONS),

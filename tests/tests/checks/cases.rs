@@ -17,6 +17,8 @@ mod curl;
 mod dns;
 #[path = "cases/dummy.rs"]
 mod dummy;
+#[path = "cases/file_age.rs"]
+mod file_age;
 #[path = "cases/http.rs"]
 mod http;
 #[path = "cases/https.rs"]
@@ -48,6 +50,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     curl::CASES,
     dns::CASES,
     dummy::CASES,
+    file_age::CASES,
     http::CASES,
     https::CASES,
     load::CASES,

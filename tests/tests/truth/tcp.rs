@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use plimsoll_tests::exporter::{Exporter, Scrape};
-use plimsoll_tests::netns::{NOBODY, Pair, SILENT, snmp, ss};
+use plimsoll_tests::netns::{NOBODY, Pair, SILENT, nft, snmp, ss, sysctl};
 use plimsoll_tests::runc::{Config, Running};
 
 use crate::{container, counts, id, moved, together};
@@ -169,29 +169,100 @@ fn what_is_open_is_counted_while_it_lives() -> Result<()> {
     Ok(())
 }
 
+/// Over both protocols, dialled and accepted: right after the start, and until they are closed.
 #[test]
-fn what_was_open_before_the_exporter_is_counted_from_its_next_segment_on() -> Result<()> {
+fn what_was_open_before_the_exporter_is_known_at_its_start() -> Result<()> {
     let mut pair = connected()?;
-    pair[1].run("listen 10.77.0.2:7000")?;
+    let mut neighbour = container(&Config::default().own_network())?;
+    pair[1].run("listen [::]:7000")?;
     together(&mut pair, &["hold 10.77.0.2:7000 4", "accept 4"])?;
+    together(&mut pair, &["hold [fd77::2]:7000 2", "accept 2"])?;
     together(&mut pair, &["held send 1000", "held receive 1000"])?;
+    // What is closed on both sides, or fails, is not there any more.
+    neighbour.run("listen 127.0.0.1:7000")?;
+    neighbour.run("connect-failing 127.0.0.1:9 3 111")?;
     let exporter = Exporter::start(&[])?;
-    together(&mut pair, &["held send 1", "held receive 1"])?;
-    together(&mut pair, &["held receive 2000", "held send 2000"])?;
+    let first = exporter.scrape()?;
     let ids = [id(&pair[0]), id(&pair[1])];
-    exporter.scrape_until("they are known", |scrape| {
-        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), Some(4.0)])
-    })?;
-    together(&mut pair, &["held send 10", "held receive 10"])?;
-    together(&mut pair, &["held close", "held end"])?;
+    assert_eq!(open(&first, &pair[0]), [Some(6.0), Some(0.0), None]);
+    assert_eq!(open(&first, &pair[1]), [Some(0.0), Some(6.0), None]);
+    assert_eq!(open(&first, &neighbour), [None; 3], "it has none");
+    let to = |scrape: &Scrape, destination: &str| {
+        let labels = [("id", ids[0].as_str()), ("destination", destination)];
+        scrape.value("container_tcp_destination_connections", &labels)
+    };
+    let by_port = |scrape: &Scrape| {
+        let labels = [("id", ids[1].as_str()), ("port", "7000")];
+        scrape.value("container_tcp_port_connections", &labels)
+    };
+    assert_eq!(to(&first, "10.77.0.2:7000"), Some(4.0));
+    assert_eq!(to(&first, "[fd77::2]:7000"), Some(2.0));
+    assert_eq!(by_port(&first), Some(6.0));
+    assert_eq!(first.sum(SENT, &[("id", ids[0].as_str())]), 0.0, "no byte from before");
+    assert_eq!(first.losses().get("namespace_not_walked"), None);
+
+    for _ in 0..2 {
+        together(&mut pair, &["held send 10", "held receive 10"])?;
+        together(&mut pair, &["held receive 2000", "held send 2000"])?;
+    }
+    together(&mut pair, &["held half", "held end"])?;
+    let half = exporter.scrape()?;
+    assert_eq!(open(&half, &pair[0]), [Some(6.0), Some(0.0), None]);
     pair[1].run("held close")?;
+    together(&mut pair, &["held close", "noop"])?;
     let after = exporter.scrape_until("all are closed", |scrape| {
-        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), Some(0.0)])
+        (0..2).all(|at| open(scrape, &pair[at]) == [Some(0.0), Some(0.0), None])
     })?;
-    // No byte from before, and none twice.
-    let sent = after.sum(SENT, &[("id", ids[1].as_str())]);
-    assert!(sent <= 8000.0, "{sent}");
-    assert!(after.sum(RECEIVED, &[("id", ids[1].as_str())]) >= 40.0);
-    assert_eq!(after.sum("container_tcp_connection_duration_seconds_count", &[("id", ids[0].as_str())]), 0.0);
+    assert_eq!((to(&after, "10.77.0.2:7000"), by_port(&after)), (Some(0.0), Some(0.0)));
+    for (at, sent, received) in [(0, 120.0, 24_000.0), (1, 24_000.0, 120.0)] {
+        assert_eq!(after.sum(SENT, &[("id", ids[at].as_str())]), sent, "{at}");
+        assert_eq!(after.sum(RECEIVED, &[("id", ids[at].as_str())]), received, "{at}");
+    }
+    let observed =
+        |at: usize| after.sum("container_tcp_connection_duration_seconds_count", &[("id", ids[at].as_str())]);
+    assert_eq!((observed(0), observed(1)), (0.0, 0.0), "how long they were open is not known");
+    Ok(())
+}
+
+/// Rules on the way answer in the other's place, or let nobody answer.
+#[test]
+fn what_rules_refuse_is_known_by_its_reason() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let mut pair = connected()?;
+    // As many answers as there are attempts.
+    sysctl(pair[1].pid(), "ipv4/icmp_ratelimit", "0")?;
+    nft(
+        pair[1].pid(),
+        "table inet filter { chain input { type filter hook input priority 0;
+            tcp dport 7001 reject with tcp reset
+            tcp dport 7002 drop
+            ip protocol tcp tcp dport 7003 reject with icmp host-unreachable
+            ip protocol tcp tcp dport 7004 reject with icmp admin-prohibited
+            ip6 nexthdr tcp tcp dport 7003 reject with icmpv6 addr-unreachable
+            tcp dport 7005 reject with icmpx port-unreachable
+        }
+        }",
+    )?;
+    let before = exporter.scrape()?;
+    pair[0].run("connect-failing 10.77.0.2:7001 4 111")?;
+    pair[0].run(&format!("connect-failing 10.77.0.2:7002 3 {ETIMEDOUT}"))?;
+    // An answer by ICMP that comes while the socket is still in use by connect ends nothing yet: the attempt is repeated.
+    for (to, errno) in [
+        ("10.77.0.2:7003", EHOSTUNREACH),
+        ("10.77.0.2:7004", EHOSTUNREACH),
+        ("10.77.0.2:7005", 111),
+        ("[fd77::2]:7001", 111),
+        ("[fd77::2]:7003", EHOSTUNREACH),
+        ("[::ffff:10.77.0.2]:7001", 111),
+    ] {
+        pair[0].run(&format!("connect-one-failing {to} {errno}"))?;
+    }
+    // Who asks for the error and gives up has not waited for that.
+    pair[0].run(&format!("connect-failing 10.77.0.2:7003 5 {EHOSTUNREACH}"))?;
+    let after = exporter.scrape()?;
+    let results = moved((&before, &after), ATTEMPTS, &id(&pair[0]), &["result"]);
+    let wanted = [("refused", 4 + 3), ("timeout", 3), ("unreachable", 3), ("aborted", 5)];
+    assert_eq!(results, counts(wanted));
+    assert_eq!(moved((&before, &after), RESETS, &id(&pair[0]), &["direction"]), counts([("received", 6)]));
     Ok(())
 }

@@ -69,6 +69,14 @@ pub(crate) fn fail(address: &str, n: u64, errno: i32) -> Answer {
     Ok(String::new())
 }
 
+/// An attempt over either protocol that must fail with this errno.
+pub(crate) fn fail_once(address: &str, errno: i32) -> Answer {
+    match TcpStream::connect(address) {
+        Err(e) if e.raw_os_error() == Some(errno) => Ok(String::new()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
 /// N attempts at once that are given up before there can be an answer.
 pub(crate) fn give_up(address: &str, n: u64) -> Answer {
     begun(address, n).map(|_| String::new())

@@ -52,6 +52,8 @@ pub struct Wanted {
     pub descriptors: bool,
     /// Pressure stall information.
     pub pressure: bool,
+    /// Which network namespace it is; the sockets are read by [`HostReader::read_listening`].
+    pub listening: bool,
     /// The machine, on the row of the root cgroup.
     pub machine: bool,
 }
@@ -92,6 +94,7 @@ impl Wanted {
             tasks: on("tasks"),
             descriptors: on("descriptors"),
             pressure: on("pressure"),
+            listening: on("listen"),
             machine: on("machine"),
         }
     }
@@ -107,6 +110,7 @@ impl Wanted {
             tasks: on,
             descriptors: on,
             pressure: on,
+            listening: on,
             machine: on,
         }
     }
@@ -116,6 +120,6 @@ impl Wanted {
     }
 
     pub(super) fn processes(self) -> bool {
-        self.pids || self.tasks || self.descriptors || self.network
+        self.pids || self.tasks || self.descriptors || self.network || self.listening
     }
 }
