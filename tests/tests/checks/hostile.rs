@@ -94,6 +94,7 @@ const ASK_NOBODY: &[&str] = &[
     "check_mem",
     "check_procs",
     "check_swap",
+    "check_uptime",
     "check_users",
 ];
 
