@@ -12,6 +12,7 @@ pub mod http;
 pub mod icmp;
 pub mod load;
 pub mod negate;
+pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
@@ -35,6 +36,7 @@ pub static ALL: &[&Check] = &[
     &http::CHECK,
     &icmp::CHECK,
     &load::CHECK,
+    &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,

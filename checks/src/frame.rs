@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::checks;
 use crate::deadline::{self, Deadline, Limit};
@@ -124,6 +124,16 @@ impl Call {
     /// The seconds of `-t`.
     pub const fn timeout(&self) -> u32 {
         self.timeout
+    }
+
+    /// The state of the end of the time.
+    pub const fn timeout_state(&self) -> State {
+        self.timeout_state
+    }
+
+    /// How long it has run.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Begins the time of `-t`, counted from the start of the process: call it when the options are read.

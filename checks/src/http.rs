@@ -7,11 +7,13 @@ use crate::net;
 use crate::tls::Transport;
 
 pub mod chunks;
+pub mod cookies;
 pub mod date;
 pub mod request;
 pub mod response;
 pub mod url;
 
+pub use cookies::Jar;
 pub use request::Request;
 pub use response::Response;
 pub use url::Url;
@@ -43,7 +45,10 @@ pub struct Exchange {
 pub enum Error {
     /// The time is over.
     #[error("timed out")]
-    Expired,
+    Expired {
+        /// How many bytes of the page had come by then.
+        body: u64,
+    },
     /// The connection broke before anything came.
     #[error("{}", crate::words(.0))]
     Receive(std::io::Error),
@@ -77,14 +82,14 @@ pub fn exchange(
                 response.push(buffer.get(..read).unwrap_or_default());
             }
             Err(error) => match net::Error::from(error) {
-                net::Error::Expired => return Err(Error::Expired),
+                net::Error::Expired => return Err(Error::Expired { body: response.body_received() }),
                 // As in 2.x what came before the other side broke off counts.
                 net::Error::System(error) if response.received == 0 => return Err(Error::Receive(error)),
                 net::Error::System(_) => break,
             },
         }
         // Who always has more to say never has to be waited for.
-        deadline.remaining().map_err(|_| Error::Expired)?;
+        deadline.remaining().map_err(|_| Error::Expired { body: response.body_received() })?;
         if response.is_complete() || (!wants.body && response.has_head()) {
             break;
         }
@@ -100,7 +105,7 @@ pub fn exchange(
 /// Only the end of the time matters.
 fn expired(result: std::io::Result<()>) -> Result<(), Error> {
     match result.map_err(net::Error::from) {
-        Err(net::Error::Expired) => Err(Error::Expired),
+        Err(net::Error::Expired) => Err(Error::Expired { body: 0 }),
         Ok(()) | Err(net::Error::System(_)) => Ok(()),
     }
 }

@@ -4,7 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use plimsoll_checks::checks::http::{Follow, Place};
 use plimsoll_checks::checks::rest::path::Path;
-use plimsoll_checks::http::{Response, Url, date};
+use plimsoll_checks::http::cookies::Page;
+use plimsoll_checks::http::{Jar, Response, Url, date};
 
 const KEEP: usize = 100;
 
@@ -24,6 +25,7 @@ fuzz_target!(|input: (bool, &[u8], u8, &str)| {
     assert!(whole.body.len() <= KEEP.min(bytes.len()));
     assert_eq!((&whole.body, whole.status_line(), whole.headers()), (&parts.body, parts.status_line(), parts.headers()));
     assert_eq!((whole.status(), whole.is_complete()), (parts.status(), parts.is_complete()));
+    cookies(text);
     let _ = date::parse(text);
     let _ = Path::parse(text);
     if let Some(url) = Url::parse(text) {
@@ -38,3 +40,13 @@ fuzz_target!(|input: (bool, &[u8], u8, &str)| {
         assert!(!next.host.unwrap_or_default().contains(['\r', '\n', ' ']));
     }
 });
+
+/// Whatever is set, and whatever a file has, ends no header and comes back from a file as it went in.
+fn cookies(text: &str) {
+    let page = Page { host: "a.example", path: "/b/c", tls: true };
+    let mut jar = Jar::parse(text);
+    text.lines().for_each(|line| jar.take(page, line, 1_800_000_000));
+    let said = jar.header(page, 1_800_000_000);
+    assert!(!said.unwrap_or_default().contains(|c: char| c.is_control()));
+    assert_eq!(Jar::parse(&jar.to_text()), jar);
+}

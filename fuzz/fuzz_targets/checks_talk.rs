@@ -5,6 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_checks::checks::dns::expected::{Expected, met};
 use plimsoll_checks::checks::smtp::Reply;
 use plimsoll_checks::checks::ssh::Identification;
+use plimsoll_checks::checks::tcp::{Expect, Service};
 use plimsoll_checks::net::dns::{Data, Message, kind};
 use plimsoll_checks::net::ntp::control::{self, Answer, Part};
 use plimsoll_checks::net::ntp::{Packet, Stamp, general};
@@ -26,6 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(general(offset).parse::<f64>().is_ok());
     }
     control_messages(bytes);
+    greetings(bytes);
     if let Ok(message) = Message::parse(bytes) {
         for record in &message.answers {
             let text = record.data.to_string();
@@ -51,5 +53,23 @@ fn control_messages(bytes: &[u8]) {
             }
             answer = Answer::default();
         }
+    }
+}
+
+/// What is decided of the beginning of an answer is decided, whatever follows.
+fn greetings(bytes: &[u8]) {
+    for name in ["check_ftp", "check_nntp", "check_imap"] {
+        let mut expect = plimsoll_checks::checks::tcp::Probe::of(&Service::by_name(name)).expect;
+        let decided = |expect: &Expect| {
+            let mut found = None;
+            for length in 1..=bytes.len().min(64) {
+                let now = expect.matches(&bytes[..length]);
+                assert!(found.is_none() || now == found, "{name} at {length}");
+                found = found.or(now);
+            }
+        };
+        decided(&expect);
+        expect.add(b"ok");
+        decided(&expect);
     }
 }

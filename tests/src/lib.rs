@@ -10,6 +10,7 @@ pub mod nameserver;
 pub mod netns;
 pub mod nginx;
 pub mod ntp;
+pub mod ntpd;
 pub mod plugins;
 pub mod prometheus;
 pub mod runc;

@@ -1,6 +1,6 @@
 //! Time servers in every state, and hostile ones: what they say of the time, and of their own sources.
 
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
@@ -15,16 +15,55 @@ pub fn start(servers: &mut Servers) -> Result<()> {
     for (name, answer) in SERVERS {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         servers.name(name, socket.local_addr()?.port());
-        std::thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                for bytes in answer(&buffer[..length]) {
-                    let _ = socket.send_to(&bytes, from);
-                }
-            }
-        });
+        serve(socket, *answer);
     }
     Ok(())
+}
+
+/// Starts those that are asked for the time and for their sources at the port of time servers, since `check_ntp` knows no
+/// other: `ntp-NAME-123` becomes the address. Once at a time.
+pub fn start_at_123(servers: &mut Servers) -> Result<()> {
+    for (number, (name, answer)) in (81..).zip(AT_123) {
+        let address = Ipv4Addr::new(127, 77, 77, number);
+        servers.name(name, address);
+        serve(UdpSocket::bind((address, 123))?, *answer);
+    }
+    Ok(())
+}
+
+fn serve(socket: UdpSocket, answer: Answer) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            for bytes in answer(&buffer[..length]) {
+                let _ = socket.send_to(&bytes, from);
+            }
+        }
+    });
+}
+
+const AT_123: &[(&str, Answer)] = &[
+    ("ntp-ahead-123", |question| vec![time(question, 0x24, 2, 100)]),
+    ("ntp-kiss-123", |question| vec![time(question, 0x24, 0, 0)]),
+    ("ntp-both-123", |question| both(question, &[(1, 0x96), (2, 0x94), (3, 0x91)])),
+    ("ntp-both-candidates-123", |question| both(question, &[(1, 0x94), (2, 0x94)])),
+    ("ntp-both-none-123", |question| both(question, &[(1, 0x91)])),
+    ("ntp-both-old-123", |question| match question {
+        [0x16, 2, ..] if question.windows(6).any(|word| word == b"jitter") => {
+            vec![reply(question, 0x16, 0xc2, 0, b"")]
+        }
+        [0x16, 2, ..] => vec![reply(question, 0x16, 0x82, 0, b"dispersion=7.5")],
+        _ => both(question, &[(1, 0x96)]),
+    }),
+];
+
+/// The time, 100 seconds ahead, or the sources, each with its jitter alone, as it is asked for.
+fn both(question: &[u8], peers: &[(u16, u8)]) -> Vec<Vec<u8>> {
+    match question {
+        [0x16, 2, ..] => vec![reply(question, 0x16, 0x82, 0, b"jitter=0.25")],
+        [0x16, ..] => control(question, 0x16, peers),
+        _ => vec![time(question, 0x24, 2, 100)],
+    }
 }
 
 const SERVERS: &[(&str, Answer)] = &[
@@ -46,6 +85,8 @@ const SERVERS: &[(&str, Answer)] = &[
         [_, 2, ..] => vec![reply(question, 0x16, 0x82, 0, b"stratum=4, offset=2.5, dispersion=7.5")],
         _ => control(question, 0x16, &[(1, 0x96)]),
     }),
+    // It has the time, and says nothing of itself, as chrony does.
+    ("ntp-mute", |question| if question.len() < 48 { Vec::new() } else { vec![time(question, 0x24, 2, 0)] }),
     ("ntp-too-long", |question| vec![[&reply(question, 0x16, 0x81, 0, b"")[..10], &[2, 0]].concat()]),
 ];
 

@@ -11,6 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, Result};
 use rustix::net::{AddressFamily, SocketAddrAny, SocketType};
 
+mod manners;
+
+use manners::MANNERS;
+
 /// What a server does with whoever connects.
 #[derive(Clone, Copy, Debug)]
 pub enum Manner {
@@ -56,14 +60,8 @@ impl Servers {
         let silent = UdpSocket::bind("127.0.0.1:0")?;
         servers.name("udp-silent", silent.local_addr()?.port());
         servers._silent = Some(silent);
-        let udp = UdpSocket::bind("127.0.0.1:0")?;
-        servers.name("udp-echo", udp.local_addr()?.port());
-        std::thread::spawn(move || {
-            let mut buffer = [0; 2048];
-            while let Ok((length, from)) = udp.recv_from(&mut buffer) {
-                let _ = udp.send_to(&buffer[..length], from);
-            }
-        });
+        servers.udp("udp-echo", None)?;
+        servers.udp("udp-greets", Some(b"barbar\n"))?;
         Ok(servers)
     }
 
@@ -75,6 +73,19 @@ impl Servers {
             for stream in listener.incoming().flatten() {
                 // Whoever hangs up in the middle is expected to.
                 std::thread::spawn(move || behave(stream, manner));
+            }
+        });
+        Ok(())
+    }
+
+    /// One that answers each datagram with this, or with the datagram itself.
+    fn udp(&mut self, name: &str, answer: Option<&'static [u8]>) -> Result<()> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        self.name(name, socket.local_addr()?.port());
+        std::thread::spawn(move || {
+            let mut buffer = [0; 2048];
+            while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                let _ = socket.send_to(answer.unwrap_or(&buffer[..length]), from);
             }
         });
         Ok(())
@@ -151,56 +162,6 @@ impl Drop for Servers {
         }
     }
 }
-
-const MANNERS: &[(&str, Manner)] = &[
-    ("silent", Manner::Says(b"")),
-    ("closing", Manner::SaysAndEnds(b"")),
-    ("echo", Manner::Echoes),
-    ("garbage", Manner::SaysAndEnds(b"\x16\x03\xff|x=1\x1b[2J\xc3\x28\n")),
-    ("flood", Manner::Floods(b"0123456789abcde\n")),
-    ("trickle", Manner::Trickles(b"220 slowly\r\n")),
-    ("ftp", Manner::Says(b"220 ready\r\n")),
-    ("ftp-many", Manner::Says(b"220-one\r\n220 two\r\n")),
-    ("pop", Manner::Says(b"+OK ready\r\n")),
-    ("imap", Manner::Says(b"* OK ready\r\n")),
-    ("nntp", Manner::Says(b"201 no posting\r\n")),
-    ("refusing", Manner::SaysAndEnds(b"500 go away\r\n")),
-    ("short", Manner::SaysAndEnds(b"22")),
-    ("crawl", Manner::Trickles(b"220-a byte a tenth of a second, and never an end of it")),
-    ("ssh-plain", Manner::Says(b"SSH-2.0-nagiosplug.ssh.0.1\n")),
-    ("ssh-comment", Manner::Says(b"SSH-2.0-nagiosplug.ssh.0.1 this is a comment\r\n")),
-    ("ssh-numbers", Manner::Says(b"SSH-2.0-3.2.9.1\n")),
-    ("ssh-no-parts", Manner::SaysAndEnds(b"SSH-\n")),
-    ("ssh-no-protocol", Manner::SaysAndEnds(b"SSH-x-y\n")),
-    ("ssh-bar", Manner::Says(b"SSH-2.0-a|b=1\x1b[2J\xff\n")),
-    ("ssh-lines", Manner::Says(b"AAAAAAAAAA\nSome\nlines\n\nSSH-2.0-nagiosplug.ssh.0.2\n")),
-    ("ssh-trickle", Manner::Trickles(b"no\nSSH-2.0-x\n")),
-    ("http-silent", Manner::Answers(b"")),
-    ("http-garbage", Manner::Answers(b"\x16\x03\xff|x=1\x1b[2J\xc3\x28\n")),
-    ("http-chunked", Manner::Answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n")),
-    ("http-cut", Manner::Answers(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello")),
-    ("http-open", Manner::Answers(b"HTTP/1.0 200 OK\n\nhello")),
-    ("http-low", Manner::Answers(b"HTTP/1.1 99 Low\r\n\r\n")),
-    ("http-high", Manner::Answers(b"HTTP/1.1 600 High\r\n\r\n")),
-    ("http-long-status", Manner::Answers(b"HTTP/1.1 2000 Long\r\n\r\n")),
-    ("http-no-number", Manner::Answers(b"HTTP/1.1 abc\r\n\r\n")),
-    ("http-no-status", Manner::Answers(b"HTTP/1.1\r\n\r\n")),
-    ("http-bar", Manner::Answers(b"HTTP/1.1 200 O|K a=1\r\n\r\n")),
-    ("http-continue", Manner::Answers(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx")),
-    ("http-zero", Manner::Answers(b"HTTP/1.1 200 OK\r\n\r\nab\0cd needle")),
-    ("http-nowhere", Manner::Answers(b"HTTP/1.1 302 Found\r\nA: b\r\n\r\n")),
-    ("http-empty-place", Manner::Answers(b"HTTP/1.1 302 Found\r\nLocation:\r\nX: y\r\n\r\n")),
-    ("http-ftp", Manner::Answers(b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/\r\n\r\n")),
-    ("http-hour", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nLast-Modified: Sat, 21 Nov 2026 09:00:00 GMT\r\n\r\nx")),
-    ("http-fortnight", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nLast-Modified: Sat, 07 Nov 2026 09:00:00 GMT\r\n\r\nx")),
-    ("http-future", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nLast-Modified: Sat, 28 Nov 2026 09:00:00 GMT\r\n\r\nx")),
-    ("http-no-date", Manner::Answers(b"HTTP/1.1 200 OK\r\n\r\nx")),
-    ("http-no-age", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n\r\nx")),
-    ("http-wrong-date", Manner::Answers(b"HTTP/1.1 200 OK\r\nDate: x\r\nLast-Modified: Sat, 28 Nov 2026 09:00:00 GMT\r\n\r\nx")),
-    ("http-endless", Manner::AnswersWithoutEnd(b"HTTP/1.1 200 OK\r\n\r\n")),
-    ("http-endless-head", Manner::AnswersWithoutEnd(b"HTTP/1.1 200 OK\r\nA: ")),
-    ("http-trickle", Manner::Trickles(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")),
-];
 
 fn behave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
     let mut buffer = [0; 4096];

@@ -1,4 +1,4 @@
-//! Real servers of SSH, DNS, NTP, mail and FTP, as Debian has them.
+//! Real servers of SSH, DNS, NTP, mail, mailboxes and FTP, as Debian has them.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -12,6 +12,9 @@ use crate::certificates::KINDS;
 use crate::servers::Servers;
 use crate::tools;
 
+mod files;
+mod mailbox;
+
 /// Where the name server is: nobody else's, since every address of 127.0.0.0/8 is this host.
 pub const NSD: &str = "127.77.77.78";
 
@@ -23,8 +26,9 @@ pub struct Services {
 }
 
 impl Services {
-    /// Starts them, and gives their places names: `ssh`, `nsd`, `chrony`, `chrony-unset`, `smtp`, `real-ftp`, and
-    /// `starttls-KIND` and `smtps-KIND` for each kind of certificate in this directory.
+    /// Starts them, and gives their places names: `ssh`, `nsd`, `chrony`, `chrony-unset`, `smtp`, `real-ftp`, `vsftpd`,
+    /// `vsftpds`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
+    /// certificate in this directory.
     pub fn start(servers: &mut Servers, certificates: &Path) -> Result<Self> {
         let directory = std::env::temp_dir().join(format!("plimsoll-services-{}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
@@ -34,6 +38,8 @@ impl Services {
         services.ntp(servers, "chrony", "local stratum 3")?;
         services.ntp(servers, "chrony-unset", "")?;
         services.mail(servers, certificates)?;
+        services.mailboxes(servers, certificates)?;
+        services.files(servers, certificates)?;
         Ok(services)
     }
 

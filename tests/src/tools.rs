@@ -40,6 +40,11 @@ pub fn service(program: &str) -> Result<(PathBuf, PathBuf)> {
     Ok((program.canonicalize()?, libraries.canonicalize()?))
 }
 
+/// The root below which all servers were unpacked.
+pub fn services() -> Result<PathBuf> {
+    Ok(fetched("services", "services")?.canonicalize()?)
+}
+
 /// The statically linked user space of the virtual machines.
 pub fn busybox() -> Result<PathBuf> {
     let path = PathBuf::from("/bin/busybox");

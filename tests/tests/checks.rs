@@ -5,12 +5,16 @@
 mod cases;
 #[path = "checks/compare.rs"]
 mod compare;
+#[path = "checks/hostile.rs"]
+mod hostile;
 #[path = "checks/kept.rs"]
 mod kept;
 #[path = "checks/names.rs"]
 mod names;
 #[path = "checks/own.rs"]
 mod own;
+#[path = "checks/peers.rs"]
+mod peers;
 #[path = "checks/rights.rs"]
 mod rights;
 
@@ -38,7 +42,7 @@ fn side_by_side() -> Result<()> {
     let failures = Mutex::new(Vec::new());
     // Most of the time is waiting for timeouts.
     std::thread::scope(|scope| {
-        for _ in 0..6 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 while let Some((name, line)) = { next.lock().unwrap().next() } {
                     match both(&servers, line) {

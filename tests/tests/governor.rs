@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use plimsoll_tests::exporter::Exporter;
+use plimsoll_tests::netns::anycast;
 use plimsoll_tests::runc::{Config, Container, Running};
 use plimsoll_tests::scrape::Scrape;
 use rustix::process::Signal;
@@ -114,5 +115,74 @@ fn it_rests_what_is_too_dear_and_puts_it_to_work_again() -> Result<()> {
     let last = watch.look()?;
     ensure!(working(&last) == 1.0, "calm as it is, it rests again");
     assert_eq!(calls(&last), [counted + 300.0]);
+    quiet.finish()
+}
+
+/// After a rest the connections that are open are those that are there, though nobody saw how others ended.
+#[test]
+fn connections_are_right_after_a_rest() -> Result<()> {
+    let flags = [
+        "--overhead.cpu=0.5%",
+        "--overhead.interval=100ms",
+        "--collector.disable-defaults",
+        "--collector.tcp",
+        "--collector.connections",
+    ];
+    let exporter = Exporter::start(&flags)?;
+    let start = || -> Result<Running> { Container::new(&Config::default().own_network())?.start() };
+    let mut quiet = start()?;
+    anycast(quiet.pid(), "10.98.0.0/24")?;
+    let id = quiet.container().cgroups_path().to_owned();
+    let scrape = || -> Result<Scrape> {
+        Ok(Scrape::parse(&exporter.get("/metrics?collect[]=tcp&collect[]=connections", &[])?))
+    };
+    let of = |scrape: &Scrape, name: &str, label: (&str, &str)| scrape.value(name, &[("id", &id), label]);
+    let open = |scrape: &Scrape| {
+        [("direction", "out"), ("direction", "in")]
+            .map(|label| of(scrape, "container_tcp_connections", label))
+    };
+    let port = |scrape: &Scrape| of(scrape, "container_tcp_port_connections", ("port", "7000"));
+    let works = |scrape: &Scrape| scrape.sum("plimsoll_governor_signal_working", &[("signal", "tcp")]) == 1.0;
+    let until = |what: &str, done: &dyn Fn(&Scrape) -> bool| -> Result<Scrape> {
+        let end = Instant::now() + Duration::from_secs(120);
+        loop {
+            let scrape = scrape()?;
+            if done(&scrape) {
+                return Ok(scrape);
+            }
+            ensure!(Instant::now() < end, "not within two minutes: {what}");
+            std::thread::sleep(PAUSE * 2);
+        }
+    };
+    quiet.run("listen 10.98.0.1:7000")?;
+    for _ in 0..3 {
+        quiet.run("hold 10.98.0.1:7000 1")?;
+        quiet.run("accept 1")?;
+    }
+    let first = until("it works", &works)?;
+    assert_eq!((open(&first), port(&first)), ([Some(3.0); 2], Some(3.0)));
+    assert!(first.sum("plimsoll_program_run_cost_seconds", &[("signal", "tcp")]) > 0.0);
+
+    let mut storm = [start()?, start()?, start()?];
+    for container in &mut storm {
+        anycast(container.pid(), "10.98.0.0/24")?;
+        container.script().begin("connect-failing-often 10.98.0.1:9 4000000000")?;
+    }
+    let resting = until("the signal rests", &|scrape| !works(scrape))?;
+    assert_eq!((open(&resting), port(&resting)), ([None; 2], None), "what is not counted is absent");
+    // All end, and others begin.
+    quiet.run("held close")?;
+    quiet.run("hold 10.98.0.1:7000 1")?;
+    quiet.run("accept 1")?;
+    for container in storm {
+        container.kill(Signal::KILL)?;
+        container.wait(Duration::from_secs(60))?;
+        container.finish()?;
+    }
+    let calm = until("it works again", &works)?;
+    assert_eq!((open(&calm), port(&calm)), ([Some(1.0); 2], Some(1.0)));
+    quiet.run("held close")?;
+    let last = until("the last is closed", &|scrape| open(scrape) == [Some(0.0); 2])?;
+    assert_eq!(port(&last), Some(0.0));
     quiet.finish()
 }

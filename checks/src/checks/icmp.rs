@@ -1,21 +1,26 @@
-//! `check_icmp`: echoes of one host or of several, with the longest and the shortest.
+//! `check_icmp`: echoes of one host or of several, with the longest and the shortest; and `check_host`, for which one echo
+//! is enough.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::frame::{Call, Check};
-use crate::net::icmp::{self, Echoes, Plan, Unreachable};
-use crate::net::{self, Family};
-use crate::options::{Arg, Found, Opt, common, value};
+use crate::net;
+use crate::net::icmp::{self, Echoes, Unreachable};
+use crate::options::{Arg, Opt, common};
 use crate::output::{Outcome, Output, Stop};
 use crate::perfdata::{Form, Number, Perfdata};
 use crate::state::State;
 
+mod config;
+
+use config::{Config, Limits};
+
 /// The row of the table.
 pub static CHECK: Check = Check {
     name: "check_icmp",
-    aliases: &["check_rta_multi"],
+    aliases: &["check_host", "check_rta_multi"],
     summary: "Sends ICMP echo requests to hosts: how long they take, and how many do not come back.",
     usage: "[options] [-H] host [host]...",
     options: &[
@@ -55,22 +60,6 @@ pub static CHECK: Check = Check {
 /// What is left of the time for the text itself.
 const RESERVE: Duration = Duration::from_millis(100);
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Limits {
-    ms: f64,
-    loss: u32,
-}
-
-#[derive(Debug)]
-struct Config {
-    hosts: Vec<String>,
-    family: Family,
-    warning: Limits,
-    critical: Limits,
-    enough: Option<u32>,
-    plan: Plan,
-}
-
 fn run(call: &mut Call) -> Outcome {
     let config = Config::read(call)?;
     let deadline = call.deadline();
@@ -87,6 +76,11 @@ fn run(call: &mut Call) -> Outcome {
     }
     let echoes = measure(&config, &targets, deadline)
         .map_err(|error| Stop::unknown(format!("{}: {error}", call.name)))?;
+    if let Some(answered) = config.hosts.iter().zip(&echoes).find(|(_, echoes)| !echoes.times.is_empty())
+        && config.plan.first
+    {
+        return Ok(print_first(&config, answered.0, answered.1));
+    }
     Ok(print(&config, judge(&config, &echoes), &echoes))
 }
 
@@ -127,6 +121,18 @@ fn print(config: &Config, state: State, all: &[Echoes]) -> Output {
         perfdata.extend(perfdata_of(config, prefix, echoes));
     }
     Output::new(state, format!("{state} - {}", texts.join(" :: "))).perfs(perfdata)
+}
+
+/// As 2.x has it, a host that answers is OK, however long that took.
+fn print_first(config: &Config, host: &str, echoes: &Echoes) -> Output {
+    let ms = |ms: f64| Number::Fixed(ms, 3);
+    let time = echoes.mean_ms().unwrap_or_default();
+    let rta = Perfdata::new("rta", ms(time)).warn(ms(config.warning.ms)).crit(ms(config.critical.ms));
+    let pkt = Perfdata::new("pkt", Number::Integer(1)).min(Number::Integer(0));
+    let pkt = pkt.max(Number::Integer(config.plan.packets.into()));
+    Output::new(State::Ok, format!("OK - {host} responds to ICMP. Packet 1, rta {time:.3}ms"))
+        .perf(pkt)
+        .perf(rta.form(Form::Padded))
 }
 
 fn text_of(host: &str, echoes: &Echoes) -> String {
@@ -173,104 +179,6 @@ fn word(what: Unreachable) -> String {
         Unreachable::TimeExceeded => "Time to live exceeded in transit".to_owned(),
         Unreachable::Other(code) => format!("Invalid code: {code}"),
     }
-}
-
-impl Config {
-    fn read(call: &mut Call) -> Result<Self, Stop> {
-        let mut config = Self {
-            hosts: Vec::new(),
-            family: Family::Any,
-            warning: Limits { ms: 200.0, loss: 40 },
-            critical: Limits { ms: 500.0, loss: 80 },
-            enough: None,
-            plan: Plan {
-                packets: 5,
-                interval: Duration::from_millis(80),
-                target_interval: Duration::ZERO,
-                eager: true,
-                wait: Duration::ZERO,
-                payload: 56,
-                ttl: Some(64),
-                source: None,
-            },
-        };
-        let mut options = call.options();
-        while let Some(found) = options.next()? {
-            config.take(call, &found)?;
-        }
-        config.hosts.extend(options.words().iter().map(|word| word.to_string_lossy().into_owned()));
-        if config.hosts.is_empty() {
-            return Err(Stop::unknown(format!("{}: No hosts to check", call.name)));
-        }
-        // As in 2.x a warning beyond critical is moved to it.
-        config.warning.ms = config.warning.ms.min(config.critical.ms);
-        config.warning.loss = config.warning.loss.min(config.critical.loss);
-        config.plan.wait = Duration::from_secs_f64(config.critical.ms.clamp(0.0, 3.6e6) / 1e3);
-        Ok(config)
-    }
-
-    fn take(&mut self, call: &mut Call, found: &Found) -> Result<(), Stop> {
-        let text = found.text();
-        let wrong = |what: &str| Stop::unknown(format!("{}: {what}", call.name));
-        match found.key {
-            "H" => self.hosts.push(text),
-            "w" => {
-                self.warning = limits(&text, self.warning).ok_or_else(|| wrong("-w is not TIME,PERCENT%"))?
-            }
-            "c" => {
-                self.critical =
-                    limits(&text, self.critical).ok_or_else(|| wrong("-c is not TIME,PERCENT%"))?
-            }
-            "s" => {
-                self.plan.source = Some(text.parse::<IpAddr>().map_err(|_| wrong("-s is not an address"))?)
-            }
-            "n" | "p" => self.plan.packets = packets(&text).map_err(|what| wrong(&what))?,
-            "i" => self.plan.interval = time(&text).ok_or_else(|| wrong("-i is not a time"))?,
-            "I" => self.plan.target_interval = time(&text).ok_or_else(|| wrong("-I is not a time"))?,
-            "m" => self.enough = Some(value::not_negative(&text).ok_or_else(|| wrong("-m is not a number"))?),
-            "l" => {
-                let ttl = value::positive(&text).and_then(|ttl| u8::try_from(ttl).ok());
-                self.plan.ttl = Some(ttl.ok_or_else(|| wrong("ttl is not from 1 to 255"))?);
-            }
-            "b" => {
-                let size = value::positive(&text).filter(|size| (52..=65507).contains(size));
-                let wrong = || wrong("ICMP data length must be between: 52 and 65507");
-                self.plan.payload = size.ok_or_else(wrong)? as usize;
-            }
-            _ => {
-                self.family.take(found);
-                call.common(found)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn packets(text: &str) -> Result<u16, String> {
-    match value::positive(text) {
-        Some(number @ 1..=20) => Ok(u16::try_from(number).unwrap_or(20)),
-        Some(number) => Err(format!("packets is > 20 ({number})")),
-        None => Err("packets is not a positive number".to_owned()),
-    }
-}
-
-/// `TIME,LOSS%`; what is not given stays.
-fn limits(text: &str, mut limits: Limits) -> Option<Limits> {
-    let (ms, loss) = text.split_once(',').map_or((text, None), |(ms, loss)| (ms, Some(loss)));
-    limits.ms = time(ms)?.as_secs_f64() * 1e3;
-    if let Some(loss) = loss {
-        limits.loss =
-            value::not_negative(loss.strip_suffix('%').unwrap_or(loss)).filter(|loss| *loss <= 100)?;
-    }
-    Some(limits)
-}
-
-/// A number of milliseconds, or with its unit: `us`, `ms` or `s`.
-fn time(text: &str) -> Option<Duration> {
-    let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("u", 1e-6), ("m", 1e-3), ("", 1e-3)];
-    let (number, unit) = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
-    let seconds = value::number(number)? * unit;
-    (0.0..1e6).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

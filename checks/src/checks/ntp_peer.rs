@@ -11,7 +11,7 @@ use crate::state::State;
 
 mod query;
 
-pub use query::{Error, Measured, Source, measure};
+pub use query::{Error, Measured, Source, Sources, measure, sources};
 
 /// The row of the table.
 pub static CHECK: Check = Check {

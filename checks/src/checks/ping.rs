@@ -92,6 +92,7 @@ fn measure(config: &Config, target: SocketAddr, deadline: Deadline) -> Result<Ec
         interval: Duration::from_millis(200),
         target_interval: Duration::ZERO,
         eager: false,
+        first: false,
         // What comes later than twice the limit changes nothing.
         wait: (critical * 2).max(Duration::from_secs(1)),
         payload: PAYLOAD,

@@ -99,7 +99,7 @@ fn failed(error: http::Error) -> Stop {
     match error {
         http::Error::Expired
         | http::Error::Http2(crate::http2::Error::Expired)
-        | http::Error::Http(crate::http::Error::Expired)
+        | http::Error::Http(crate::http::Error::Expired { .. })
         | http::Error::Tls(tls::Error::Expired) => Stop::Timeout,
         error => Stop::with(State::Critical, format!("REST CRITICAL - {error}")),
     }

@@ -15,8 +15,8 @@ pub static CHECK: Check = Check {
     summary: "Judges how much of this host's swap is free.",
     usage: "[-av] -w <percent_free>% -c <percent_free>%\n  -w <bytes_free> -c <bytes_free> [-n <state>]",
     options: &[
-        Opt::new("w", "warning", Arg::Value("BYTES|PERCENT%"), "Warn when no more than this is free"),
-        Opt::new("c", "critical", Arg::Value("BYTES|PERCENT%"), "Critical when no more than this is free"),
+        Opt::new("w", "warning", Arg::Value("BYTES or PERCENT%"), "Warn when no more than this is free"),
+        Opt::new("c", "critical", Arg::Value("BYTES or PERCENT%"), "Critical when no more than this is free"),
         Opt::new("a", "allswaps", Arg::No, "Judge each place of swap by itself as well"),
         Opt::new("n", "no-swap", Arg::Value("STATE"), "The state of a host that has no swap (CRITICAL)"),
         common::VERBOSE,

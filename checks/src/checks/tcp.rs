@@ -104,7 +104,7 @@ struct Config {
 fn run(call: &mut Call) -> Outcome {
     let config = Config::read(call)?;
     if config.service.protocol == Protocol::Udp
-        && (config.probe.send.is_empty() || config.probe.expect.strings.is_empty())
+        && (config.probe.send.is_none() || config.probe.expect.strings.is_empty())
     {
         return Err(Stop::usage("With UDP checks, a send/expect string must be specified."));
     }
@@ -178,7 +178,7 @@ fn print(config: &Config, timeout: u32, state: State, measured: &Measured) -> Ou
 
 /// What went over the wire, for a person who looks for a fault.
 fn verbose(probe: &Probe, measured: &Measured) -> String {
-    let sent = String::from_utf8_lossy(&probe.send);
+    let sent = String::from_utf8_lossy(probe.send.as_deref().unwrap_or_default());
     format!(
         "sent {sent:?}, heard {} bytes: {:?}",
         measured.answer.len(),
@@ -262,7 +262,8 @@ impl Config {
             "j" => self.hide = true,
             "E" => self.escape = true,
             "s" => {
-                self.probe.send = if self.escape { unescape(found.bytes()) } else { found.bytes().to_vec() }
+                let bytes = found.bytes();
+                self.probe.send = Some(if self.escape { unescape(bytes) } else { bytes.to_vec() });
             }
             "q" if self.escape => self.probe.quit = unescape(found.bytes()),
             "q" => self.probe.quit = [found.bytes(), b"\r\n"].concat(),

@@ -1,5 +1,9 @@
 //! What is answered, taken apart as it comes. Nothing is refused: what is no HTTP has a first line too.
 
+use std::io::Read;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
 use super::chunks::Chunks;
 use crate::http2::Answer;
 
@@ -50,6 +54,11 @@ impl Response {
     /// Whether its head is whole.
     pub const fn has_head(&self) -> bool {
         self.framing.is_some()
+    }
+
+    /// How many of the bytes that came were not its head.
+    pub fn body_received(&self) -> u64 {
+        if self.has_head() { self.received.saturating_sub(self.head.len() as u64) } else { 0 }
     }
 
     /// Whether nothing more is to come.
@@ -113,7 +122,12 @@ impl Response {
 
     /// The value of a header; continued lines are one.
     pub fn header(&self, name: &str) -> Option<String> {
-        let headers = self.headers();
+        self.values(name).into_iter().next()
+    }
+
+    /// The values of a header that may stand more than once.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let (headers, mut values) = (self.headers(), Vec::new());
         let mut lines = headers.lines().peekable();
         while let Some(line) = lines.next() {
             let Some((found, value)) = line.split_once(':') else { continue };
@@ -124,9 +138,27 @@ impl Response {
             while let Some(more) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
                 value = format!("{value} {}", more.trim_ascii()).trim_ascii().to_owned();
             }
-            return Some(value);
+            values.push(value);
         }
-        None
+        values
+    }
+
+    /// Puts what was compressed in the place of it, as much of it as is to be kept.
+    pub fn decompress(&mut self, keep: usize) {
+        let encoding = self.header("content-encoding").unwrap_or_default().to_ascii_lowercase();
+        let reader: Box<dyn Read> = match encoding.as_str() {
+            "gzip" | "x-gzip" => Box::new(MultiGzDecoder::new(self.body.as_slice())),
+            // Some mean the bare algorithm by that name.
+            "deflate" if self.body.first().is_some_and(|byte| byte & 15 == 8) => {
+                Box::new(ZlibDecoder::new(self.body.as_slice()))
+            }
+            "deflate" => Box::new(DeflateDecoder::new(self.body.as_slice())),
+            _ => return,
+        };
+        let mut body = Vec::new();
+        // What comes before the fault in it is what there is.
+        let _ = reader.take(keep as u64).read_to_end(&mut body);
+        self.body = body;
     }
 
     fn push_body(&mut self, bytes: &[u8]) {
@@ -184,82 +216,4 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// All at once, and a byte at a time, which has to come to the same.
-    fn heard(text: &[u8]) -> Response {
-        let mut whole = Response::new(false, 1 << 20);
-        whole.push(text);
-        let mut bytes = Response::new(false, 1 << 20);
-        for byte in text {
-            bytes.push(&[*byte]);
-        }
-        assert_eq!(whole.body, bytes.body);
-        assert_eq!(whole.headers(), bytes.headers());
-        assert_eq!(whole.is_complete(), bytes.is_complete());
-        whole.finish();
-        whole
-    }
-
-    #[test]
-    fn the_head_is_a_line_and_headers() {
-        let response =
-            heard(b"HTTP/1.1 200 OK\r\nA: b\r\nLONG: one\r\n  two\r\nContent-length: 5\r\n\r\nhello more");
-        assert_eq!(response.status_line(), "HTTP/1.1 200 OK");
-        assert_eq!(response.status(), Some(200));
-        assert_eq!(response.header("a").as_deref(), Some("b"));
-        assert_eq!(response.header("long").as_deref(), Some("one two"));
-        assert_eq!(response.header("b"), None);
-        assert_eq!(response.body, b"hello");
-        assert!(response.is_complete());
-        assert_eq!(heard(b"HTTP/1.1 200 OK\nA: b\n\nhello").body, b"hello");
-    }
-
-    #[test]
-    fn a_body_ends_where_its_framing_says() {
-        let chunked =
-            heard(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
-        assert_eq!((chunked.body.as_slice(), chunked.is_complete()), (&b"hi"[..], true));
-        let open = heard(b"HTTP/1.1 200 OK\r\n\r\nhi");
-        assert_eq!((open.body.as_slice(), open.is_complete()), (&b"hi"[..], false));
-        assert!(heard(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n").is_complete());
-        let mut head = Response::new(true, 0);
-        head.push(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
-        assert!(head.is_complete());
-    }
-
-    #[test]
-    fn what_stands_before_an_answer_is_left_out() {
-        let text = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 404 No\r\n\r\nx";
-        let response = heard(text);
-        assert_eq!((response.status(), response.received), (Some(404), text.len() as u64));
-    }
-
-    #[test]
-    fn what_is_no_http_has_a_first_line_too() {
-        let response = heard(b"\x16\x03garbage\nmore");
-        assert_eq!((response.status_line().as_str(), response.status()), ("\x16\x03garbage", None));
-        assert_eq!(heard(b"\r\n\r\n").status_line(), "");
-        for (line, status) in [("HTTP/1.1 99 Low", None), ("HTTP/1.1 600 x", None), ("HTTP/1.1 2000 x", None)]
-        {
-            assert_eq!(heard(line.as_bytes()).status(), status, "{line}");
-        }
-        assert_eq!(heard(b"HTTP/1.1 abc").status(), None);
-        assert_eq!(heard(b"HTTP/1.1").status(), None);
-        assert_eq!(heard(b"HTTP/1.0 200").status(), Some(200));
-    }
-
-    #[test]
-    fn no_more_is_kept_than_wanted_and_all_is_counted() {
-        let mut response = Response::new(false, 3);
-        response.push(b"HTTP/1.1 200 OK\r\n\r\n");
-        response.push(b"hello");
-        assert_eq!((response.body.as_slice(), response.received), (&b"hel"[..], 24));
-        let mut endless = Response::new(false, 3);
-        endless.push(&vec![b'x'; LONGEST_HEAD + 1]);
-        assert!(endless.has_head());
-        endless.push(b"hello");
-        assert_eq!(endless.body, b"hel");
-    }
-}
+mod tests;

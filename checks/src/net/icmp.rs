@@ -30,6 +30,8 @@ pub struct Plan {
     pub target_interval: Duration,
     /// The intervals end early once nothing is under way.
     pub eager: bool,
+    /// One echo of any target is enough.
+    pub first: bool,
     /// How long to wait for what is missing after the last was sent.
     pub wait: Duration,
     /// Bytes after the header of ICMP, at least those of the token.
@@ -91,7 +93,7 @@ pub fn echo(targets: &[SocketAddr], plan: &Plan, deadline: Deadline) -> Result<V
     for number in 0..total {
         let due = step(number).saturating_sub(start.elapsed());
         run.listen(deadline.within(due), !plan.eager)?;
-        if deadline.remaining().is_err() {
+        if deadline.remaining().is_err() || run.is_enough() {
             break;
         }
         run.send(number)?;
@@ -118,6 +120,7 @@ struct Run<'a> {
     /// When each packet was sent that is neither back nor known to be lost.
     pending: Vec<Option<Instant>>,
     open: usize,
+    first: bool,
     echoes: Vec<Echoes>,
 }
 
@@ -141,6 +144,7 @@ impl<'a> Run<'a> {
             payload: plan.payload,
             pending: vec![None; total],
             open: 0,
+            first: plan.first,
             echoes: vec![Echoes::default(); targets.len()],
         })
     }
@@ -171,6 +175,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    fn is_enough(&self) -> bool {
+        self.first && self.echoes.iter().any(|echoes| !echoes.times.is_empty())
+    }
+
     /// Takes what comes until the time is over, or nothing more is to come.
     fn listen(&mut self, until: Deadline, more_follows: bool) -> Result<(), Error> {
         loop {
@@ -179,7 +187,7 @@ impl<'a> Run<'a> {
                     self.take(&message, from);
                 }
             }
-            if !more_follows && self.open == 0 {
+            if (!more_follows && self.open == 0) || self.is_enough() {
                 return Ok(());
             }
             // One socket is the usual case; two are looked at in turn.

@@ -29,6 +29,8 @@ pub struct Certificate {
     pub names: Vec<String>,
     /// The addresses it is for.
     pub addresses: Vec<IpAddr>,
+    /// The addresses of mail in it.
+    pub emails: Vec<String>,
 }
 
 impl Certificate {
@@ -36,12 +38,15 @@ impl Certificate {
     pub fn parse(der: &[u8]) -> Result<Self, Error> {
         let (_, parsed) =
             X509Certificate::from_der(der).map_err(|_| Error::Certificate("not in the form of one"))?;
+        let emails = parsed.subject().iter_email().filter_map(|email| email.as_str().ok());
+        let mut emails: Vec<String> = emails.map(str::to_owned).collect();
         let (mut names, mut addresses) = (Vec::new(), Vec::new());
         if let Ok(Some(alternative)) = parsed.subject_alternative_name() {
             for name in &alternative.value.general_names {
                 match name {
                     GeneralName::DNSName(name) => names.push((*name).to_owned()),
                     GeneralName::IPAddress(bytes) => addresses.extend(address(bytes)),
+                    GeneralName::RFC822Name(name) => emails.push((*name).to_owned()),
                     _ => {}
                 }
             }
@@ -57,6 +62,7 @@ impl Certificate {
             not_after: validity.not_after.timestamp(),
             names,
             addresses,
+            emails,
         })
     }
 
@@ -120,6 +126,7 @@ mod tests {
             not_after: 0,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            emails: Vec::new(),
         }
     }
 

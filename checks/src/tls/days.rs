@@ -93,6 +93,7 @@ mod tests {
             not_after: NOW + left,
             names: Vec::new(),
             addresses: Vec::new(),
+            emails: Vec::new(),
         };
         let judged = judge(&certificate, limits, NOW);
         (judged.state, judged.text, judged.perfdata.to_string())
@@ -137,6 +138,7 @@ mod tests {
             not_after: NOW + 40 * DAY,
             names: Vec::new(),
             addresses: Vec::new(),
+            emails: Vec::new(),
         };
         let judged = judge(&certificate, (0, 0), NOW);
         assert_eq!(judged.state, State::Critical);

@@ -11,6 +11,8 @@ use crate::Case;
 
 #[path = "cases/cluster.rs"]
 mod cluster;
+#[path = "cases/curl.rs"]
+mod curl;
 #[path = "cases/dns.rs"]
 mod dns;
 #[path = "cases/dummy.rs"]
@@ -19,6 +21,8 @@ mod dummy;
 mod file_age;
 #[path = "cases/http.rs"]
 mod http;
+#[path = "cases/https.rs"]
+mod https;
 #[path = "cases/load.rs"]
 mod load;
 #[path = "cases/negate.rs"]
@@ -35,16 +39,20 @@ mod ssh;
 mod swap;
 #[path = "cases/tcp.rs"]
 mod tcp;
+#[path = "cases/tls.rs"]
+mod tls;
 #[path = "cases/users.rs"]
 mod users;
 
 /// All of them.
 pub(crate) const ALL: &[&[Case]] = &[
     cluster::CASES,
+    curl::CASES,
     dns::CASES,
     dummy::CASES,
     file_age::CASES,
     http::CASES,
+    https::CASES,
     load::CASES,
     negate::CASES,
     ntp::CASES,
@@ -53,6 +61,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     ssh::CASES,
     swap::CASES,
     tcp::CASES,
+    tls::CASES,
     users::CASES,
 ];
 
@@ -69,6 +78,7 @@ pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
     let certificates = PathBuf::from(servers.place("www")?);
     let services = Services::start(&mut servers, &certificates)?;
     plimsoll_tests::ntp::start(&mut servers)?;
+    plimsoll_tests::ntp::start_at_123(&mut servers)?;
     crate::names::serve(LIAR)?;
     servers.name("liar", LIAR);
     servers.file("ini", INI)?;

@@ -71,7 +71,7 @@ fn fixed(datum: Datum) -> Datum {
     Datum { value: masked(&datum.value), ..datum }
 }
 
-/// With `#` for every number that has a fraction, whatever its sign and its exponent.
+/// With `#` for every number that has a fraction, whatever its sign and its exponent, and for one of milliseconds.
 pub(crate) fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -84,7 +84,8 @@ pub(crate) fn masked(text: &str) -> String {
         let fraction = number.trim_end_matches('.').matches('.').count() == 1;
         let signed = before.ends_with(" -") || (out.is_empty() && before == "-");
         out.push_str(if fraction && signed { &before[..before.len() - 1] } else { before });
-        out.push_str(if fraction { "#" } else { number });
+        let waited = rest.starts_with(" ms") || rest.starts_with(" milliseconds");
+        out.push_str(if fraction || waited { "#" } else { number });
         if fraction && let Some(exponent) = rest.strip_prefix("e-").or_else(|| rest.strip_prefix("e+")) {
             rest = exponent.trim_start_matches(|c: char| c.is_ascii_digit());
         }

@@ -2,87 +2,14 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use plimsoll_tests::plugins::{our_command, ours_dir, run_ours};
 use plimsoll_tests::servers::Servers;
 use plimsoll_tests::tools::workspace;
 
-/// What the contract grants beyond the time of `-t`.
-const BEYOND: Duration = Duration::from_millis(200);
-
-/// The shortest of some runs, since a busy machine only ever adds to one.
-fn time_of(mut run: impl FnMut() -> Result<()>) -> Result<Duration> {
-    let mut shortest = Duration::MAX;
-    for _ in 0..3 {
-        let start = Instant::now();
-        run()?;
-        shortest = shortest.min(start.elapsed());
-        if shortest <= Duration::from_secs(1) + BEYOND {
-            break;
-        }
-    }
-    Ok(shortest)
-}
-
-#[test]
-fn a_timeout_is_kept_against_every_hostile_server() -> Result<()> {
-    let servers = Servers::start()?;
-    for line in [
-        "check_tcp -H 127.0.0.1 -p {silent} -e x -t 1:1",
-        "check_tcp -H 127.0.0.1 -p {flood} -s x -e nothing -d 30 -t 1:1",
-        "check_ftp -H 127.0.0.1 -p {silent} -t 1:warning",
-        "check_tcp -H 127.0.0.1 -p {silent} -S -t 1:1",
-        "check_http -H 127.0.0.1 -p {silent} -t 1:1",
-        "check_http -H 127.0.0.1 -p {silent} -S -t 1:1",
-        "check_http -H 127.0.0.1 -p {http-trickle} -t 1:1",
-        "check_http -H 127.0.0.1 -p {http-endless} -s nothere -t 1:1",
-        "check_http -H 127.0.0.1 -p {http-endless-head} -t 1:1",
-        "check_tcp -H {backlog} -p {port} -t 1:1",
-        "check_rest -u http://127.0.0.1:{http-endless}/ -t 1:1",
-        "check_grpc_health -H 127.0.0.1 -p {silent} -t 1:1",
-        "check_grpc_health -H 127.0.0.1 -p {silent} -S -t 1:1",
-        "check_ssh -H 127.0.0.1 -p {silent} -t 1:1",
-        "check_ssh -H {backlog} -p {port} -t 1:1",
-        "check_smtp -H 127.0.0.1 -p {silent} -t 1:1",
-        "check_smtp -H 127.0.0.1 -p {crawl} -t 1:1",
-        "check_ssh -H 127.0.0.1 -p {crawl} -t 1:1",
-        "check_ntp_peer -H 127.0.0.1 -p {udp-silent} -t 1:1",
-    ] {
-        let full = full_backlog()?;
-        let line = line.replace("{backlog}", "127.0.0.1").replace("{port}", &full.0.to_string());
-        let words = servers.words(&line)?;
-        let time = time_of(|| {
-            let mut command = our_command(&words[0])?;
-            command.args(&words[1..]);
-            let ran = run_ours(command)?;
-            assert_eq!(
-                (ran.code, ran.output.as_str()),
-                (1, "WARNING - Socket timeout after 1 seconds\n"),
-                "{line}"
-            );
-            Ok(())
-        })?;
-        assert!(time >= Duration::from_secs(1), "{line}: {time:?}");
-        assert!(time <= Duration::from_secs(1) + BEYOND, "{line}: {time:?}");
-    }
-    Ok(())
-}
-
-/// A listener that takes nobody in, and those who wait for it: who comes now hears nothing at all.
-fn full_backlog() -> Result<(u16, Vec<std::net::TcpStream>, std::os::fd::OwnedFd)> {
-    use rustix::net::{AddressFamily, SocketAddrAny, SocketType};
-    let listener = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    rustix::net::bind(&listener, &SocketAddrAny::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0))))?;
-    rustix::net::listen(&listener, 0)?;
-    let address = std::net::SocketAddr::try_from(rustix::net::getsockname(&listener)?)?;
-    let mut waiting = Vec::new();
-    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
-        waiting.push(stream);
-    }
-    Ok((address.port(), waiting, listener))
-}
+use crate::hostile::{BEYOND, time_of};
 
 #[test]
 fn a_timeout_is_kept_when_nobody_reads_the_output() -> Result<()> {
@@ -120,13 +47,18 @@ fn a_reader_that_is_gone_changes_no_exit_code() -> Result<()> {
     Ok(())
 }
 
+/// All names there are, each in a line.
+pub(crate) fn names() -> Result<String> {
+    let mut names = Command::new(ours_dir()?.join("plimsoll-checks"));
+    names.arg("--names");
+    Ok(run_ours(names)?.output)
+}
+
 #[test]
 fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Result<()> {
     let program = ours_dir()?.join("plimsoll-checks");
-    let mut names = Command::new(&program);
-    names.arg("--names");
-    let names = run_ours(names)?.output;
-    assert!(names.lines().count() >= 18, "{names}");
+    let names = names()?;
+    assert!(names.lines().count() >= 30, "{names}");
     for name in names.lines() {
         assert!(ours_dir()?.join(name).exists(), "{name}: no link");
         for arg in ["--help", "--version", "--no-such-option", ""] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use plimsoll_tests::exporter::{Exporter, Scrape};
-use plimsoll_tests::netns::{NOBODY, Pair, SILENT, nft, snmp, ss, sysctl};
+use plimsoll_tests::netns::{NOBODY, Pair, SILENT, anycast, nft, snmp, ss, sysctl};
 use plimsoll_tests::runc::{Config, Running};
 
 use crate::{container, counts, id, moved, together};
@@ -264,5 +264,44 @@ fn what_rules_refuse_is_known_by_its_reason() -> Result<()> {
     let wanted = [("refused", 4 + 3), ("timeout", 3), ("unreachable", 3), ("aborted", 5)];
     assert_eq!(results, counts(wanted));
     assert_eq!(moved((&before, &after), RESETS, &id(&pair[0]), &["direction"]), counts([("received", 6)]));
+    Ok(())
+}
+
+/// As many connections as the machine gives, twice: each is counted, and nothing grows.
+#[test]
+fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
+    const REFUSED: u64 = 60_000;
+    const SERVED: u64 = 4_000;
+    let exporter = Exporter::start(&[])?;
+    let mut pair = connected()?;
+    let mut alone = container(&Config::default().own_network())?;
+    anycast(alone.pid(), "10.97.0.0/24")?;
+    pair[1].run("listen 10.77.0.2:7000")?;
+    let ids = [id(&pair[0]), id(&pair[1])];
+    let mut round = |n: u64| -> Result<Scrape> {
+        alone.script().begin(&format!("connect-failing-often 10.97.0.1:9 {REFUSED}"))?;
+        let served = [format!("connect 10.77.0.2:7000 {SERVED} 10 10"), format!("serve {SERVED} 10 10")];
+        together(&mut pair, &[&served[0], &served[1]])?;
+        alone.finished()?;
+        exporter.scrape_until("all are closed", |scrape| {
+            let closed = "container_tcp_connection_duration_seconds_count";
+            ids.iter().all(|id| scrape.sum(closed, &[("id", id.as_str())]) == (n * SERVED) as f64)
+        })
+    };
+    let first = round(1)?;
+    let second = round(2)?;
+    for (n, scrape) in [(1, &first), (2, &second)] {
+        let of = |family: &str, id: &str, labels: &[(&str, &str)]| {
+            scrape.sum(family, &[&[("id", id)], labels].concat()) as u64
+        };
+        assert_eq!(of(ATTEMPTS, &id(&alone), &[("result", "refused")]), n * REFUSED);
+        assert_eq!(of(ATTEMPTS, &ids[0], &[("result", "ok")]), n * SERVED);
+        assert_eq!(of(ACCEPTS, &ids[1], &[]), n * SERVED);
+        assert_eq!((of(SENT, &ids[0], &[]), of(RECEIVED, &ids[1], &[])), (n * SERVED * 10, n * SERVED * 10));
+        assert_eq!(scrape.kernel_losses(), first.kernel_losses());
+    }
+    let resident = |scrape: &Scrape| scrape.sum("process_resident_memory_bytes", &[]);
+    let grown = resident(&second) - resident(&first);
+    assert!(grown < 2_097_152.0, "{grown} bytes more");
     Ok(())
 }

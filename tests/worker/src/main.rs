@@ -48,6 +48,7 @@
 //! | `connect ADDRESS N WRITE READ` | N connections, one after the other; in each writes and reads so many bytes, and closes it |
 //! | `connect-failing ADDRESS N ERRNO` | N attempts at once, each of which must fail with the errno |
 //! | `connect-one-failing ADDRESS ERRNO` | an attempt that must fail with the errno |
+//! | `connect-failing-often ADDRESS N` | N attempts, one after the other, each of which is refused |
 //! | `connect-given-up ADDRESS N` | N attempts at once that are closed before there is an answer |
 //! | `hold ADDRESS N`, `accept N` | N connections that stay |
 //! | `held send BYTES`, `held receive BYTES` | so many bytes through each of them |
@@ -187,6 +188,7 @@ fn execute(words: &[String]) -> Answer {
         }
         ["connect-failing", address, n, errno] => net::fail(address, number(n)?, number(errno)?),
         ["connect-one-failing", address, errno] => net::fail_once(address, number(errno)?),
+        ["connect-failing-often", address, n] => net::fail_often(address, number(n)?),
         ["connect-given-up", address, n] => net::give_up(address, number(n)?),
         ["bind-udp", address] => net::bind(address),
         ["dns-ask", manner, address, name, kind, n, rcode] => dns::ask(

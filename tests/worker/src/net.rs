@@ -77,6 +77,17 @@ pub(crate) fn fail_once(address: &str, errno: i32) -> Answer {
     }
 }
 
+/// N attempts one after the other, each of which is refused.
+pub(crate) fn fail_often(address: &str, n: u64) -> Answer {
+    let address: SocketAddr = address.parse().map_err(|_| format!("{address}: no address"))?;
+    for _ in 0..n {
+        if TcpStream::connect(address).is_ok() {
+            return Err("connected".to_owned());
+        }
+    }
+    Ok(String::new())
+}
+
 /// N attempts at once that are given up before there can be an answer.
 pub(crate) fn give_up(address: &str, n: u64) -> Answer {
     begun(address, n).map(|_| String::new())

@@ -18,6 +18,13 @@ pub enum Verdict {
 pub fn judge(config: &Config, measured: &Measured, exchange: &Exchange) -> Verdict {
     let response = &exchange.response;
     let line = response.status_line();
+    if config.curl && !line.starts_with("HTTP/") {
+        let what = "cURL returned 1 - Received HTTP/0.9 when not allowed";
+        let port = measured.place.port;
+        return Verdict::NoPage(format!(
+            " - Invalid HTTP response received from host on port {port}: {what}"
+        ));
+    }
     if !config.expected(&line) {
         let port = match measured.place.port {
             80 => String::new(),
@@ -26,7 +33,10 @@ pub fn judge(config: &Config, measured: &Measured, exchange: &Exchange) -> Verdi
         return Verdict::NoPage(format!(" - Invalid HTTP response received from host{port}: {line}"));
     }
     let (mut state, text) = match &config.expect {
-        Some(expect) => (State::Ok, format!("Status line output matched \"{expect}\"")),
+        Some(expect) => {
+            let matched = format!("Status line output matched \"{expect}\"");
+            (State::Ok, if config.curl { format!("{line} - {matched}") } else { matched })
+        }
         None => match response.status() {
             Some(status) => (of_status(config, status), line),
             None => return Verdict::NoPage(no_status(&line)),

@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use super::follow::{self, Follow};
 use crate::deadline::Deadline;
-use crate::http::url::bracketed;
-use crate::http::{self, Exchange, Request, Response, Wants};
+use crate::http::cookies::Page;
+use crate::http::{self, Exchange, Jar, Request, Response, Wants};
 use crate::http2;
 use crate::net::{self, Family, Stream};
 use crate::state::State;
 use crate::tls::days::{self, Judged};
 use crate::tls::{self, Transport};
+
+mod request;
 
 /// Where the page is, and how it is asked for there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,10 @@ pub struct Probe {
     pub wants: Wants,
     /// Whether to go where an answer points.
     pub follow: Option<Follow>,
+    /// Cookies to say and to take, if any are.
+    pub cookies: Option<Jar>,
+    /// Whether an answer may come compressed.
+    pub compressed: bool,
 }
 
 /// A version of HTTP.
@@ -92,6 +98,8 @@ pub struct Measured {
     pub handshake: Option<Duration>,
     /// What is to be said of its certificate.
     pub certificate: Option<Judged>,
+    /// The cookies as they are then.
+    pub cookies: Option<Jar>,
 }
 
 /// Why there is no measurement.
@@ -133,10 +141,18 @@ pub enum Error {
 /// Asks until an answer is no redirect, or is not to be followed.
 pub fn measure(probe: &Probe, deadline: Deadline) -> Result<Measured, Error> {
     let start = Instant::now();
-    let (mut place, mut seen) = (probe.place.clone(), 0);
+    let (mut place, mut seen, mut jar) = (probe.place.clone(), 0, probe.cookies.clone());
     loop {
-        let mut measured = visit(probe, &place, deadline)?;
-        let Some(Exchange { response, .. }) = &measured.exchange else { return Ok(measured) };
+        let mut measured = visit(probe, &place, jar.as_ref(), deadline)?;
+        let Some(Exchange { response, .. }) = &mut measured.exchange else { return Ok(measured) };
+        if let Some(jar) = &mut jar {
+            let set = response.values("set-cookie");
+            set.iter().for_each(|set| jar.take(place.page(), set, days::now()));
+            measured.cookies = Some(jar.clone());
+        }
+        if probe.compressed {
+            response.decompress(probe.wants.keep);
+        }
         match &probe.follow {
             Some(follow) if response.status().is_some_and(|status| (300..400).contains(&status)) => {
                 seen += 1;
@@ -150,17 +166,18 @@ pub fn measure(probe: &Probe, deadline: Deadline) -> Result<Measured, Error> {
     }
 }
 
-fn visit(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Measured, Error> {
+fn visit(probe: &Probe, place: &Place, jar: Option<&Jar>, deadline: Deadline) -> Result<Measured, Error> {
     let start = Instant::now();
     let mut stream = connect(probe, place, deadline)?;
     let mut measured = Measured {
         seconds: 0.0,
         place: place.clone(),
-        request: request(probe, place),
+        request: request::of(probe, place, jar),
         exchange: None,
         connect: start.elapsed(),
         handshake: None,
         certificate: None,
+        cookies: None,
     };
     if !place.tls {
         measured.exchange = Some(ask(probe, place, &mut stream, &measured.request, deadline)?);
@@ -193,7 +210,7 @@ fn ask(
     if probe.version != Some(Version::V2) {
         return Ok(http::exchange(stream, request, probe.wants, deadline)?);
     }
-    let asked = in_version_2(place, request);
+    let asked = request::in_version_2(place, request);
     let found = http2::exchange(stream, &asked, probe.wants.keep, deadline)?;
     Ok(Exchange {
         response: Response::of_version_2(&found.answer),
@@ -201,24 +218,6 @@ fn ask(
         first_byte: found.first_byte,
         transfer: found.transfer,
     })
-}
-
-/// The same request; what is said of the connection is not said in HTTP/2.
-fn in_version_2(place: &Place, request: &Request) -> http2::Request {
-    let pairs = request.headers.iter().filter_map(|header| header.split_once(':'));
-    let mut headers: Vec<(String, String)> = pairs
-        .map(|(name, value)| (name.trim_ascii().to_ascii_lowercase(), value.trim_ascii().to_owned()))
-        .collect();
-    let host = headers.iter().find(|(name, _)| name == "host").map(|(_, host)| host.clone());
-    headers.retain(|(name, _)| name != "host" && name != "connection");
-    http2::Request {
-        method: request.method.clone(),
-        scheme: if place.tls { "https" } else { "http" },
-        authority: host.unwrap_or_else(|| format!("{}:{}", bracketed(&place.address), place.port)),
-        path: request.target.clone(),
-        headers,
-        body: request.body.clone(),
-    }
 }
 
 fn connect(probe: &Probe, place: &Place, deadline: Deadline) -> Result<Stream, Error> {
@@ -242,16 +241,7 @@ fn connect_through(
     stream: &mut impl Transport,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let host = bracketed(place.host.as_deref().unwrap_or(&place.address));
-    let mut headers = vec![format!("User-Agent: {}", probe.user_agent)];
-    if let Some(pair) = &probe.proxy_authorization {
-        headers.push(format!("Proxy-Authorization: {}", http::request::basic(pair)));
-    }
-    headers.extend(["Proxy-Connection: keep-alive".to_owned(), format!("Host: {host}")]);
-    let port = place.host_port.unwrap_or(443);
-    let target = format!("{host}:{port}");
-    let request =
-        Request { method: "CONNECT".to_owned(), target, version: "HTTP/1.1", headers, body: Vec::new() };
+    let request = request::connect(probe, place);
     let answer = http::exchange(stream, &request, Wants { body: false, keep: 0 }, deadline)?.response;
     match answer.status() {
         Some(200..300) => Ok(()),
@@ -259,46 +249,12 @@ fn connect_through(
     }
 }
 
-/// The lines of 2.x in the order of 2.x.
-fn request(probe: &Probe, place: &Place) -> Request {
-    let mut headers = vec![format!("User-Agent: {}", probe.user_agent), "Connection: close".to_owned()];
-    let named = |name: &str| {
-        let is = |header: &String| {
-            header.split_once(':').is_some_and(|(found, _)| found.trim_ascii().eq_ignore_ascii_case(name))
-        };
-        probe.headers.iter().any(is)
-    };
-    if let Some(host) = place.host.as_deref().filter(|_| !named("host")) {
-        let port = place.host_port.unwrap_or(place.port);
-        let usual = if place.tls { 443 } else { 80 };
-        let port = if port == usual || probe.through_proxy { String::new() } else { format!(":{port}") };
-        headers.push(format!("Host: {}{port}", bracketed(host)));
-    }
-    headers.extend(probe.headers.iter().cloned());
-    if let Some(pair) = &probe.authorization {
-        headers.push(format!("Authorization: {}", http::request::basic(pair)));
-    }
-    if let Some(pair) = probe.proxy_authorization.as_ref().filter(|_| !probe.through_proxy) {
-        headers.push(format!("Proxy-Authorization: {}", http::request::basic(pair)));
-    }
-    if let Some(post) = &probe.post {
-        headers.push(format!("Content-Type: {}", probe.content_type));
-        headers.push(format!("Content-Length: {}", post.len()));
-    }
-    let version = match (probe.version, &place.host) {
-        (Some(Version::V10), _) | (None, None) => "HTTP/1.0",
-        _ => "HTTP/1.1",
-    };
-    // Within the proxy's tunnel the server itself is asked, which wants the path alone.
-    let target = match http::Url::parse(&place.path).filter(|_| probe.through_proxy) {
-        Some(url) => url.path,
-        None => place.path.clone(),
-    };
-    let body = probe.post.clone().unwrap_or_default();
-    Request { method: probe.method.clone(), target, version, headers, body }
-}
-
 impl Place {
+    /// As cookies know it.
+    pub fn page(&self) -> Page<'_> {
+        Page { host: self.host.as_deref().unwrap_or(&self.address), path: &self.path, tls: self.tls }
+    }
+
     /// As the texts of 2.x show it.
     pub fn shown(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::deadline::Deadline;
+use crate::output::Stop;
 
 fn config(args: &[&str]) -> Result<Config, Stop> {
     let mut call = Call::new(&CHECK, "check_http", args.iter().map(Into::into).collect());

@@ -33,6 +33,19 @@ pub struct Measured {
     pub source: Source,
 }
 
+/// What a server says of itself, and of its sources.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sources {
+    /// Whether it has chosen one.
+    pub synchronised: bool,
+    /// Whether it says of itself that it has no time.
+    pub alarm: bool,
+    /// Sources that agree.
+    pub truechimers: u32,
+    /// The chosen one, or the candidates.
+    pub chosen: Vec<Source>,
+}
+
 /// What is known of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Source {
@@ -58,29 +71,30 @@ pub enum Error {
     Invalid,
 }
 
-/// Asks for both.
-pub fn measure(mut stream: Stream) -> Result<Measured, Error> {
+/// Asks for both, and takes the best of those that are chosen.
+pub fn measure(stream: Stream) -> Result<Measured, Error> {
+    let Sources { synchronised, alarm, truechimers, chosen } = sources(stream)?;
+    let size = |source: &Source| source.offset.map_or(f64::INFINITY, f64::abs);
+    let best = chosen.into_iter().reduce(|best, source| {
+        if best == Source::default() || size(&source) < size(&best) { source } else { best }
+    });
+    Ok(Measured { synchronised, alarm, truechimers, source: best.unwrap_or_default() })
+}
+
+/// The same, of each that is chosen.
+pub fn sources(mut stream: Stream) -> Result<Sources, Error> {
     let deadline = stream.deadline();
     let Reply { alarm, data } = ask(&mut stream, deadline, READSTAT, 1, 0, "")?;
     let list = peers(&data.unwrap_or_default());
     let count = |from: u8| list.iter().filter(|peer| peer.selection >= from).count();
     let synchronised = count(SOURCE) > 0;
     let least = if synchronised { SOURCE } else { INCLUDED };
-    let mut measured = Measured {
-        synchronised,
-        alarm,
-        truechimers: u32::try_from(count(TRUECHIMER)).unwrap_or(u32::MAX),
-        source: Source::default(),
-    };
-    let mut form = 0;
+    let truechimers = u32::try_from(count(TRUECHIMER)).unwrap_or(u32::MAX);
+    let (mut chosen, mut form) = (Vec::new(), 0);
     for peer in list.iter().filter(|peer| peer.selection >= least).take(MOST) {
-        let source = source(&mut stream, deadline, *peer, &mut form)?;
-        let size = |source: &Source| source.offset.map_or(f64::INFINITY, f64::abs);
-        if measured.source == Source::default() || size(&source) < size(&measured.source) {
-            measured.source = source;
-        }
+        chosen.push(source(&mut stream, deadline, *peer, &mut form)?);
     }
-    Ok(measured)
+    Ok(Sources { synchronised, alarm, truechimers, chosen })
 }
 
 fn source(stream: &mut Stream, deadline: Deadline, peer: Peer, form: &mut usize) -> Result<Source, Error> {

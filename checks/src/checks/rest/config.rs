@@ -88,6 +88,8 @@ impl Config {
             content_type: "application/json".to_owned(),
             wants: Wants { body: true, keep: KEEP },
             follow: Some(Follow { same_host: false, same_port: false, most: 5 }),
+            cookies: None,
+            compressed: false,
         };
         let url = "/".to_owned();
         Self { probe, queries: Vec::new(), time: Thresholds::default(), host: None, port: None, url }

@@ -24,6 +24,7 @@ fn said(args: &[&str], answer: &str) -> (State, String) {
         connect: Duration::ZERO,
         handshake: None,
         certificate: None,
+        cookies: None,
     };
     let output = judge(&config, &measured, &response);
     (output.state(), output.render())

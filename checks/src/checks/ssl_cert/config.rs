@@ -2,11 +2,16 @@
 
 use crate::frame::Call;
 use crate::net::Family;
-use crate::options::{Found, value};
 use crate::output::Stop;
-use crate::regex::{Flags, Regex};
+use crate::regex::Regex;
+use crate::state::State;
 use crate::tls::start::Start;
-use crate::tls::{self, Verify, Versions};
+use crate::tls::{self, Verify};
+
+mod fingerprint;
+mod take;
+
+pub use fingerprint::Fingerprint;
 
 /// Where the certificate is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +58,31 @@ pub struct Config {
     pub names: Vec<String>,
     /// What its issuer, organization and serial number have to match.
     pub patterns: [Option<(String, Regex)>; 3],
+    /// What its issuer must not match.
+    pub not_issued_by: Option<(String, Regex)>,
+    /// What an address of mail in it has to match.
+    pub email: Option<(String, Regex)>,
+    /// What its fingerprint has to be.
+    pub fingerprint: Option<Fingerprint>,
+    /// For how many days it may be valid, from its first day and from now.
+    pub longest: [Option<f64>; 2],
     /// How many of the chain are looked at.
     pub most: usize,
+    /// Which of them are not, the first being 1.
+    pub skipped: Vec<usize>,
+    /// Whether a server may show no more than its own.
+    pub incomplete: bool,
+    /// The state of a server that cannot be reached, if not critical.
+    pub unreachable: Option<State>,
+    /// Whether perfdata is printed.
+    pub perfdata: bool,
+    /// The digits of a number of days, where they are not those of the limits.
+    pub precision: Option<u8>,
     host: Option<String>,
     address: Option<String>,
     file: Option<String>,
     port: Option<u16>,
+    algorithm: String,
 }
 
 /// A number of days, as it was given.
@@ -95,6 +119,9 @@ impl Config {
                 "--warning ({warning}) is less than or equal to --critical ({critical})"
             )));
         }
+        if let Some(fingerprint) = &mut config.fingerprint {
+            fingerprint.algorithm = std::mem::take(&mut config.algorithm);
+        }
         if config.vouched {
             config.tls.verify = Some(Verify { key: true, ..Verify::default() });
         }
@@ -124,6 +151,16 @@ impl Config {
             for_host: true,
             names: Vec::new(),
             patterns: [const { None }; 3],
+            not_issued_by: None,
+            email: None,
+            fingerprint: None,
+            longest: [None; 2],
+            skipped: Vec::new(),
+            incomplete: false,
+            unreachable: None,
+            perfdata: true,
+            precision: None,
+            algorithm: "sha1".to_owned(),
             most: usize::MAX,
             host: None,
             address: None,
@@ -131,79 +168,11 @@ impl Config {
             port: None,
         }
     }
-
-    fn take(&mut self, call: &mut Call, found: &Found) -> Result<(), Stop> {
-        let text = found.text();
-        match found.key {
-            "t" if call.take_timeout(&text) => {}
-            "t" => return Err(wrong("Timeout interval must be a positive integer")),
-            "H" => self.host = Some(text),
-            "f" => self.file = Some(text),
-            "p" => {
-                let port = value::port(&text);
-                self.port = Some(port.ok_or_else(|| wrong(&format!("invalid port number '{text}'")))?);
-            }
-            "P" => {
-                let unknown = || wrong(&format!("Error: unsupported protocol {text}"));
-                self.start = Start::by_name(&text).ok_or_else(unknown)?;
-                self.protocol = text;
-            }
-            "w" => self.limits[0] = days("warning", &text)?,
-            "c" => self.limits[1] = days("critical", &text)?,
-            "A" => self.vouched = false,
-            "s" => self.self_signed = true,
-            "m" | "n" => self.names.push(text),
-            "i" => self.patterns[0] = Some(pattern(text)?),
-            "o" => self.patterns[1] = Some(pattern(text)?),
-            "serial" => self.patterns[2] = Some(pattern(text)?),
-            "r" | "rootcert-file" => self.authorities = Some(text),
-            "first-element-only" => self.most = 1,
-            "element" => {
-                let number =
-                    value::positive(&text).ok_or_else(|| wrong("--element: not a positive number"))?;
-                self.most = number as usize;
-            }
-            "ignore-exp" => self.expires = false,
-            "ignore-host-cn" => self.for_host = false,
-            "resolve" => self.address = Some(text),
-            _ => self.take_tls(call, found)?,
-        }
-        Ok(())
-    }
-
-    fn take_tls(&mut self, call: &mut Call, found: &Found) -> Result<(), Stop> {
-        let text = found.text();
-        match found.key {
-            "sni" => self.tls.sni = Some(text),
-            "tls1_2" => self.tls.versions = Versions::parse("1.2").unwrap_or_default(),
-            "tls1_3" => self.tls.versions = Versions::parse("1.3").unwrap_or_default(),
-            "C" => self.tls.identity.get_or_insert_default().0 = text,
-            "K" => self.tls.identity.get_or_insert_default().1 = text,
-            _ => {
-                self.family.take(found);
-                call.common(found)?;
-            }
-        }
-        Ok(())
-    }
 }
 
+/// A fault of the command line.
 fn wrong(what: &str) -> Stop {
     Stop::unknown(format!("SSL_CERT UNKNOWN: {what}"))
-}
-
-fn days(option: &str, text: &str) -> Result<Days, Stop> {
-    let what = || wrong(&format!("--{option}: the number of days should be an integer or a float"));
-    let days = value::number(text).filter(|days| *days >= 0.0).ok_or_else(what)?;
-    let decimals =
-        text.split_once('.').map_or(0, |(_, digits)| u8::try_from(digits.len().min(6)).unwrap_or(6));
-    Ok(Days { days, decimals })
-}
-
-fn pattern(text: String) -> Result<(String, Regex), Stop> {
-    let flags = Flags { ignore_case: true, line_span: true };
-    let regex = Regex::new(text.as_bytes(), flags).map_err(|error| wrong(&error.to_string()))?;
-    Ok((text, regex))
 }
 
 fn usual_port(protocol: &str) -> u16 {

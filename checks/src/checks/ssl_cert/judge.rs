@@ -15,6 +15,8 @@ pub struct Found {
     pub chain: Vec<Certificate>,
     /// Why nobody who is trusted vouches for it.
     pub unknown: Option<String>,
+    /// Its fingerprint, where it matters.
+    pub fingerprint: Option<String>,
 }
 
 /// Judges, and says all that is wrong, the worst first.
@@ -27,9 +29,13 @@ pub fn judge(config: &Config, found: &Found, now: i64) -> Output {
     faults.extend(found.unknown.clone().map(|text| (State::Critical, text)));
     faults.extend(names(config, first).into_iter().map(|text| (State::Critical, text)));
     faults.extend(patterns(config, first).into_iter().map(|text| (State::Critical, text)));
+    faults.extend(more(config, found, first, now).into_iter().map(|text| (State::Critical, text)));
+    let elements = || {
+        let counted = (1..).zip(&found.chain).take(config.most);
+        counted.filter(|(number, _)| !config.skipped.contains(number))
+    };
     if config.expires {
-        let elements = found.chain.iter().take(config.most).enumerate();
-        faults.extend(elements.filter_map(|(number, one)| too_few(config, number + 1, one, now)));
+        faults.extend(elements().filter_map(|(number, one)| too_few(config, number, one, now)));
     }
     let state = faults.iter().fold(State::Ok, |state, (worse, _)| state.worst(*worse));
     faults.sort_by_key(|(worse, _)| *worse != state);
@@ -42,8 +48,41 @@ pub fn judge(config: &Config, found: &Found, now: i64) -> Output {
             format!("SSL_CERT {word} {name}: {}", texts.join(", "))
         }
     };
-    let data = found.chain.iter().take(config.most).enumerate();
-    Output::new(state, text).perfs(data.map(|(number, one)| perfdata(config, number + 1, one, now)))
+    let data = elements().filter(|_| config.perfdata);
+    Output::new(state, text).perfs(data.map(|(number, one)| perfdata(config, number, one, now)))
+}
+
+/// What else may be asked of it.
+fn more(config: &Config, found: &Found, first: &Certificate, now: i64) -> Vec<String> {
+    let mut faults = Vec::new();
+    let issuer_name = first.issuer_name.as_deref().unwrap_or(&first.issuer);
+    if let Some((unwanted, regex)) = &config.not_issued_by
+        && [issuer_name, &first.issuer].iter().any(|text| regex.is_match(text.as_bytes()))
+    {
+        faults.push(format!("invalid CA ('{unwanted}' matches '{issuer_name}')"));
+    }
+    if let Some((wanted, regex)) = &config.email
+        && !first.emails.iter().any(|email| regex.is_match(email.as_bytes()))
+    {
+        faults.push(match first.emails.first() {
+            None => "email field not present".to_owned(),
+            Some(email) => format!("invalid email ('{wanted}' does not match '{email}')"),
+        });
+    }
+    if let (Some(wanted), Some(has)) = (&config.fingerprint, &found.fingerprint)
+        && !wanted.is(has)
+    {
+        let (algorithm, digits) = (wanted.algorithm.to_ascii_uppercase(), &wanted.digits);
+        faults.push(format!("invalid {algorithm} Fingerprint ('{digits}' does not match '{has}')"));
+    }
+    let spans = [(first.not_before, "in all"), (now, "from now")];
+    for (most, (since, what)) in config.longest.iter().zip(spans) {
+        let days = (first.not_after - since) as f64 / DAY;
+        if let Some(most) = most.filter(|most| days > *most) {
+            faults.push(format!("it is valid for {:.0} days {what}, more than {most}", days.floor()));
+        }
+    }
+    faults
 }
 
 fn fine(config: &Config, first: &Certificate, now: i64) -> String {
@@ -136,11 +175,14 @@ fn perfdata(config: &Config, number: usize, one: &Certificate, now: i64) -> Perf
     Perfdata::new(label, printed(days, decimals)).warn(warning).crit(critical).form(Form::Padded)
 }
 
-/// Whole days where the limits are, else with two decimals.
+/// Whole days where the limits are, else with two decimals, if nothing else was asked for.
 fn left(config: &Config, one: &Certificate, now: i64) -> (f64, u8) {
     let days = (one.not_after - now) as f64 / DAY;
     let whole = config.limits.iter().all(|limit| limit.decimals == 0);
-    if whole { (days.trunc(), 0) } else { (days, 2) }
+    match config.precision.unwrap_or(if whole { 0 } else { 2 }) {
+        0 => (days.trunc(), 0),
+        decimals => (days, decimals),
+    }
 }
 
 /// As OpenSSL writes a date: the same without the day of the week.

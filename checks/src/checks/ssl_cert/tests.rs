@@ -22,11 +22,12 @@ fn certificate(name: &str, days: i64) -> Certificate {
         not_after: NOW + days * DAY,
         names: vec![name.to_owned()],
         addresses: Vec::new(),
+        emails: vec!["admin@a.example".to_owned()],
     }
 }
 
 fn said(args: &[&str], chain: &[Certificate]) -> String {
-    let found = Found { chain: chain.to_vec(), unknown: None };
+    let found = Found { chain: chain.to_vec(), unknown: None, fingerprint: Some("AB:CD".to_owned()) };
     judge(&config(args).unwrap(), &found, NOW).render()
 }
 
@@ -104,4 +105,41 @@ fn wrong_command_lines_are_told_in_the_plugins_words() {
     let host = |port| From::Host { name: "x".to_owned(), address: "y".to_owned(), port };
     assert_eq!(from(&["-H", "x", "--resolve", "y", "-P", "smtp"]), host(25));
     assert_eq!(from(&["-H", "x", "--resolve", "y", "-p", "99"]), host(99));
+}
+
+#[test]
+fn more_may_be_asked_of_a_certificate() {
+    let chain = [certificate("a.example", 40), certificate("b", 30)];
+    let ok = |args: &[&str]| said(&[&["-H", "a.example"], args].concat(), &chain).starts_with("SSL_CERT OK");
+    let fault = |args: &[&str]| {
+        let text = said(&[&["-H", "a.example"], args].concat(), &chain);
+        text.strip_prefix("SSL_CERT CRITICAL a.example: ").unwrap().split('|').next().unwrap().to_owned()
+    };
+    assert!(ok(&["-e", "^admin@", "--not-issued-by", "nobody", "--fingerprint", "abcd"]));
+    assert!(ok(&["--maximum-validity", "41", "--not-valid-longer-than", "40"]));
+    assert_eq!(fault(&["-e", "x@"]), "invalid email ('x@' does not match 'admin@a.example')");
+    assert_eq!(fault(&["--not-issued-by", "an issuer"]), "invalid CA ('an issuer' matches 'An issuer')");
+    assert_eq!(
+        fault(&["--fingerprint", "12:34", "--fingerprint-alg", "sha256"]),
+        "invalid SHA256 Fingerprint ('12:34' does not match 'AB:CD')"
+    );
+    assert_eq!(fault(&["--maximum-validity", "40.5"]), "it is valid for 41 days in all, more than 40.5");
+    assert_eq!(fault(&["--not-valid-longer-than", "39"]), "it is valid for 40 days from now, more than 39");
+    assert!(config(&["-H", "a", "--fingerprint-alg", "md5"]).is_err());
+}
+
+#[test]
+fn perfdata_may_be_of_some_elements_or_of_none() {
+    let chain = [certificate("a.example", 40), certificate("b", 5)];
+    let data = |args: &[&str]| {
+        let text = said(&[&["-H", "a.example"], args].concat(), &chain);
+        text.trim_end().split_once('|').map(|(_, data)| data.to_owned())
+    };
+    assert_eq!(data(&["--skip-element", "2"]).as_deref(), Some("days_chain_elem1=40;20;15;;"));
+    assert_eq!(
+        data(&["--skip-element", "2", "--precision", "1"]).as_deref(),
+        Some("days_chain_elem1=40.0;20;15;;")
+    );
+    assert_eq!(data(&["--no-perf"]), None);
+    assert!(said(&["-H", "a.example", "--skip-element", "2"], &chain).starts_with("SSL_CERT OK"));
 }

@@ -34,8 +34,8 @@ pub enum Target {
 /// What to say, and what for.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// What to say first.
-    pub send: Vec<u8>,
+    /// What to say first, if anything: an empty datagram is one too.
+    pub send: Option<Vec<u8>>,
     /// What to hear.
     pub expect: Expect,
     /// What to say at the end.
@@ -110,7 +110,7 @@ impl Probe {
     pub fn of(service: &Service) -> Self {
         let strings = service.expect.iter().map(|text| text.as_bytes().to_vec()).collect();
         Self {
-            send: service.send.into(),
+            send: service.send.map(Into::into),
             // 2.x adds to the two of NNTP, and replaces the one of others.
             expect: Expect { strings, own: service.expect.len() == 1, ..Expect::default() },
             quit: service.quit.into(),
@@ -187,7 +187,9 @@ fn converse(
     deadline: Deadline,
 ) -> Result<Measured, Error> {
     // As in 2.x what cannot be said is not the fault; that no answer comes is.
-    expired(stream.write_all(&probe.send).and_then(|()| stream.flush()))?;
+    if let Some(send) = &probe.send {
+        expired(say(&mut stream, send))?;
+    }
     let delay = Duration::from_secs(probe.delay.into());
     if !delay.is_zero() {
         std::thread::sleep(deadline.remaining().map_or(Duration::ZERO, |left| left.min(delay)));
@@ -198,7 +200,9 @@ fn converse(
         (answer, matched) = listen(probe, &mut stream, deadline)?;
         stream.set_deadline(deadline);
     }
-    expired(stream.write_all(&probe.quit).and_then(|()| stream.flush()))?;
+    if !probe.quit.is_empty() {
+        expired(say(&mut stream, &probe.quit))?;
+    }
     drop(stream);
     let seconds = (start.elapsed().saturating_sub(delay)).as_secs_f64();
     Ok(Measured { seconds, answer, matched, certificate: None })
@@ -243,6 +247,13 @@ fn listen(
         }
         stream.set_deadline(deadline.within(MORE));
     }
+}
+
+/// All of it, be it nothing.
+fn say(stream: &mut impl Transport, bytes: &[u8]) -> std::io::Result<()> {
+    let said = stream.write(bytes)?;
+    stream.write_all(bytes.get(said..).unwrap_or_default())?;
+    stream.flush()
 }
 
 /// Only the end of the time matters.

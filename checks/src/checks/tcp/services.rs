@@ -18,8 +18,8 @@ pub struct Service {
     pub protocol: Protocol,
     /// Its port, or 0.
     pub port: u16,
-    /// What to say.
-    pub send: &'static str,
+    /// What to say, if anything.
+    pub send: Option<&'static str>,
     /// How the answer begins.
     pub expect: &'static [&'static str],
     /// What to say at the end.
@@ -43,7 +43,7 @@ const TCP: Service = Service {
     label: "TCP",
     protocol: Protocol::Tcp,
     port: 0,
-    send: "",
+    send: None,
     expect: &[],
     quit: "",
     tls: false,
@@ -68,11 +68,13 @@ const SERVICES: &[Service] = &[
     Service {
         label: "JABBER",
         port: 5222,
-        send: "<stream:stream to='host' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>\n",
+        send: Some(
+            "<stream:stream to='host' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>\n",
+        ),
         expect: &["<?xml version='1.0'"],
         quit: "</stream:stream>\n",
         hide: true,
         ..TCP
     },
-    Service { label: "CLAMD", port: 3310, send: "PING", expect: &["PONG"], ..TCP },
+    Service { label: "CLAMD", port: 3310, send: Some("PING"), expect: &["PONG"], ..TCP },
 ];

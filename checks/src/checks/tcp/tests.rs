@@ -105,7 +105,10 @@ fn the_line_is_that_of_2x() {
 #[test]
 fn the_command_line_is_read_as_2x_reads_it() {
     let read = config(&["-E", "-s", r"a\r\n\\\x", "-q", r"b\n", "host", "-ct", "5"]).unwrap();
-    assert_eq!((read.probe.send.as_slice(), read.probe.quit.as_slice()), (&b"a\r\n\\x"[..], &b"b\n"[..]));
+    assert_eq!(
+        (read.probe.send.as_deref(), read.probe.quit.as_slice()),
+        (Some(&b"a\r\n\\x"[..]), &b"b\n"[..])
+    );
     assert_eq!((read.host.as_str(), read.host_given, read.critical), ("host", false, Some(5.0)));
     assert_eq!(config(&["-q", "b"]).unwrap().probe.quit, b"b\r\n");
     let tls = config(&["-D", "30,14", "--sni", "x"]).unwrap().probe.tls.unwrap();

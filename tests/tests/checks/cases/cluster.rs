@@ -34,4 +34,11 @@ pub(crate) const CASES: &[Case] = &[
     ("cluster-help", "check_cluster -H"),
     ("cluster-version", "check_cluster -V"),
     ("cluster-misuse", "check_cluster -x"),
+    ("cluster-zero", "check_cluster -s -w 0:0 -c 0:0 -d 0,0,0,0"),
+    ("cluster-zero-label", "check_cluster -l LABEL -s -w 0:0 -c 0:0 -d 0,0,0,0"),
+    ("cluster-zero-warning", "check_cluster -s -w 0:0 -c 0:1 -d 0,0,0,1"),
+    ("cluster-zero-critical", "check_cluster -s -w 0:0 -c 0:1 -d 0,0,1,1"),
+    ("cluster-no-ranges", "check_cluster -s -w 0 -c 1 -d 0,0,1,1"),
+    ("cluster-hosts-warning", "check_cluster -h -w 0 -c 1 -d 0,0,1,0"),
+    ("cluster-hosts-critical", "check_cluster -h -w 0:0 -c 0:1 -d 0,0,1,1"),
 ];

@@ -1,4 +1,4 @@
-//! `check_smtp`, and mail and FTP by the names of `check_tcp`
+//! `check_smtp`, and mail, mailboxes and FTP by the names of `check_tcp`
 
 use crate::Case;
 
@@ -56,5 +56,30 @@ pub(crate) const CASES: &[Case] = &[
     ("ssmtp-days", "check_ssmtp -H 127.0.0.1 -p {smtps-good} -D 30,14"),
     ("ssmtp-expired", "check_ssmtp -H 127.0.0.1 -p {smtps-expired} -D 30"),
     ("real-ftp", "check_ftp -H 127.0.0.1 -p {real-ftp} -w 5 -c 9"),
+    ("vsftpd", "check_ftp -H 127.0.0.1 -p {vsftpd} -w 5 -c 9"),
+    ("vsftpd-other", "check_ftp -H 127.0.0.1 -p {vsftpd} -e nothere"),
+    ("vsftpd-other-crit", "check_ftp -H 127.0.0.1 -p {vsftpd} -e nothere -M crit"),
+    ("vsftpd-slow", "check_ftp -H 127.0.0.1 -p {vsftpd} -w 0"),
+    ("vsftpd-too-slow", "check_ftp -H 127.0.0.1 -p {vsftpd} -c 0"),
+    ("vsftpd-tls", "check_ftp -H 127.0.0.1 -p {vsftpds} -S"),
+    ("vsftpd-tls-days", "check_ftp -H 127.0.0.1 -p {vsftpds} -D 120,50"),
+    ("vsftpd-tls-wrong", "check_ftp -H 127.0.0.1 -p {vsftpd} -S"),
+    ("real-imap", "check_imap -H 127.0.0.1 -p {real-imap} -w 9 -c 9 -t 10 -e '* OK'"),
+    ("real-imap-capability", "check_imap -H 127.0.0.1 -p {real-imap} -s 'a1 CAPABILITY' -e 'IMAP4rev1' -j"),
+    ("real-imap-other", "check_imap -H 127.0.0.1 -p {real-imap} -e unlikely_string"),
+    ("real-imap-other-crit", "check_imap -H 127.0.0.1 -p {real-imap} -e unlikely_string -M crit"),
+    ("real-imap-slow", "check_imap -H 127.0.0.1 -p {real-imap} -w 0"),
+    ("real-imaps", "check_simap -H 127.0.0.1 -p {real-imaps}"),
+    ("real-imaps-other", "check_simap -H 127.0.0.1 -p {real-imaps} -e unlikely_string"),
+    ("real-imaps-days", "check_simap -H 127.0.0.1 -p {real-imaps} -D 30,10"),
+    ("real-imaps-days-few", "check_simap -H 127.0.0.1 -p {real-imaps} -D 200,150"),
+    ("real-imaps-of-imap", "check_simap -H 127.0.0.1 -p {real-imap} -t 3"),
+    ("real-imap-of-imaps", "check_imap -H 127.0.0.1 -p {real-imaps} -t 1"),
+    ("real-pop", "check_pop -H 127.0.0.1 -p {real-pop} -w 9 -c 9 -t 10 -e '+OK'"),
+    ("real-pop-other", "check_pop -H 127.0.0.1 -p {real-pop} -e unlikely_string"),
+    ("real-pop-slow", "check_pop -H 127.0.0.1 -p {real-pop} -c 0"),
+    ("real-pops", "check_spop -H 127.0.0.1 -p {real-pops}"),
+    ("real-pops-days", "check_spop -H 127.0.0.1 -p {real-pops} -D 120"),
+    ("real-imap-of-pop", "check_imap -H 127.0.0.1 -p {real-pop}"),
     ("real-ftp-expect", "check_ftp -H 127.0.0.1 -p {real-ftp} -e ready"),
 ];
