@@ -80,9 +80,9 @@ impl Current {
         flags & machine::COMPAT_BIT != 0
     }
 
-    /// What one of its descriptors leads to now.
+    /// The address of the file that one of its descriptors leads to now.
     #[inline(always)]
-    pub(crate) fn kind(self, descriptor: u32) -> usize {
+    pub(crate) fn file(self, descriptor: u32) -> Option<u64> {
         let (max, table): (u32, u64) = match self {
             // SAFETY: files is a files_struct, fdt its fdtable; both are there as long as the task.
             Self::Known(task) => unsafe {
@@ -97,12 +97,23 @@ impl Current {
             }
         };
         if descriptor >= max {
-            return NONE;
+            return None;
         }
         let file: u64 = probe(table, descriptor as usize * 8);
-        if file == 0 {
-            return NONE;
-        }
+        (file != 0).then_some(file)
+    }
+
+    /// Whether a file is a socket.
+    #[inline(always)]
+    pub(crate) fn is_socket(self, file: u64) -> bool {
+        let inode: u64 = probe(file, at(&OFFSETS.file_inode));
+        probe::<u16>(inode, at(&OFFSETS.inode_mode)) & S_IFMT == S_IFSOCK
+    }
+
+    /// What one of its descriptors leads to now.
+    #[inline(always)]
+    pub(crate) fn kind(self, descriptor: u32) -> usize {
+        let Some(file) = self.file(descriptor) else { return NONE };
         let inode: u64 = probe(file, at(&OFFSETS.file_inode));
         // In all kernels seen the flags are the fourth word from the mode: one reading costs less than two.
         let words: [u32; 4] = probe(inode, at(&OFFSETS.inode_mode));
@@ -200,6 +211,16 @@ pub(crate) fn operation(call: u8) -> u8 {
 /// `regs` must be the caller's pt_regs as a tracepoint gives them.
 #[inline(always)]
 pub(crate) unsafe fn descriptor(regs: Struct, argument: usize, compat: bool) -> u32 {
+    // SAFETY: the caller's.
+    unsafe { self::argument(regs, argument, compat) as u32 }
+}
+
+/// One of a call's first three arguments.
+///
+/// # Safety
+/// `regs` must be the caller's pt_regs as a tracepoint gives them.
+#[inline(always)]
+pub(crate) unsafe fn argument(regs: Struct, argument: usize, compat: bool) -> u64 {
     let register = match (argument, compat) {
         (0, false) => at(&OFFSETS.regs_argument0),
         (0, true) => at(&OFFSETS.regs_compat0),
@@ -208,12 +229,13 @@ pub(crate) unsafe fn descriptor(regs: Struct, argument: usize, compat: bool) -> 
         _ => at(&OFFSETS.regs_argument2),
     };
     // SAFETY: the caller's; a register is a u64.
-    unsafe { load::<u64>(regs, register + argument * machine::ARGUMENT_BYTES) as u32 }
+    let value = unsafe { load::<u64>(regs, register + argument * machine::ARGUMENT_BYTES) };
+    if compat { u64::from(value as u32) } else { value }
 }
 
 /// Reads a member through an address the verifier knows nothing of; 0 if it cannot be read.
 #[inline(always)]
-fn probe<T: Copy + Default>(base: u64, offset: usize) -> T {
+pub(crate) fn probe<T: Copy + Default>(base: u64, offset: usize) -> T {
     // SAFETY: the helper checks the address.
     unsafe { bpf_probe_read_kernel((base as Struct).wrapping_add(offset).cast::<T>()) }.unwrap_or_default()
 }

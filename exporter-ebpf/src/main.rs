@@ -33,6 +33,7 @@ mod task;
 mod tcp;
 mod tcp_open;
 mod udp;
+mod unix;
 
 #[cfg(target_arch = "bpf")]
 #[panic_handler]

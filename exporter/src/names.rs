@@ -1,6 +1,7 @@
 //! Names for the kernel's numbers: system calls, errors and signals, as strace and signal(7) spell them.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use syscalls::Errno;
 
@@ -36,6 +37,32 @@ pub fn errno(number: u32) -> Cow<'static, str> {
         Some(name) => Cow::Borrowed(name),
         None => Cow::Owned(number.to_string()),
     }
+}
+
+/// The path of a Unix socket that has this name in the kernel: an abstract one begins with `@`. Control characters, what is no
+/// UTF-8 and the backslash become `\\xNN`.
+pub fn socket_path(name: &[u8]) -> String {
+    let (mut path, name) = match name.split_first() {
+        Some((0, rest)) => ("@".to_owned(), rest),
+        _ => (String::new(), name),
+    };
+    let escape = |path: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            // Writing to a string cannot fail.
+            let _ = write!(path, "\\x{byte:02x}");
+        }
+    };
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => escape(&mut path, b"\\"),
+                c if c.is_control() => escape(&mut path, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => path.push(c),
+            }
+        }
+        escape(&mut path, chunk.invalid());
+    }
+    path
 }
 
 /// The name of a type of DNS records; `TYPE…` where it has none (RFC 3597).
@@ -174,6 +201,14 @@ pub fn disk(name: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_sockets_show_no_hostile_bytes() {
+        assert_eq!(socket_path(b"/run/a.sock"), "/run/a.sock");
+        assert_eq!(socket_path(b"\0ab\0c"), r"@ab\x00c");
+        assert_eq!(socket_path("/\u{e9}\n\u{1b}[2J\u{9b}".as_bytes()), "/\u{e9}\\x0a\\x1b[2J\\xc2\\x9b");
+        assert_eq!(socket_path(b"/\xff\\xff"), r"/\xff\x5cxff");
+    }
 
     #[test]
     fn numbers_have_their_usual_names() {

@@ -33,10 +33,12 @@ mod syscalls;
 mod tasks;
 mod tcp;
 mod udp;
+mod unix;
 
 pub use connections::Address;
 pub(crate) use connections::address_number;
 pub(crate) use faults::Sender;
+pub(crate) use unix::path_number;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,6 +89,7 @@ pub static ALL: &[&Signal] = &[
     &tcp::SIGNAL,
     &connections::SIGNAL,
     &udp::SIGNAL,
+    &unix::SIGNAL,
     &dns::SIGNAL,
     &drops::SIGNAL,
     &cpu::SIGNAL,
@@ -146,6 +149,8 @@ pub struct KernelRow<'a> {
     pub addresses: &'a BTreeMap<u32, Address>,
     /// Names of the groups of destinations.
     pub groups: &'a [String],
+    /// The paths of Unix sockets among the keys of `unix`, by their numbers.
+    pub paths: &'a BTreeMap<u32, String>,
     /// The kernel's reasons to drop a packet, by number.
     pub drop_reasons: &'a BTreeMap<u32, String>,
     /// Paths of rows that keys of `faults` name.
@@ -193,8 +198,8 @@ mod tests {
     pub(super) fn kernel_row<'a>(cells: &'a [u64], keyed: &'a [Keyed]) -> Row<'a> {
         static NO_DEVICES: BTreeMap<u32, Arc<str>> = BTreeMap::new();
         static NO_ADDRESSES: BTreeMap<u32, Address> = BTreeMap::new();
-        static NO_REASONS: BTreeMap<u32, String> = BTreeMap::new();
-        let (devices, addresses, drop_reasons) = (&NO_DEVICES, &NO_ADDRESSES, &NO_REASONS);
+        static NO_NAMES: BTreeMap<u32, String> = BTreeMap::new();
+        let (devices, addresses) = (&NO_DEVICES, &NO_ADDRESSES);
         let kernel = Some(KernelRow {
             created: 1.0,
             cells,
@@ -202,7 +207,8 @@ mod tests {
             devices,
             addresses,
             groups: &[],
-            drop_reasons,
+            paths: &NO_NAMES,
+            drop_reasons: &NO_NAMES,
             senders: &[],
         });
         Row { labels: r#"id="/a""#, renamed: false, kernel, host: None, listening: &[] }

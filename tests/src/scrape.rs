@@ -113,6 +113,7 @@ impl Scrape {
         losses.remove("destination_folded");
         losses.remove("client_folded");
         losses.remove("dns_folded");
+        losses.remove("path_folded");
         losses
     }
 
@@ -125,7 +126,7 @@ impl Scrape {
 const MISSED: &str = "plimsoll_program_missed_total";
 
 /// The families that the kernel's programs count, without a histogram's suffixes.
-const KERNEL: [&str; 51] = [
+const KERNEL: [&str; 54] = [
     "container_syscalls_total",
     "container_syscall_errors_total",
     "container_permission_denied_total",
@@ -168,6 +169,9 @@ const KERNEL: [&str; 51] = [
     "container_tcp_port_received_bytes_total",
     "container_udp_datagrams_total",
     "container_udp_bytes_total",
+    "container_unix_connects_total",
+    "container_unix_sent_bytes_total",
+    "container_unix_received_bytes_total",
     "container_dns_requests_total",
     "container_dns_responses_total",
     "container_dns_request_duration_seconds",

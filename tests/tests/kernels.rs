@@ -86,6 +86,7 @@ const KERNELS: &[Kernel] = &[
             ("faults", "fatal_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
+            ("unix", "unix_exit_5_10"),
             ("block_io", "block_rq_complete_rq_disk"),
             RECLAIM[0],
             RECLAIM[1],
@@ -109,6 +110,7 @@ const KERNELS: &[Kernel] = &[
             ("process", "sched_process_exit_by_live"),
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
+            ("unix", "unix_exit_5_10"),
             ("block_io", "block_rq_complete_rq_disk"),
             RECLAIM[0],
             RECLAIM[1],
@@ -133,6 +135,7 @@ const KERNELS: &[Kernel] = &[
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
             ("drops", "kfree_skb_sent"),
+            ("unix", "unix_exit"),
             ("block_io", "block_rq_complete"),
             RECLAIM[0],
             RECLAIM[1],
@@ -157,6 +160,9 @@ const KERNELS: &[Kernel] = &[
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
             ("drops", "kfree_skb"),
+            ("unix", "unix_exit"),
+            ("unix", "unix_sent"),
+            ("unix", "unix_received"),
             ("block_io", "block_rq_complete"),
             RECLAIM[0],
             RECLAIM[1],
@@ -170,6 +176,9 @@ const KERNELS: &[Kernel] = &[
         series: "7",
         programs: &[
             ("syscalls", "sys_exit_perf"),
+            ("unix", "unix_exit_perf"),
+            ("unix", "unix_sent"),
+            ("unix", "unix_received"),
             ("block_io", "block_rq_complete"),
             ("files", "files_exit_perf"),
             ("io_uring", "io_uring_submit_req_perf"),
@@ -222,6 +231,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         network::connections(&run, &mut checks)?;
         network::drops(kernel, &run, &mut checks)?;
         network::questions(&run, &mut checks)?;
+        network::by_path(kernel, &run, &mut checks)?;
         lifecycle::refusals(kernel, &run, &mut checks)?;
         eprintln!("{}: {} in {:.0} s\n{checks}", kernel.series, run.release, run.took.as_secs_f64());
         seen.push(docs::Seen::new(kernel, &run, checks));

@@ -173,6 +173,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `namespace_not_walked` | the connections open in a network namespace when the exporter started: more than 4,096 namespaces, or the kernel refused | each is found by its next segment, `direction=\"unknown\"` |
 | `dns_table_full` | a DNS question beyond those that are waited for | it is counted, how it ends is not |
 | `dns_folded` | a type and rcode of DNS beyond the bound | `type=\"other\"` |
+| `path_folded` | a connect to or bytes through a Unix socket with a path beyond the bound | `path=\"other\"` |
 | `drop_folded` | a reason of dropped packets beyond the bound | `reason=\"other\"` |
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |

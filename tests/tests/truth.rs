@@ -39,6 +39,8 @@ mod tasks;
 mod tcp;
 #[path = "truth/udp.rs"]
 mod udp;
+#[path = "truth/unix.rs"]
+mod unix;
 
 use std::collections::BTreeMap;
 

@@ -40,5 +40,7 @@ pub const FSYNC: u8 = 4;
 pub const COPY: u8 = 5;
 /// Reads from the descriptor in the second argument and writes to that in the first.
 pub const SEND: u8 = 6;
+/// Connects the socket in the first argument: nothing that is done with a file.
+pub const CONNECT: u8 = 7;
 
 const _: () = assert!(size_of::<Calls>() == 2 * NUMBERS);

@@ -190,6 +190,18 @@ offsets! {
     tuple,
     /// `sk_buff.sk`: who sends it
     skb_sock,
+    /// `file.private_data`
+    file_private_data,
+    /// `socket.sk`
+    socket_sock,
+    /// `unix_sock.peer`
+    unix_peer,
+    /// `unix_sock.addr`
+    unix_address,
+    /// `unix_address.len`: the family included
+    unix_address_length,
+    /// `unix_address.name`
+    unix_address_name,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 84 * 4);
+const _: () = assert!(size_of::<Offsets>() == 90 * 4);

@@ -28,3 +28,4 @@ pub mod syscall_latency;
 pub mod syscalls;
 pub mod tcp;
 pub mod udp;
+pub mod unix;

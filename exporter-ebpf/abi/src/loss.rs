@@ -37,9 +37,11 @@ pub const DROP_FOLDED: u32 = 14;
 pub const DNS_TABLE_FULL: u32 = 15;
 /// A DNS question or answer by type and rcode was folded into `other`.
 pub const DNS_FOLDED: u32 = 16;
+/// What went through a Unix socket whose path is beyond the bound was folded into `other`.
+pub const PATH_FOLDED: u32 = 18;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 18] = [
+pub const REASONS: [&str; 19] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -58,4 +60,5 @@ pub const REASONS: [&str; 18] = [
     "dns_table_full",
     "dns_folded",
     "client_folded",
+    "path_folded",
 ];

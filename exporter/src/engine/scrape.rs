@@ -17,7 +17,7 @@ use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::kernel::{Program, UNATTRIBUTED};
 use crate::ledger::{Owner, sum_keyed};
 use crate::names;
-use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source, address_number};
+use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source, address_number, path_number};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub(super) struct Scratch {
     rows: Vec<Prepared>,
     devices: BTreeMap<u32, Arc<str>>,
     addresses: BTreeMap<u32, Address>,
+    paths: BTreeMap<u32, String>,
     senders: Shown,
 }
 
@@ -200,6 +201,14 @@ impl State {
                 scratch.addresses.insert(number, Address::from(address));
             }
         }
+        scratch.paths.clear();
+        for number in scratch.keyed.iter().filter_map(path_number) {
+            if !scratch.paths.contains_key(&number)
+                && let Some(name) = self.kernel.as_ref().and_then(|kernel| kernel.socket_name(number))
+            {
+                scratch.paths.insert(number, names::socket_path(&name));
+            }
+        }
         Ok(start.elapsed())
     }
 
@@ -242,6 +251,7 @@ impl State {
                 keyed: &scratch.keyed[prepared.keyed.clone()],
                 devices: &scratch.devices,
                 addresses: &scratch.addresses,
+                paths: &scratch.paths,
                 groups,
                 drop_reasons: &self.drop_reasons,
                 senders: &scratch.senders.paths,

@@ -272,6 +272,12 @@ const MEMBERS: &[Member] = members! {
     conn_tuples: "nf_conn"."tuplehash";
     tuple: "nf_conntrack_tuple_hash"."tuple";
     skb_sock: "sk_buff"."sk";
+    file_private_data: "file"."private_data";
+    socket_sock: "socket"."sk";
+    unix_peer: "unix_sock"."peer";
+    unix_address: "unix_sock"."addr";
+    unix_address_length: "unix_address"."len";
+    unix_address_name: "unix_address"."name";
 };
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use plimsoll_abi::{
     block_io, connections, dns, drops, faults, files, io_uring, oom, process, reclaim, sched,
-    syscall_latency, syscalls, tcp, udp,
+    syscall_latency, syscalls, tcp, udp, unix,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -65,6 +65,8 @@ pub const CONNECTIONS_CLIENTS: u32 = 8;
 pub const DROPS_REASONS: u32 = 9;
 /// See [`SYSCALL_ERRORS`].
 pub const DNS_MESSAGES: u32 = 10;
+/// See [`SYSCALL_ERRORS`].
+pub const UNIX_PATHS: u32 = 11;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -80,9 +82,10 @@ const TCP_AT: usize = SYSCALL_LATENCY_AT + size_of::<syscall_latency::Cell>() / 
 const UDP_AT: usize = TCP_AT + size_of::<tcp::Cell>() / 8;
 const DROPS_AT: usize = UDP_AT + size_of::<udp::Cell>() / 8;
 const DNS_AT: usize = DROPS_AT + size_of::<drops::Cell>() / 8;
+const UNIX_AT: usize = DNS_AT + size_of::<dns::Cell>() / 8;
 
 /// Words of a row: the cells of all signals, one after the other.
-pub const WORDS: usize = DNS_AT + size_of::<dns::Cell>() / 8;
+pub const WORDS: usize = UNIX_AT + size_of::<unix::Record>() / 8;
 
 /// All arrays of cells.
 pub static CELLS: &[CellMap] = &[
@@ -100,6 +103,7 @@ pub static CELLS: &[CellMap] = &[
     cells::<udp::Cell>("UDP", "udp", UDP_AT),
     rare_cells::<drops::Cell>("DROPS", "drops", DROPS_AT),
     cells::<dns::Cell>("DNS", "dns", DNS_AT),
+    cells::<unix::Record>("UNIX", "unix", UNIX_AT),
 ];
 
 /// All keyed maps.
@@ -169,6 +173,13 @@ pub static KEYED: &[KeyedMap] = &[
         words: 1,
     },
     KeyedMap { map: "DNS_MESSAGES", used: "DNS_MESSAGES_USED", signal: "dns", entries_per_slot: 8, words: 1 },
+    KeyedMap {
+        map: "UNIX_PATHS",
+        used: "UNIX_PATHS_USED",
+        signal: "unix",
+        entries_per_slot: 8,
+        words: size_of::<unix::Record>() / 8,
+    },
 ];
 
 /// The `syscalls` cell of a row.
@@ -239,6 +250,11 @@ pub fn drops(row: &[u64]) -> Option<&drops::Cell> {
 /// The `dns` cell of a row.
 pub fn dns(row: &[u64]) -> Option<&dns::Cell> {
     cell(row, DNS_AT)
+}
+
+/// The `unix` cell of a row.
+pub fn unix(row: &[u64]) -> Option<&unix::Record> {
+    cell(row, UNIX_AT)
 }
 
 const fn rare_cells<T>(map: &'static str, signal: &'static str, first: usize) -> CellMap {

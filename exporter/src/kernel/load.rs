@@ -14,6 +14,7 @@ use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::connections::Numbered;
 use plimsoll_abi::dns::TIMEOUTS_WORD;
 use plimsoll_abi::slot::UNATTRIBUTED;
+use plimsoll_abi::unix::{NAME_WORDS, Name};
 use plimsoll_abi::{loss, run};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
@@ -103,6 +104,7 @@ pub struct Kernel {
     disks: HashMap<MapData, u32, DiskName>,
     addresses: HashMap<MapData, u32, Numbered>,
     questions: Questions,
+    names: HashMap<MapData, u32, Name>,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
@@ -142,6 +144,7 @@ impl Kernel {
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             disks: maps.take("BLOCK_IO_DISKS")?,
             addresses: maps.take("CONNECTIONS_ADDRESSES")?,
+            names: maps.take("UNIX_NAMES")?,
             listening: maps.take("TCP_LISTENING")?,
             sockets: maps.take("TCP_SOCKETS")?,
             questions: Questions::new(maps.take("DNS_PENDING")?),
@@ -323,6 +326,13 @@ impl Kernel {
     /// What has this number among the destinations.
     pub fn numbered(&self, number: u32) -> Option<Numbered> {
         self.addresses.get(&number, 0).ok()
+    }
+
+    /// The name of a Unix socket that has this number, as the kernel has it.
+    pub fn socket_name(&self, number: u32) -> Option<Vec<u8>> {
+        let name = self.names.get(&number, 0).ok()?;
+        let (words, length) = name.split_at(NAME_WORDS);
+        Some(words.as_bytes().get(..*length.first()? as usize)?.to_vec())
     }
 
     /// Counts the DNS questions that have waited too long, each for who asked it if that is still there.

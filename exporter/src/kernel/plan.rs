@@ -6,12 +6,12 @@ use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
 use plimsoll_abi::{
-    block_io, connections, dns, event, faults, nat, reclaim, run, sched, syscall_latency, tcp,
+    block_io, connections, dns, event, faults, nat, reclaim, run, sched, syscall_latency, tcp, unix,
 };
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, NAT, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
+use super::programs::{CGROUPS, NAT, OPTIONAL, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -139,7 +139,8 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
         let before =
             |(now, before): &(&str, &str)| *now == program.tracepoint && types.tracepoint(before).is_some();
         let reason = format!("this kernel has no tracepoint {}", program.tracepoint);
-        let is_missed = is_told_of(program) && !RENAMED.iter().any(before);
+        let is_optional = OPTIONAL.contains(&(program.signal, program.tracepoint));
+        let is_missed = is_told_of(program) && !is_optional && !RENAMED.iter().any(before);
         return is_missed.then_some(Decision::Refuse(reason));
     };
     if !(program.fits)(types, arguments) {
@@ -195,6 +196,7 @@ fn entries(
     entries.push(("CONNECTIONS_GROUPS", prefixes.max(1)));
     entries.push(("NAT_PENDING", if wanted(NAT) { nat::MAX_PENDING } else { 1 }));
     entries.push(("DNS_PENDING", if wanted("dns") { dns::MAX_PENDING } else { 1 }));
+    entries.push(("UNIX_NAMES", if wanted("unix") { unix::MAX_PATHS } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
     entries
@@ -222,6 +224,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "CONNECTIONS_GROUPS" => u64::from(*entries) * 2 * 96,
             "NAT_PENDING" => hash(*entries, size_of::<nat::Tuple>(), size_of::<nat::Target>()),
             "DNS_PENDING" => hash(*entries, size_of::<dns::Question>(), size_of::<dns::Asked>()),
+            "UNIX_NAMES" => hash(*entries, 4, size_of::<unix::Name>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
             map => match CELLS.iter().find(|cells| cells.map == map) {

@@ -674,6 +674,29 @@ pub static PROGRAMS: &[Program] = &[
         fits: ALWAYS,
         reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
     },
+    Program { name: "unix_exit", signal: "unix", tracepoint: "sys_exit", fits: by_btf, reads: CONNECTED },
+    Program {
+        name: "unix_exit_perf",
+        signal: "unix",
+        tracepoint: "sys_exit",
+        fits: by_perf,
+        reads: CONNECTED,
+    },
+    Program {
+        name: "unix_exit_5_10",
+        signal: "unix",
+        tracepoint: "sys_exit",
+        fits: |types, _| !types.current_task_btf,
+        reads: CONNECTED,
+    },
+    Program { name: "unix_sent", signal: "unix", tracepoint: "sock_send_length", fits: ALWAYS, reads: NAMED },
+    Program {
+        name: "unix_received",
+        signal: "unix",
+        tracepoint: "sock_recv_length",
+        fits: ALWAYS,
+        reads: NAMED,
+    },
     Program { name: "dns_sent", signal: "dns", tracepoint: PACKETS_OUT, fits: ALWAYS, reads: &[] },
     Program { name: "dns_received", signal: "dns", tracepoint: PACKETS_IN, fits: ALWAYS, reads: &[] },
 ];
@@ -684,6 +707,36 @@ pub(super) const ITERATOR: &str = "iter/";
 pub(super) const PACKETS_OUT: &str = "cgroup_skb/egress";
 /// See [`PACKETS_OUT`].
 pub(super) const PACKETS_IN: &str = "cgroup_skb/ingress";
+
+/// What is read of a Unix socket.
+const NAMED: &[Read] = reads!(sock_family, unix_peer, unix_address, unix_address_length, unix_address_name,);
+
+/// And of one that a system call connects.
+const CONNECTED: &[Read] = reads!(
+    task_compat,
+    regs_syscall_nr,
+    regs_argument0,
+    regs_argument1,
+    regs_argument2,
+    regs_compat0,
+    regs_compat1,
+    task_files,
+    files_fdt,
+    fdtable_max_fds,
+    fdtable_fd,
+    file_inode,
+    inode_mode,
+    file_private_data,
+    socket_sock,
+    sock_family,
+    unix_peer,
+    unix_address,
+    unix_address_length,
+    unix_address_name,
+);
+
+/// Tracepoints that a signal does without where the kernel does not have them: what they tell is then absent.
+pub(super) const OPTIONAL: &[(&str, &str)] = &[("unix", "sock_send_length"), ("unix", "sock_recv_length")];
 
 /// What is read of a packet that is dropped.
 const DROPPED: &[Read] = reads!(skb_sock, sock_family, sock_state, sock_cgroup, cgroup_kn, kernfs_node_id);

@@ -70,6 +70,7 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "tcp",
         "drops",
         "dns",
+        "unix",
     ];
     row(
         &mut text,

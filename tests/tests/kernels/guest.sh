@@ -24,7 +24,7 @@ exporter() {
   done
 }
 
-FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency --collector.dns"
+FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency --collector.dns --collector.unix"
 
 # stop SIGNAL NAME: ends the exporter, and waits until the kernel has nothing of it any more.
 stop() {
@@ -295,6 +295,17 @@ tell d1 'held end'
 tell d1 'held abort'
 tell d2 'held end'
 part net.after.prom tcp connections
+phase 'sockets by path'
+part unix.before.prom unix
+tell d1 'unix-listen /tmp/d1.sock'
+both d1 'unix-serve 12 300 2000' d2 'unix-connect /tmp/d1.sock 12 300 2000'
+tell d1 'unix-listen @d1'
+both d1 'unix-serve 5 10 20' d2 'unix-connect @d1 5 10 20'
+tell d2 'unix-failing /tmp/nowhere.sock 7 2'
+tell d2 'unix-failing /tmp/d1.sock 3 111'
+tell d1 'unix-bind /tmp/d1.datagrams'
+both d1 'unix-receive 9 100' d2 'unix-send /tmp/d1.datagrams 9 100'
+part unix.after.prom unix
 phase 'questions'
 part dns.before.prom dns
 tell d1 'bind-udp 127.0.0.1:53'

@@ -11,7 +11,7 @@ use crate::truth::Between;
 use crate::{DATAGRAMS, EVERYWHERE, Kernel, cgroups};
 
 /// The signals that need the kernel.
-pub(crate) const KERNEL_SIGNALS: [&str; 15] = [
+pub(crate) const KERNEL_SIGNALS: [&str; 16] = [
     "block_io",
     "connections",
     "dns",
@@ -27,6 +27,7 @@ pub(crate) const KERNEL_SIGNALS: [&str; 15] = [
     "syscalls",
     "tcp",
     "udp",
+    "unix",
 ];
 
 /// The programs that are meant for this kernel, and no others, all run.

@@ -60,6 +60,9 @@
 //! | `filter-udp` | lets the socket that stays take nothing any more: whatever comes is dropped |
 //! | `queued-udp` | takes what the socket that stays has, without waiting; answers with how many datagrams |
 //! | `send-udp ADDRESS N SIZE`, `receive-udp N SIZE` | N datagrams sent, one received by the socket that stays for each |
+//! | `unix-listen NAME`, `unix-serve N READ WRITE`, `unix-connect NAME N WRITE READ` | the same with Unix sockets (see `unix`) |
+//! | `unix-failing NAME N ERRNO` | N connects, each of which must fail with the errno |
+//! | `unix-bind NAME`, `unix-send NAME N SIZE`, `unix-receive N SIZE` | datagrams through them |
 //! | `sleep-ms MS` | sleeps once |
 //! | `yield N` | N `sched_yield` |
 //! | `switches` | answers with the voluntary and involuntary switches of its threads; needs /proc |
@@ -80,6 +83,7 @@ mod processes;
 mod ring;
 mod threaded;
 mod time;
+mod unix;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -204,6 +208,15 @@ fn execute(words: &[String]) -> Answer {
         ["accept", n] => net::accept(number(n)?),
         ["held", what] => net::with_held(what, 0),
         ["held", what, bytes] => net::with_held(what, number(bytes)?),
+        ["unix-listen", name] => unix::listen(name),
+        ["unix-serve", n, read, write] => unix::serve(number(n)?, number(read)?, number(write)?),
+        ["unix-connect", name, n, write, read] => {
+            unix::connect(name, number(n)?, number(write)?, number(read)?)
+        }
+        ["unix-failing", name, n, errno] => unix::failing(name, number(n)?, number(errno)?),
+        ["unix-bind", name] => unix::bind(name),
+        ["unix-send", name, n, size] => unix::send(name, number(n)?, number(size)?),
+        ["unix-receive", n, size] => unix::receive(number(n)?, number(size)?),
         ["sleep-ms", ms] => time::sleep(number(ms)?),
         ["states", z, s, u] => held::states(number(z)?, number(s)?, number(u)?),
         ["named", n] => held::named(number(n)?),
