@@ -13,6 +13,7 @@ pub mod ntp;
 pub mod ntpd;
 pub mod plugins;
 pub mod prometheus;
+pub mod relay;
 pub mod runc;
 pub mod scrape;
 pub mod servers;

@@ -211,7 +211,8 @@ pub fn ss(pid: u32, member: &'static str) -> Result<u64> {
     Ok(values.filter_map(|value| value.parse::<u64>().ok()).sum())
 }
 
-fn iproute(args: &str) -> Result<()> {
+/// Runs `ip` of iproute2 in the namespace of the thread.
+pub(crate) fn iproute(args: &str) -> Result<()> {
     let output = Command::new("ip").args(args.split(' ')).output().context("ip: run tools/setup packages")?;
     ensure!(output.status.success(), "ip {args}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())

@@ -29,6 +29,8 @@ mod oom;
 mod process;
 #[path = "truth/sched.rs"]
 mod sched;
+#[path = "truth/slow.rs"]
+mod slow;
 #[path = "truth/syscall_latency.rs"]
 mod syscall_latency;
 #[path = "truth/syscalls.rs"]
