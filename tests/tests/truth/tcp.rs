@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use plimsoll_tests::cgroup;
 use plimsoll_tests::exporter::{Exporter, Scrape};
 use plimsoll_tests::netns::{NOBODY, Pair, SILENT, anycast, nft, snmp, ss, sysctl};
 use plimsoll_tests::runc::{Config, Running};
@@ -303,5 +304,34 @@ fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
     let resident = |scrape: &Scrape| scrape.sum("process_resident_memory_bytes", &[]);
     let grown = resident(&second) - resident(&first);
     assert!(grown < 2_097_152.0, "{grown} bytes more");
+    Ok(())
+}
+
+/// A socket is whose cgroup it was made in, whoever uses it later: one that a process takes along into another cgroup stays
+/// with the first, as does one that is inherited or passed on. What is made there is the second's.
+#[test]
+fn a_socket_stays_with_who_made_it() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let mut pair = connected()?;
+    let other = container(&Config::default())?;
+    pair[1].run("listen 10.77.0.2:7000")?;
+    together(&mut pair, &["hold 10.77.0.2:7000 1", "accept 1"])?;
+    let before = exporter.scrape()?;
+    let procs = cgroup::root()?.join(id(&other).trim_start_matches('/')).join("cgroup.procs");
+    std::fs::write(&procs, pair[0].pid().to_string())?;
+    together(&mut pair, &["held send 5000", "held receive 5000"])?;
+    together(&mut pair, &["held half", "held end"])?;
+    together(&mut pair, &["held end", "held close"])?;
+    pair[0].run("held close")?;
+    together(&mut pair, &["connect 10.77.0.2:7000 2 300 100", "serve 2 300 100"])?;
+    let after = exporter.scrape()?;
+    let of = |family: &str, container: &Running| moved((&before, &after), family, &id(container), &[]);
+    assert_eq!(of(SENT, &pair[0]), counts([("", 5000)]));
+    assert_eq!(of(SENT, &other), counts([("", 600)]));
+    assert_eq!(of(RECEIVED, &other), counts([("", 200)]));
+    let attempts = |container| moved((&before, &after), ATTEMPTS, &id(container), &["result"]);
+    assert_eq!(attempts(&pair[0]), counts([]));
+    assert_eq!(attempts(&other), counts([("ok", 2)]));
+    assert_eq!(open(&after, &pair[0])[0], Some(0.0), "closed where it was counted");
     Ok(())
 }
