@@ -18,8 +18,10 @@ python3-aiosmtpd    python3        is the mail server the checks are held agains
 python3-pyftpdlib   python3        is the FTP server the checks are held against
 g++             c++                builds the engine of the fuzz targets
 stress-ng       stress-ng          is one of the loads of the bench
-nftables           nft                translates addresses and refuses connections between containers
-iproute2           ss                 lays networks between containers, and is a witness of their connections
+redis-tools     redis-benchmark    is another
+wrk             wrk                is another
+nftables        nft                translates addresses and refuses connections between containers
+iproute2        ss                 lays networks between containers, and is a witness of their connections
 '
 # Older ones crash guests with newer kernels.
 QEMU_AT_LEAST=8.2

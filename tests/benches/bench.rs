@@ -16,8 +16,12 @@ mod files;
 mod kernel;
 #[path = "bench/loads.rs"]
 mod loads;
+#[path = "bench/network.rs"]
+mod network;
 #[path = "bench/scrapes.rs"]
 mod scrapes;
+#[path = "bench/turns.rs"]
+mod turns;
 
 use anyhow::Result;
 
@@ -33,6 +37,9 @@ fn main() -> Result<()> {
     }
     if runs("loads") {
         loads::run()?;
+    }
+    if runs("network") {
+        network::run()?;
     }
     if runs("files") {
         files::run()?;

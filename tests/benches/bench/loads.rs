@@ -8,16 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use plimsoll_tests::exporter::{Build, Exporter};
 
-use crate::scrapes::{cpu_seconds, rss_mib};
-
-/// Turns, every other one in the reverse order. Each gives a ratio for each mode; their median counts, since a busy
-/// neighbour of this machine can spoil or favour any single one.
-const ROUNDS: usize = 12;
-/// What the kernel still has to do after an exporter began or ended (programs compiled, 64 MiB of maps freed) is no part
-/// of what a load loses: it is let pass before each turn.
-const SETTLE: Duration = Duration::from_secs(1);
-/// How long a load runs in one turn.
-const LENGTH: Duration = Duration::from_secs(1);
+use crate::scrapes::rss_mib;
+use crate::turns::{Done, LENGTH, turns};
 
 /// A load's name, and how much of it is done in a second.
 type Load = (&'static str, fn() -> Result<f64>);
@@ -29,45 +21,8 @@ const LOADS: [Load; 3] = [
 ];
 
 pub(crate) fn run() -> Result<()> {
-    let all: Vec<String> =
-        plimsoll::signals::ALL.iter().map(|signal| format!("--collector.{}", signal.name)).collect();
-    let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let modes: [(&str, Option<&[&str]>); 3] =
-        [("off", None), ("default", Some(&[])), ("everything", Some(&all))];
     for (name, load) in LOADS {
-        let (mut ratios, mut own) = ([const { Vec::new() }; 3], [0.0_f64; 3]);
-        let mut off = Vec::new();
-        for round in 0..ROUNDS {
-            let mut rates = [0.0_f64; 3];
-            let order = if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] };
-            for at in order {
-                let exporter =
-                    modes[at].1.map(|flags| Exporter::start_build(Build::Release, flags)).transpose()?;
-                std::thread::sleep(SETTLE);
-                let cpu = || exporter.as_ref().map_or(Ok(0.0), |exporter| cpu_seconds(exporter.pid()));
-                let before = cpu()?;
-                rates[at] = load()?;
-                own[at] += cpu()? - before;
-            }
-            off.push(rates[0]);
-            for at in [1, 2] {
-                ratios[at].push(rates[at] / rates[0]);
-            }
-        }
-        off.sort_by(f64::total_cmp);
-        for (at, goal) in [(1, "at least 0.98"), (2, "at least 0.95")] {
-            ratios[at].sort_by(f64::total_cmp);
-            let quarter = |quarters: usize| ratios[at][ROUNDS * quarters / 4];
-            crate::report(&format!("{name}, {}", modes[at].0), &format!("{:.3} of off", quarter(2)), goal);
-            println!(
-                "{:<46} half of the turns {:.3} to {:.3}; off {:.0}/s; CPU of its own {:.2} ms a turn",
-                "",
-                quarter(1),
-                quarter(3),
-                off[ROUNDS / 2],
-                own[at] * 1e3 / ROUNDS as f64
-            );
-        }
+        turns(name, || Ok(Done { rate: load()?, p99_ms: None }))?;
     }
     storm()
 }
