@@ -183,7 +183,7 @@ fn find(slot: u32, address: u32, flags: u32, first: bool) -> *mut Record {
         lost(if peer[1] & CLIENT != 0 { loss::CLIENT_FOLDED } else { loss::DESTINATION_FOLDED });
     }
     let key = Key { slot, key: [0, BEYOND | peer[1] & (INCOMING | CLIENT)] };
-    record(&CONNECTIONS_BEYOND, &CONNECTIONS_BEYOND_USED, 3, &key, &ZERO).unwrap_or(core::ptr::null_mut())
+    record(&CONNECTIONS_BEYOND, &CONNECTIONS_BEYOND_USED, 3, &key, &ZERO).unwrap_or_default()
 }
 
 /// The number of this, with a bit above it; 0 if there is no room for it, or another has it already.

@@ -341,8 +341,8 @@ unsafe fn peer_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
 
 #[inline(always)]
 unsafe fn client_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
-    // SAFETY: the caller's.
     if connections::wanted() && direction == IN {
+        // SAFETY: the caller's.
         unsafe { connections::client(tcp, slot_of(cgroup)) }
     } else {
         [0, 0]

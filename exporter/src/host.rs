@@ -28,7 +28,7 @@ pub use machine::read_machine;
 pub use namespaces::visit_network_namespaces;
 pub use network::{Candidate, owners};
 pub use parse::Listening;
-pub use reader::{HostReader, ReaderOptions, Wanted};
+pub use reader::{HostReader, Namespace, ReaderOptions, Wanted};
 pub use stats::{
     CpuStats, DeviceIo, HostStats, InterfaceStats, LimitStats, Machine, MemoryStats, PidStats, Pressure,
     PressureStats, TaskState, TaskStats,

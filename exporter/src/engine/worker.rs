@@ -7,7 +7,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::host::{Candidate, CgroupFiles, HostReader, HostStats, Listening, Scope, Tally, Wanted, owners};
+use crate::host::{
+    Candidate, CgroupFiles, HostReader, HostStats, Listening, Namespace, Scope, Tally, Wanted, owners,
+};
 use crate::identity::Identity;
 use crate::identity::state::{Details, StateDirs};
 
@@ -250,7 +252,7 @@ impl Host {
                 }
             }
             if wanted.listening {
-                listening = reader.read_listening(&one_of_each(&self.cgroups));
+                listening = reader.read_listening(&namespaces(&self.cgroups));
             }
             tally = *reader.tally();
         }
@@ -270,11 +272,15 @@ impl Cgroup {
     }
 }
 
-/// A process in each network namespace.
-fn one_of_each(cgroups: &BTreeMap<String, Cgroup>) -> Vec<u32> {
-    let of = |cgroup: &Cgroup| Some((cgroup.files.netns()?, cgroup.files.leader()?));
-    let by_namespace: BTreeMap<u64, u32> = cgroups.values().filter_map(of).collect();
-    by_namespace.into_values().collect()
+/// The network namespaces, each by one of its processes.
+fn namespaces(cgroups: &BTreeMap<String, Cgroup>) -> BTreeMap<u64, Namespace> {
+    let mut namespaces = BTreeMap::new();
+    for files in cgroups.values().map(|cgroup| &cgroup.files) {
+        let (Some(number), Some(pid)) = (files.netns(), files.leader()) else { continue };
+        let namespace = namespaces.entry(number).or_insert(Namespace { pid, ran: false });
+        namespace.ran |= files.ran();
+    }
+    namespaces
 }
 
 /// Reads each network namespace once, on the row that speaks for it.

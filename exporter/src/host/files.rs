@@ -45,6 +45,8 @@ pub struct CgroupFiles {
     pub(super) suspect: bool,
     /// An open file lost its cgroup. A v1 host removes a cgroup hierarchy by hierarchy, the listed one perhaps last.
     pub(super) severed: bool,
+    /// Its tasks may have run between the last two readings.
+    pub(super) ran: bool,
     pub(super) memo: Memo,
 }
 
@@ -133,6 +135,11 @@ impl CgroupFiles {
         self.netns
     }
 
+    /// Whether it may have run between the last two readings.
+    pub fn ran(&self) -> bool {
+        self.ran
+    }
+
     /// One of its processes, as of the last reading.
     pub fn leader(&self) -> Option<u32> {
         self.leader
@@ -150,6 +157,7 @@ impl CgroupFiles {
             netns: None,
             suspect: false,
             severed: false,
+            ran: true,
             memo: Memo::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Sockets that listen, asked of the kernel in each network namespace.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -19,6 +20,8 @@ use super::parse::{Dump, Listening, parse_listening};
 pub struct Listeners {
     /// The sockets.
     pub sockets: Vec<Listening>,
+    /// Namespaces in which nothing listens, by their inode numbers.
+    pub silent: HashSet<u64>,
     /// Namespaces that could not be asked though their process is there.
     pub errors: u64,
     /// Namespaces and sockets beyond the bounds, at least.
@@ -32,18 +35,20 @@ const MOST_SOCKETS: usize = 16_384;
 /// Datagrams of one dump: each holds some 200 sockets.
 const MOST_DATAGRAMS: usize = 256;
 
-/// Asks the network namespace of each of these processes.
-pub fn read_listening(procfs: &Path, pids: &[u32]) -> Listeners {
-    let mut found =
-        Listeners { beyond: pids.len().saturating_sub(MOST_NAMESPACES) as u64, ..Listeners::default() };
+/// Asks each of these network namespaces, given by its inode number and a process in it.
+pub fn read_listening(procfs: &Path, namespaces: &[(u64, u32)]) -> Listeners {
+    let beyond = namespaces.len().saturating_sub(MOST_NAMESPACES) as u64;
+    let mut found = Listeners { beyond, ..Listeners::default() };
     // The kernel answers for the namespace of who asks: a thread that ends with it.
     let inside = || {
-        for pid in pids.iter().take(MOST_NAMESPACES) {
+        for (number, pid) in namespaces.iter().take(MOST_NAMESPACES) {
             // Otherwise it is gone since its cgroup was read.
-            if let Ok(namespace) = File::open(procfs.join(pid.to_string()).join("ns/net"))
-                && ask(&namespace, &mut found.sockets, &mut found.beyond).is_err()
-            {
+            let Ok(namespace) = File::open(procfs.join(pid.to_string()).join("ns/net")) else { continue };
+            let before = found.sockets.len();
+            if ask(&namespace, &mut found.sockets, &mut found.beyond).is_err() {
                 found.errors += 1;
+            } else if found.sockets.len() == before && before < MOST_SOCKETS {
+                found.silent.insert(*number);
             }
         }
     };

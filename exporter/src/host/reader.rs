@@ -17,7 +17,7 @@ mod pressure;
 mod source;
 mod tasks;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -55,8 +55,19 @@ pub struct HostReader {
     pids: Vec<u32>,
     counts: Vec<super::parse::DeviceCounts>,
     scratch: HostStats,
+    /// Network namespaces in which nothing listened when they were last asked.
+    silent: HashSet<u64>,
     now: Instant,
     unix: f64,
+}
+
+/// A network namespace, as the cgroups in it were last read.
+#[derive(Clone, Copy, Debug)]
+pub struct Namespace {
+    /// A process in it.
+    pub pid: u32,
+    /// One of the cgroups ran.
+    pub ran: bool,
 }
 
 /// What the last readings of a cgroup said.
@@ -128,6 +139,7 @@ impl HostReader {
             pids: Vec::new(),
             counts: Vec::new(),
             scratch: HostStats::default(),
+            silent: HashSet::new(),
             now: Instant::now(),
             unix: unix_now(),
             options,
@@ -175,9 +187,14 @@ impl HostReader {
         Ok(())
     }
 
-    /// Sockets that listen in the network namespaces of these processes.
-    pub fn read_listening(&mut self, pids: &[u32]) -> Vec<Listening> {
-        let found = read_listening(&self.paths.procfs, pids);
+    /// Sockets that listen in these network namespaces, by their inode numbers.
+    pub fn read_listening(&mut self, namespaces: &BTreeMap<u64, Namespace>) -> Vec<Listening> {
+        // Who listens where nobody did must have run. A dump goes through all of the kernel's table each time.
+        let asked = namespaces.iter().filter(|(number, of)| of.ran || !self.silent.contains(number));
+        let asked: Vec<(u64, u32)> = asked.map(|(number, of)| (*number, of.pid)).collect();
+        let found = read_listening(&self.paths.procfs, &asked);
+        self.silent.retain(|number| namespaces.get(number).is_some_and(|of| !of.ran));
+        self.silent.extend(found.silent);
         let tally = &mut self.source.tally;
         (0..found.errors).for_each(|_| tally.error(Collector::Listen));
         tally.exceed(Collector::Listen, found.beyond);
@@ -211,6 +228,7 @@ impl HostReader {
         let unchanged = usage.is_some_and(|ns| ns > 0) && usage == files.memo.usage;
         files.memo.usage = usage;
         let pass = Pass { full, unchanged };
+        files.ran = !pass.idle();
         if want.cpu {
             self.read_cpu(files, pass, &mut stats.cpu);
         } else {
