@@ -14,7 +14,7 @@ pub static CHECK: Check = Check {
     name: "check_uptime",
     aliases: &[],
     summary: "Judges how long ago this host was started.",
-    usage: "[-w <range>] [-c <range>] [-u seconds|minutes|hours|days]",
+    usage: "-w <range> -c <range> [-u <unit>]",
     options: &[
         Opt::new(
             "w",
@@ -71,6 +71,9 @@ fn run(call: &mut Call) -> Outcome {
             }
             _ => call.common(&found)?,
         }
+    }
+    if warning.is_none() && critical.is_none() {
+        return Err(call.usage("Could not parse arguments"));
     }
     let thresholds = Thresholds::parse(warning.as_deref(), critical.as_deref())?;
     let _deadline = call.deadline();

@@ -17,11 +17,15 @@ const BASE: [&str; 6] = ["container", "id", "image", "name", "namespace", "pod"]
 const UNLIMITED: u64 = 1 << 62;
 
 /// Families from files that are not compared here: times, what is not of a row, and what the tests of truth compare with
-/// tasks that they made.
-pub(crate) const NOT_COMPARED: [&str; 9] = [
+/// tasks and sockets that they made.
+pub(crate) const NOT_COMPARED: [&str; 13] = [
     "container_tasks_state",
     "container_threads_by_command",
     "container_threads_limit",
+    "container_tcp_listen_drops_total",
+    "container_tcp_listen_info",
+    "container_tcp_listen_queue_length",
+    "container_tcp_listen_queue_limit",
     "container_start_time_seconds",
     "container_creation_time_seconds",
     "container_last_seen",
