@@ -109,7 +109,7 @@ pub static ALL: &[&Signal] = &[
 /// Families from files that cAdvisor does not have, and that its path leaves out.
 pub const NOT_CADVISORS: &[&str] = &[
     "container_memory_events_total",
-    "container_tcp_listen_drops_total",
+    "container_tcp_listen_drops",
     "container_tcp_listen_info",
     "container_tcp_listen_queue_length",
     "container_tcp_listen_queue_limit",

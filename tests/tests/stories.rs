@@ -269,9 +269,11 @@ fn why_is_it_slow() -> Result<()> {
     let of_all = format!("id=~\"{}\"", all.join("|"));
     let one = |id: &String, value: f64| [(id.clone(), value)];
     // Who waits for a disk, and for how many requests?
-    let requests = format!("sum by (id) (container_block_io_operations_total{{{of_all}}})");
+    // (Any of them may have its program read from another.)
+    let on_it = format!("{of_all},device=\"{}\"", device.path());
+    let requests = format!("sum by (id) (container_block_io_operations_total{{{on_it}}})");
     watch.await_answer(&requests, &one(&all[0], 200.0))?;
-    let waiting = format!("sum by (id) (container_block_io_duration_seconds_sum{{{of_all}}}) > bool 0");
+    let waiting = format!("sum by (id) (container_block_io_duration_seconds_sum{{{on_it}}}) > bool 0");
     watch.await_answer(&waiting, &one(&all[0], 1.0))?;
     // Who is kept from running by its own limit? Of ten periods a second, in about ten.
     let throttled = format!("container_cpu_cfs_throttled_periods_total{{{of_all}}} > bool 4 > 0");

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use super::{Row, Signal, Source};
-use crate::exposition::{Encoder, Family, Kind, Value};
+use crate::exposition::{Encoder, Family, Kind, Series, Value};
 use crate::host::Listening;
 use crate::names;
 
@@ -26,35 +26,31 @@ const SOURCE: &str = "sock_diag in each network namespace a row's processes are 
                       share a port are one";
 
 static FAMILIES: [Family; 4] = [
-    family(
+    gauge(
         "container_tcp_listen_info",
-        Kind::Gauge,
         "A socket listens here; always 1. It belongs to the cgroup it was made in.",
         "none",
     ),
-    family(
+    gauge(
         "container_tcp_listen_queue_length",
-        Kind::Gauge,
         "Connections that are complete and wait to be accepted.",
         "connections",
     ),
-    family(
+    gauge(
         "container_tcp_listen_queue_limit",
-        Kind::Gauge,
         "How many may wait; one more than that is taken before they are dropped.",
         "connections",
     ),
-    family(
-        "container_tcp_listen_drops_total",
-        Kind::Counter,
+    gauge(
+        "container_tcp_listen_drops",
         "Segments that would have begun or completed a connection and were dropped, nearly always since the queue was full. \
-         It begins anew with the socket.",
+         A gauge, since it is the socket's own count, which goes with it.",
         "segments",
     ),
 ];
 
-const fn family(name: &'static str, kind: Kind, help: &'static str, unit: &'static str) -> Family {
-    Family { name, kind, help, labels: WHERE, unit, source: SOURCE, bound: BOUND }
+const fn gauge(name: &'static str, help: &'static str, unit: &'static str) -> Family {
+    Family { name, kind: Kind::Gauge, help, labels: WHERE, unit, source: SOURCE, bound: BOUND }
 }
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
@@ -64,14 +60,10 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     for (family, value) in FAMILIES.iter().zip(VALUES) {
         encoder.family(family);
         for (row, places) in &rows {
-            // They are counted from before the row's own time on, or after it: no time of creation is theirs.
-            let series = crate::exposition::Series { labels: row.labels, created: None };
+            let series = Series { labels: row.labels, created: None };
             for ((address, port), sum) in places {
                 let labels = [("address", address.as_str()), ("port", port.as_str())];
-                match family.kind {
-                    Kind::Counter => encoder.counter(series, &labels, Value::Int(value(sum))),
-                    _ => encoder.gauge(series, &labels, Value::Int(value(sum))),
-                }
+                encoder.gauge(series, &labels, Value::Int(value(sum)));
             }
         }
     }
@@ -124,7 +116,7 @@ mod tests {
             r#"container_tcp_listen_info{id="/a",address="0.0.0.0",port="80"} 1"#,
             r#"container_tcp_listen_queue_length{id="/a",address="0.0.0.0",port="80"} 7"#,
             r#"container_tcp_listen_queue_limit{id="/a",address="0.0.0.0",port="80"} 256"#,
-            r#"container_tcp_listen_drops_total{id="/a",address="0.0.0.0",port="80"} 4"#,
+            r#"container_tcp_listen_drops{id="/a",address="0.0.0.0",port="80"} 4"#,
             r#"container_tcp_listen_queue_length{id="/a",address="0.0.0.0",port="1062"} 1"#,
             r#"container_tcp_listen_queue_length{id="/a",address="other",port="other"} 7"#,
         ] {

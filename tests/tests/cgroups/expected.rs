@@ -22,7 +22,7 @@ pub(crate) const NOT_COMPARED: [&str; 13] = [
     "container_tasks_state",
     "container_threads_by_command",
     "container_threads_limit",
-    "container_tcp_listen_drops_total",
+    "container_tcp_listen_drops",
     "container_tcp_listen_info",
     "container_tcp_listen_queue_length",
     "container_tcp_listen_queue_limit",

@@ -12,7 +12,7 @@ const ETIMEDOUT: i32 = 110;
 fn queue(scrape: &Scrape, container: &Running, address: &str) -> [Option<f64>; 4] {
     let id = id(container);
     let labels = [("id", id.as_str()), ("address", address), ("port", "7000")];
-    ["info", "queue_length", "queue_limit", "drops_total"]
+    ["info", "queue_length", "queue_limit", "drops"]
         .map(|name| scrape.value(&format!("container_tcp_listen_{name}"), &labels))
 }
 
