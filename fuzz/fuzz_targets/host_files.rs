@@ -1,4 +1,4 @@
-//! Every parser of cgroupfs, procfs and sysfs files, each on the same bytes: kernels differ, none may panic.
+//! Every parser of cgroupfs, procfs and sysfs files and of netlink's answers, each on the same bytes: kernels differ, none may panic.
 #![no_main]
 
 use std::hint::black_box;
@@ -12,7 +12,11 @@ fuzz_target!(|bytes: &[u8]| {
     black_box((parse_memory_stat_v1(bytes), parse_memory_stat_v2(bytes), parse_memory_events(bytes)));
     black_box((parse_meminfo(bytes), parse_cpu_list(bytes), parse_ns_link(bytes), parse_pressure(bytes)));
     black_box((parse_uevent_devname(bytes), parse_controllers(bytes), parse_pids(bytes).count()));
-    black_box(parse_open_files_limit(bytes));
+    black_box((parse_open_files_limit(bytes), parse_task_stat(bytes)));
+    // Netlink's answers are no lines, and a length in them may be anything.
+    let mut sockets = 0;
+    black_box(parse_listening(bytes, |_| sockets += 1));
+    assert!(sockets * size_of::<u32>() <= bytes.len());
 
     // These go by line: a file's rows are those of its lines, in order, and what one line does to the next is nothing.
     let by_line = |rows: fn(&[u8]) -> Vec<String>| {
