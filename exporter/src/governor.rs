@@ -34,6 +34,8 @@ pub struct Governor {
     ceiling: f64,
     over: u32,
     calm: u32,
+    /// Intervals in a row that were not calm.
+    busy: u32,
     resting: Vec<&'static str>,
     /// Calm intervals before the next trial.
     patience: u32,
@@ -42,7 +44,7 @@ pub struct Governor {
     exhausted: bool,
 }
 
-/// Intervals over the ceiling before a signal rests: one may be a scrape or a start.
+/// Intervals over the ceiling before a signal rests, and that end a calm: one may be a scrape or a start.
 const OVER: u32 = 2;
 /// Calm intervals before the first trial.
 const CALM: u32 = 6;
@@ -56,7 +58,16 @@ const CALM_SHARE: f64 = 0.5;
 impl Governor {
     /// `ceiling` is in CPU seconds a second; 0 lets everything work whatever it costs.
     pub fn new(ceiling: f64) -> Self {
-        Self { ceiling, over: 0, calm: 0, resting: Vec::new(), patience: CALM, tried: None, exhausted: false }
+        Self {
+            ceiling,
+            over: 0,
+            calm: 0,
+            busy: 0,
+            resting: Vec::new(),
+            patience: CALM,
+            tried: None,
+            exhausted: false,
+        }
     }
 
     /// The signals that rest.
@@ -72,7 +83,11 @@ impl Governor {
         let used =
             (usage.user + usage.kernel.iter().map(|(_, seconds)| seconds).sum::<f64>()) / usage.elapsed;
         self.over = if used > self.ceiling { self.over + 1 } else { 0 };
-        self.calm = if used < self.ceiling * CALM_SHARE { self.calm + 1 } else { 0 };
+        (self.calm, self.busy) = match used < self.ceiling * CALM_SHARE {
+            true => (self.calm + 1, 0),
+            false if self.busy + 1 < OVER => (self.calm, self.busy + 1),
+            false => (0, OVER),
+        };
         self.tried = self.tried.map(|intervals| intervals + 1).filter(|intervals| *intervals <= CALM);
         if self.over >= OVER {
             return self.rest(usage);
@@ -140,6 +155,20 @@ mod tests {
         assert_eq!(until(&mut governor, &scraped), (2, Step::Exhausted), "that would change nothing");
         assert_eq!(until(&mut governor, &scraped), (1000, Step::Stay), "said once");
         assert_eq!(governor.resting(), ["syscalls", "sched"]);
+    }
+
+    #[test]
+    fn a_scrape_now_and_then_ends_no_calm() {
+        let mut governor = Governor::new(0.04);
+        let storm = usage(0.1, &[("syscalls", 0.9)]);
+        assert_eq!(until(&mut governor, &storm), (OVER, Step::Rest("syscalls")));
+        let (scrape, calm) = (usage(0.3, &[]), usage(0.1, &[]));
+        let mut steps = 0;
+        while governor.step(&scrape) == Step::Stay && governor.step(&calm) == Step::Stay {
+            steps += 1;
+            assert!(steps <= CALM, "it rests for ever");
+        }
+        assert_eq!(steps, CALM - 1);
     }
 
     #[test]
