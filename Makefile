@@ -11,7 +11,7 @@ run: build ## builds, and serves this host's numbers at http://localhost:18760/m
 
 build: ## builds target/release/plimsoll, fetching what that needs
 	@tools/setup toolchain bpf-linker
-	cargo build --release --locked
+	cargo build --release --locked --package plimsoll
 
 checks: ## builds the static program of all checks and its links, in target/checks
 	@tools/setup toolchain
