@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
-use plimsoll::signals::{self, Source};
+use plimsoll::signals;
 use plimsoll_tests::exporter::Exporter;
 use plimsoll_tests::scrape::Scrape;
 
