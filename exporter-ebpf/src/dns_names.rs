@@ -82,11 +82,12 @@ pub(crate) fn number(skb: *mut __sk_buff, from: u32, length: u32, slot: u32) -> 
         i += 1;
     }
     name[NAME_WORDS] = length.into();
+    let name = &name;
     let number = (hash >> 32) as u32 | 1;
     // SAFETY: a value of the map.
     let used = DNS_NAMED_USED.get_ptr(slot).map_or(u64::MAX, |used| unsafe { used.read_volatile() });
     if used < u64::from(NAMES_PER_SLOT) && DNS_NAMES.get_ptr(number).is_none() {
-        let _ = DNS_NAMES.insert(number, &name, 0);
+        let _ = DNS_NAMES.insert(number, name, 0);
     }
     let Some(found) = DNS_NAMES.get_ptr(number) else { return NO_NAME };
     let mut differs = 0;

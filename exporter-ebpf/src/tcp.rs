@@ -335,12 +335,11 @@ unsafe fn failure(sock: Struct, tcp: Struct) -> u32 {
 
 #[inline(always)]
 unsafe fn peer_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
-    // SAFETY: the caller's.
-    if connections::wanted() {
-        unsafe { connections::peer(tcp, slot_of(cgroup), cgroup, direction) }
-    } else {
-        [0, 0]
+    if !connections::wanted() {
+        return [0, 0];
     }
+    // SAFETY: the caller's.
+    unsafe { connections::peer(tcp, slot_of(cgroup), cgroup, direction) }
 }
 
 #[inline(always)]
