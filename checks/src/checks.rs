@@ -3,6 +3,7 @@
 use crate::frame::Check;
 
 pub mod cluster;
+pub mod container;
 pub mod dig;
 pub mod dns;
 pub mod dummy;
@@ -12,10 +13,13 @@ pub mod http;
 pub mod icmp;
 pub mod load;
 pub mod negate;
+pub mod nginx_status;
 pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
+pub mod plimsoll;
+pub mod prometheus;
 pub mod rest;
 pub mod smtp;
 pub mod ssh;
@@ -28,6 +32,7 @@ pub mod users;
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
 pub static ALL: &[&Check] = &[
     &cluster::CHECK,
+    &container::CHECK,
     &dig::CHECK,
     &dns::CHECK,
     &dummy::CHECK,
@@ -36,10 +41,13 @@ pub static ALL: &[&Check] = &[
     &http::CHECK,
     &icmp::CHECK,
     &load::CHECK,
+    &nginx_status::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
+    &plimsoll::CHECK,
+    &prometheus::CHECK,
     &rest::CHECK,
     &smtp::CHECK,
     &ssh::CHECK,

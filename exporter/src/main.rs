@@ -200,6 +200,8 @@ fn options(config: &Config, file: FileConfig) -> Options {
         created: config.web.openmetrics_created,
         dns_ports: config.kernel.dns_ports.clone(),
         labelling: file.labelling,
+        dns_names: config.kernel.dns_names,
+        destination_names: config.tcp.destination_names,
         overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },
     }
 }

@@ -37,9 +37,7 @@ mod udp;
 mod unix;
 
 pub use connections::Address;
-pub(crate) use connections::address_number;
 pub(crate) use faults::Sender;
-pub(crate) use unix::path_number;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,6 +45,7 @@ use std::sync::Arc;
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::{HostStats, Listening};
 use crate::identity::tags::Subject;
+use crate::kernel::Number;
 
 /// Where a signal's numbers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,10 +172,17 @@ pub struct KernelRow<'a> {
     pub groups: &'a [String],
     /// The paths of Unix sockets among the keys of `unix`, by their numbers.
     pub paths: &'a BTreeMap<u32, String>,
+    /// Names among the keys of `dns` and of `connections`, by their numbers.
+    pub names: &'a BTreeMap<u32, String>,
     /// The kernel's reasons to drop a packet, by number.
     pub drop_reasons: &'a BTreeMap<u32, String>,
     /// Paths of rows that keys of `faults` name.
     pub senders: &'a [String],
+}
+
+/// The number in a counter's key that stands for something else, if there is one.
+pub(crate) fn number(counter: &Keyed) -> Option<Number> {
+    [connections::number, dns::number, unix::number].into_iter().find_map(|number| number(counter))
 }
 
 /// A counter with a second key, summed likewise.
@@ -230,6 +236,7 @@ mod tests {
             addresses,
             groups: &[],
             paths: &NO_NAMES,
+            names: &NO_NAMES,
             drop_reasons: &NO_NAMES,
             senders: &[],
         });
