@@ -12,6 +12,7 @@ pub mod grpc_health;
 pub mod http;
 pub mod icmp;
 pub mod load;
+pub mod memcached;
 pub mod negate;
 pub mod nginx_status;
 pub mod ntp;
@@ -20,6 +21,7 @@ pub mod ntp_time;
 pub mod ping;
 pub mod plimsoll;
 pub mod prometheus;
+pub mod redis;
 pub mod rest;
 pub mod smtp;
 pub mod ssh;
@@ -41,6 +43,7 @@ pub static ALL: &[&Check] = &[
     &http::CHECK,
     &icmp::CHECK,
     &load::CHECK,
+    &memcached::CHECK,
     &nginx_status::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
@@ -48,6 +51,7 @@ pub static ALL: &[&Check] = &[
     &ping::CHECK,
     &plimsoll::CHECK,
     &prometheus::CHECK,
+    &redis::CHECK,
     &rest::CHECK,
     &smtp::CHECK,
     &ssh::CHECK,
