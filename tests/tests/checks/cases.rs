@@ -29,6 +29,8 @@ mod load;
 mod negate;
 #[path = "cases/ntp.rs"]
 mod ntp;
+#[path = "cases/pgsql.rs"]
+mod pgsql;
 #[path = "cases/ping.rs"]
 mod ping;
 #[path = "cases/smtp.rs"]
@@ -56,6 +58,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     load::CASES,
     negate::CASES,
     ntp::CASES,
+    pgsql::CASES,
     ping::CASES,
     smtp::CASES,
     ssh::CASES,

@@ -54,6 +54,9 @@ pub(crate) fn names() -> Result<String> {
     Ok(run_ours(names)?.output)
 }
 
+/// As in 2.x it has nothing that must be said: it then asks the server of this host, which may be there or not.
+const ASKS_THIS_HOST: &[&str] = &["check_pgsql"];
+
 #[test]
 fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Result<()> {
     let program = ours_dir()?.join("plimsoll-checks");
@@ -63,6 +66,9 @@ fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Resu
         assert!(ours_dir()?.join(name).exists(), "{name}: no link");
         for arg in ["--help", "--version", "--no-such-option", ""] {
             let mut command = our_command(name)?;
+            if arg.is_empty() && ASKS_THIS_HOST.contains(&name) {
+                continue;
+            }
             command.args(Some(arg).filter(|arg| !arg.is_empty()));
             let ran = run_ours(command)?;
             assert_eq!(ran.code, 3, "{name} {arg}: {}", ran.output);
