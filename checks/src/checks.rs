@@ -4,6 +4,7 @@ use crate::frame::Check;
 
 pub mod cluster;
 pub mod dig;
+pub mod disk;
 pub mod dns;
 pub mod dummy;
 pub mod file_age;
@@ -11,11 +12,13 @@ pub mod grpc_health;
 pub mod http;
 pub mod icmp;
 pub mod load;
+pub mod mem;
 pub mod negate;
 pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
+pub mod procs;
 pub mod rest;
 pub mod smtp;
 pub mod ssh;
@@ -29,6 +32,7 @@ pub mod users;
 pub static ALL: &[&Check] = &[
     &cluster::CHECK,
     &dig::CHECK,
+    &disk::CHECK,
     &dns::CHECK,
     &dummy::CHECK,
     &file_age::CHECK,
@@ -36,10 +40,12 @@ pub static ALL: &[&Check] = &[
     &http::CHECK,
     &icmp::CHECK,
     &load::CHECK,
+    &mem::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
+    &procs::CHECK,
     &rest::CHECK,
     &smtp::CHECK,
     &ssh::CHECK,

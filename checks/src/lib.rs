@@ -8,7 +8,7 @@
 //! - `host`: the host a check is about, in the words of 2.x where it cannot be reached.
 //! - `http`, `http2`: HTTP over either.
 //! - `regex`: expressions of POSIX.
-//! - `process`: other programs under a deadline.
+//! - `process`: other programs under a deadline; `processes`: those that run on this host.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
 
 pub mod checks;
@@ -24,6 +24,7 @@ pub mod options;
 pub mod output;
 pub mod perfdata;
 pub mod process;
+pub mod processes;
 pub mod range;
 pub mod regex;
 pub mod state;

@@ -21,6 +21,13 @@ pub struct Flags {
 #[error("Could Not Compile Regular Expression: {0}")]
 pub struct Error(String);
 
+impl Error {
+    /// The C library's words alone.
+    pub fn words(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Regex {
     /// Reads one.
     pub fn new(pattern: &[u8], flags: Flags) -> Result<Self, Error> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use plimsoll_tests::host::{Family, Mounts};
 use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::servers::Servers;
 use plimsoll_tests::services::Services;
@@ -13,6 +14,8 @@ use crate::Case;
 mod cluster;
 #[path = "cases/curl.rs"]
 mod curl;
+#[path = "cases/disk.rs"]
+mod disk;
 #[path = "cases/dns.rs"]
 mod dns;
 #[path = "cases/dummy.rs"]
@@ -31,6 +34,8 @@ mod negate;
 mod ntp;
 #[path = "cases/ping.rs"]
 mod ping;
+#[path = "cases/procs.rs"]
+mod procs;
 #[path = "cases/smtp.rs"]
 mod smtp;
 #[path = "cases/ssh.rs"]
@@ -48,6 +53,7 @@ mod users;
 pub(crate) const ALL: &[&[Case]] = &[
     cluster::CASES,
     curl::CASES,
+    disk::CASES,
     dns::CASES,
     dummy::CASES,
     file_age::CASES,
@@ -57,6 +63,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     negate::CASES,
     ntp::CASES,
     ping::CASES,
+    procs::CASES,
     smtp::CASES,
     ssh::CASES,
     swap::CASES,
@@ -72,8 +79,11 @@ pub(crate) fn web() -> Result<(Servers, Nginx)> {
     Ok((servers, nginx))
 }
 
+/// What the checks of a host look at.
+pub(crate) type Host = (Family, Mounts);
+
 /// Everything they talk to, and what keeps it running. Once at a time: name servers have one port.
-pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
+pub(crate) fn servers() -> Result<(Servers, Nginx, Services, Host)> {
     let (mut servers, nginx) = web()?;
     let certificates = PathBuf::from(servers.place("www")?);
     let services = Services::start(&mut servers, &certificates)?;
@@ -83,7 +93,8 @@ pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
     servers.name("liar", LIAR);
     servers.file("ini", INI)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
-    Ok((servers, nginx, services))
+    let host = (Family::start(&mut servers)?, Mounts::make(&mut servers)?);
+    Ok((servers, nginx, services, host))
 }
 
 /// Where the name server is that lies.
