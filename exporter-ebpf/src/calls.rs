@@ -2,12 +2,14 @@
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
-use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf, bpf_task_pt_regs};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf, bpf_task_pt_regs,
+};
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::calls::{Calls, NUMBERS, OPERATION_SHIFT, PERF_NUMBER, PERF_RETURN};
 use plimsoll_abi::files::{FILE, NONE, OTHER, PIPE, SOCKET};
 
-use crate::task::{OFFSETS, Struct, at, load};
+use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
 
 /// Written by the loader, which knows the names of the numbers.
 #[unsafe(no_mangle)]
@@ -66,6 +68,17 @@ impl Current {
     pub(crate) fn address(self) -> u64 {
         match self {
             Self::Known(task) | Self::Bare(task) => task as u64,
+        }
+    }
+
+    /// The id of its cgroup in the v2 hierarchy.
+    #[inline(always)]
+    pub(crate) fn cgroup_id(self) -> u64 {
+        match self {
+            // SAFETY: current is always a task_struct.
+            Self::Known(task) => unsafe { task_cgroup_id(task) },
+            // SAFETY: the helper takes nothing and cannot fail.
+            Self::Bare(_) => unsafe { bpf_get_current_cgroup_id() },
         }
     }
 

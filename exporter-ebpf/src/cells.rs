@@ -21,6 +21,7 @@ pub(crate) static SIZES: Sizes = Sizes {
     nat: 0,
     prefixes: 0,
     dns_ports: [0; 4],
+    calls: 0,
 };
 
 /// Reads what the loader fixed, so that the compiler cannot fold the placeholder in.

@@ -1,6 +1,5 @@
 //! `files`: what system calls did with files, their bytes and errors, from the exit side alone.
 
-use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
 use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
@@ -14,7 +13,7 @@ use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
-use crate::task::{Struct, task_cgroup_id};
+use crate::task::Struct;
 
 #[map]
 static FILES: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
@@ -39,42 +38,41 @@ pub(crate) struct Done {
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
 fn files_exit(ctx: BtfTracePointContext) -> i32 {
-    exit(Returned::told(&ctx), Current::known)
+    exit(Returned::told(&ctx), Current::known(), slot)
 }
 
 /// For kernels that may preempt a program in the middle (7.0 on).
 #[tracepoint(category = "raw_syscalls", name = "sys_exit")]
 fn files_exit_perf(ctx: TracePointContext) -> i32 {
-    exit(Returned::told_to_perf(&ctx), Current::known)
+    exit(Returned::told_to_perf(&ctx), Current::known(), slot)
 }
 
 /// For 5.10, where the task pointer is a bare number.
 #[btf_tracepoint(function = "sys_exit")]
 fn files_exit_5_10(ctx: BtfTracePointContext) -> i32 {
-    exit(Returned::told(&ctx), Current::bare)
+    exit(Returned::told(&ctx), Current::bare(), slot)
 }
 
 #[inline(always)]
-fn exit(returned: Returned, current: fn() -> Current) -> i32 {
+fn slot(current: Current) -> u32 {
+    slot_of(current.cgroup_id())
+}
+
+/// The slot is asked for only if the call is one on files.
+#[inline(always)]
+pub(crate) fn exit(returned: Returned, current: Current, slot: impl FnOnce(Current) -> u32) -> i32 {
     ran(run::FILES);
     let ret = returned.ret;
     let (native, compat) = of(returned.number);
     if operation(native | compat) == 0 {
         return 0;
     }
-    let current = current();
     let is_compat = current.is_compat();
     let operation = operation(if is_compat { compat } else { native });
     if operation == 0 {
         return 0;
     }
-    let cgroup_id = match current {
-        // SAFETY: current is always a task_struct.
-        Current::Known(task) => unsafe { task_cgroup_id(task) },
-        // SAFETY: the helper takes nothing and cannot fail.
-        Current::Bare(_) => unsafe { bpf_get_current_cgroup_id() },
-    };
-    let slot = slot_of(cgroup_id);
+    let slot = slot(current);
     let Some(cell) = cell(&FILES, slot) else { return 0 };
     // SAFETY: regs as above; `cell` is a value of FILES.
     unsafe {

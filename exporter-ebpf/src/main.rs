@@ -27,6 +27,7 @@ mod runs;
 mod sched;
 mod slots;
 mod sock;
+mod sys_exit;
 mod syscall_latency;
 mod syscalls;
 mod task;

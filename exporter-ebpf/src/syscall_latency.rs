@@ -4,7 +4,6 @@
 //! delete one for each call would cost twice as much.
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
 use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
@@ -19,7 +18,7 @@ use crate::cells::{MMAPABLE, cell, observe};
 use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
-use crate::task::{Struct, task_cgroup_id};
+use crate::task::Struct;
 
 #[map]
 static SYSCALL_LATENCY: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
@@ -102,7 +101,7 @@ fn enter(number: u32, current: Current) -> i32 {
 
 /// The call is what it was when it began: a program executed meanwhile, or a signal's return, has other registers.
 #[inline(always)]
-fn exit(returned: Returned, current: Current) -> i32 {
+pub(crate) fn exit(returned: Returned, current: Current) -> i32 {
     // Once for a call: what was measured to be its cost is that of both its ends.
     ran(run::SYSCALL_LATENCY);
     // SAFETY: the helper takes nothing and cannot fail.
@@ -115,13 +114,7 @@ fn exit(returned: Returned, current: Current) -> i32 {
         return 0;
     }
     let took = now.wrapping_sub(began_ns);
-    let cgroup_id = match current {
-        // SAFETY: current is always a task_struct.
-        Current::Known(task) => unsafe { task_cgroup_id(task) },
-        // SAFETY: the helper takes nothing and cannot fail.
-        Current::Bare(_) => unsafe { bpf_get_current_cgroup_id() },
-    };
-    let Some(cell) = cell(&SYSCALL_LATENCY, slot_of(cgroup_id)) else { return 0 };
+    let Some(cell) = cell(&SYSCALL_LATENCY, slot_of(current.cgroup_id())) else { return 0 };
     let class = (call as u8 & CLASS) as usize;
     // SAFETY: `cell` is a value of SYSCALL_LATENCY; the class is inside the array.
     unsafe {

@@ -1,9 +1,5 @@
 //! `syscalls`: every system call that returns, and its error, from the exit side alone.
 
-use aya_ebpf::helpers::bpf_probe_read_kernel;
-use aya_ebpf::helpers::generated::{
-    bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf,
-};
 use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
@@ -11,12 +7,11 @@ use plimsoll_abi::keyed::Key;
 use plimsoll_abi::syscalls::{COMPAT, Cell, KEYS_PER_SLOT, NUMBERS, REFUSALS, UNKNOWN, error_key};
 use plimsoll_abi::{loss, run, syscalls as abi};
 
-use crate::calls::{Returned, machine};
+use crate::calls::{Current, Returned};
 use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
-use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
 
 #[map]
 static SYSCALLS: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
@@ -38,43 +33,29 @@ const RT_SIGRETURN: u32 = 15;
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
 fn sys_exit(ctx: BtfTracePointContext) -> i32 {
-    by_task(Returned::told(&ctx))
+    let current = Current::known();
+    exit(Returned::told(&ctx), current, slot_of(current.cgroup_id()))
 }
 
 /// For kernels that may preempt a program in the middle, and miss what happens on that CPU meanwhile (7.0 on).
 #[tracepoint(category = "raw_syscalls", name = "sys_exit")]
 fn sys_exit_perf(ctx: TracePointContext) -> i32 {
-    by_task(Returned::told_to_perf(&ctx))
+    let current = Current::known();
+    exit(Returned::told_to_perf(&ctx), current, slot_of(current.cgroup_id()))
 }
 
 /// For 5.10, where the task pointer is a bare number.
 #[btf_tracepoint(function = "sys_exit")]
 fn sys_exit_5_10(ctx: BtfTracePointContext) -> i32 {
-    // SAFETY: the helpers check every address they are given.
-    let (compat, cgroup_id) = unsafe {
-        let task = bpf_get_current_task() as Struct;
-        let compat = bpf_probe_read_kernel(task.add(at(&OFFSETS.task_compat)).cast::<u32>());
-        (compat.unwrap_or(0), bpf_get_current_cgroup_id())
-    };
-    record(Returned::told(&ctx), compat & machine::COMPAT_BIT != 0, cgroup_id)
+    let current = Current::bare();
+    exit(Returned::told(&ctx), current, slot_of(current.cgroup_id()))
 }
 
 #[inline(always)]
-fn by_task(returned: Returned) -> i32 {
-    // SAFETY: current is always a task_struct.
-    let (compat, cgroup_id) = unsafe {
-        let task = bpf_get_current_task_btf() as Struct;
-        (load::<u32>(task, at(&OFFSETS.task_compat)), task_cgroup_id(task))
-    };
-    record(returned, compat & machine::COMPAT_BIT != 0, cgroup_id)
-}
-
-#[inline(always)]
-fn record(Returned { number, ret, .. }: Returned, compat: bool, cgroup_id: u64) -> i32 {
+pub(crate) fn exit(Returned { number, ret, .. }: Returned, current: Current, slot: u32) -> i32 {
     ran(run::SYSCALLS);
     let mut errno = if (-MAX_ERRNO..0).contains(&ret) { ret.unsigned_abs() as u32 } else { 0 };
-    let slot = slot_of(cgroup_id);
-    if compat {
+    if current.is_compat() {
         return compat_call(slot, number, errno);
     }
     let Some(cell) = cell(&SYSCALLS, slot) else { return 0 };

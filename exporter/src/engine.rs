@@ -36,7 +36,9 @@ use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
 use crate::identity::state::{Details, StateDirs};
 use crate::identity::{Identity, Labels};
-use crate::kernel::{CGROUPS, Counted, Facts, Kernel, Plan, PlanError, Program, ProgramStatus, Settings};
+use crate::kernel::{
+    CALLS, CGROUPS, Counted, Facts, Kernel, Plan, PlanError, Program, ProgramStatus, Settings,
+};
 use crate::ledger::{Keep, Ledger, Scrapers};
 use crate::signals::{self, Signal, Source};
 use crate::telemetry::Telemetry;
@@ -361,7 +363,7 @@ fn refuse_all(plan: &Plan, reason: &str) -> Vec<ProgramStatus> {
         };
         ProgramStatus { program: program.name, signal: program.signal, refused: Some(refused) }
     };
-    plan.programs.iter().map(status).collect()
+    plan.programs.iter().filter(|(program, _)| program.signal != CALLS).map(status).collect()
 }
 
 fn report(programs: &[ProgramStatus]) {

@@ -22,7 +22,7 @@ pub use facts::{Facts, Types, TypesError};
 pub use keyed::Counted;
 pub use load::{Kernel, KernelError, ProgramStatus, Run};
 pub use plan::{Decision, Plan, PlanError, Settings};
-pub use programs::{CGROUPS, NAT, PROGRAMS, Program};
+pub use programs::{CALLS, CGROUPS, NAT, PROGRAMS, Program};
 
 pub use plimsoll_abi::loss::REASONS as LOSS_REASONS;
 pub use plimsoll_abi::slot::UNATTRIBUTED;

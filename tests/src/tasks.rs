@@ -1,5 +1,6 @@
 //! What the kernel itself says of a process' threads: the witness for what the exporter counts.
 
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -69,21 +70,29 @@ impl Tasks {
 ///
 /// `/proc/PID/syscall` names a call only of a task that is off its CPU for good (`wait_task_inactive` in the kernel): a
 /// state of `S` in `stat` is set a moment before the task leaves, when its last switch is not counted yet.
+///
+/// A thread is joined a moment before it is gone from here: one that goes meanwhile is as good as asleep.
 pub fn wait_until_asleep(pid: u32) -> Result<()> {
     let reading = format!("{} 0x0 ", libc::SYS_read);
     for (at, task) in tasks(pid)?.iter().enumerate() {
         let path = task.join("syscall");
         loop {
-            let call = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            match call.starts_with("running") || (at == 0 && !call.starts_with(&reading)) {
-                false => break,
+            match std::fs::read_to_string(&path) {
+                Err(error) if at > 0 && is_gone(&error) => break,
+                Err(error) => return Err(error).with_context(|| path.display().to_string()),
+                Ok(call) if at > 0 && !call.starts_with("running") => break,
+                Ok(call) if call.starts_with(&reading) => break,
                 // One that is gone can still be read for a moment.
-                true if call.is_empty() => bail!("{}: gone", path.display()),
-                true => std::thread::yield_now(),
+                Ok(call) if call.is_empty() => bail!("{}: gone", path.display()),
+                Ok(_) => std::thread::yield_now(),
             }
         }
     }
     Ok(())
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The directories of a process' threads, the first one first.
@@ -97,7 +106,28 @@ fn tasks(pid: u32) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
+    use crate::worker;
+
+    #[test]
+    fn a_thread_that_is_still_going_is_waited_for() -> Result<()> {
+        let mut child = Command::new(worker::path()?)
+            .arg("script")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut script = worker::Script::of(&mut child)?;
+        for _ in 0..300 {
+            script.run("threads 5")?;
+            wait_until_asleep(child.id())?;
+        }
+        drop(script);
+        assert!(child.wait()?.success());
+        assert!(wait_until_asleep(child.id()).is_err(), "it is gone");
+        Ok(())
+    }
 
     #[test]
     fn this_process_has_run_and_switched() -> Result<()> {

@@ -64,12 +64,33 @@ fn steps(scrape: &Scrape, step: &str) -> f64 {
 
 #[test]
 fn it_rests_what_is_too_dear_and_puts_it_to_work_again() -> Result<()> {
-    let flags = [
-        "--overhead.cpu=4%",
-        "--overhead.interval=100ms",
-        "--collector.disable-defaults",
-        "--collector.syscalls",
-    ];
+    there_and_back(&["--collector.syscalls"]).map(drop)
+}
+
+/// Signals that are parts of one program rest one by one, and the program with the last.
+#[test]
+fn parts_of_one_program_rest_and_come_back() -> Result<()> {
+    let (exporter, mut quiet) = there_and_back(&["--collector.syscalls", "--collector.files"])?;
+    let id = quiet.container().cgroups_path().to_owned();
+    let mut watch = Watch { exporter: &exporter, highest: BTreeMap::new() };
+    let files = |scrape: &Scrape| scrape.sum("plimsoll_governor_signal_working", &[("signal", "files")]);
+    watch.until("the files are back", |scrape| files(scrape) == 1.0)?;
+    let reads = || -> Result<f64> {
+        let scrape = Scrape::parse(&exporter.get("/metrics?collect[]=files", &[])?);
+        let labels = [("id", &*id), ("operation", "read"), ("type", "pipe")];
+        scrape.value("container_file_operations_total", &labels).context("the counter is back")
+    };
+    quiet.run("noop")?;
+    let before = reads()?;
+    quiet.run("noop")?;
+    assert_eq!(reads()?, before + 1.0);
+    quiet.finish()
+}
+
+/// With these signals, `syscalls` among them, through a storm: the exporter and a container that took no part in it.
+fn there_and_back(signals: &[&str]) -> Result<(Exporter, Running)> {
+    let mut flags = vec!["--overhead.cpu=4%", "--overhead.interval=100ms", "--collector.disable-defaults"];
+    flags.extend(signals);
     let exporter = Exporter::start(&flags)?;
     let mut watch = Watch { exporter: &exporter, highest: BTreeMap::new() };
     let start = || -> Result<Running> { Container::new(&Config::default())?.start() };
@@ -115,7 +136,7 @@ fn it_rests_what_is_too_dear_and_puts_it_to_work_again() -> Result<()> {
     let last = watch.look()?;
     ensure!(working(&last) == 1.0, "calm as it is, it rests again");
     assert_eq!(calls(&last), [counted + 300.0]);
-    quiet.finish()
+    Ok((exporter, quiet))
 }
 
 /// After a rest the connections that are open are those that are there, though nobody saw how others ended.

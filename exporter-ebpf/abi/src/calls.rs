@@ -43,4 +43,11 @@ pub const SEND: u8 = 6;
 /// Connects the socket in the first argument: nothing that is done with a file.
 pub const CONNECT: u8 = 7;
 
+/// Of the parts of the one program for system calls that return, the signal `syscalls`.
+pub const SYSCALLS: u32 = 1;
+/// The signal `files`.
+pub const FILES: u32 = 2;
+/// The signal `syscall_latency`.
+pub const SYSCALL_LATENCY: u32 = 4;
+
 const _: () = assert!(size_of::<Calls>() == 2 * NUMBERS);

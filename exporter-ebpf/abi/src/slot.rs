@@ -27,7 +27,9 @@ pub struct Sizes {
     pub prefixes: u32,
     /// Ports of DNS resolvers; 0 is none.
     pub dns_ports: [u16; MAX_PORTS],
+    /// What one program does when a system call returns: see [`crate::calls::SYSCALLS`].
+    pub calls: u32,
 }
 
-const _: () = assert!(size_of::<Sizes>() == 32);
+const _: () = assert!(size_of::<Sizes>() == 36);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

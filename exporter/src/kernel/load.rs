@@ -27,10 +27,12 @@ use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
 use super::missed::missed;
 use super::plan::{Decision, Plan};
-use super::programs::{self, CGROUPS, ITERATOR};
+use super::programs::{self, CALLS, CGROUPS, ITERATOR, SYS_EXIT};
 use super::questions::Questions;
 use super::slots::Slots;
+use parts::Parts;
 
+mod parts;
 mod sockets;
 mod walk;
 
@@ -98,6 +100,7 @@ pub struct Kernel {
     plan: Plan,
     programs: Vec<ProgramStatus>,
     links: Vec<(&'static str, Link)>,
+    parts: Parts,
     slots: Slots,
     cells: Vec<(usize, Cells)>,
     keyed: Vec<Keyed>,
@@ -156,24 +159,29 @@ impl Kernel {
             keyed: maps.keyed(&plan)?,
             programs: Vec::new(),
             links: Vec::new(),
+            parts: Parts::new(&plan, maps.words("CALLS_RESTING", 1)?),
             ebpf,
             btf: Some(btf),
             unified,
             plan,
         };
-        kernel.attach(|signal| signal == CGROUPS);
+        kernel.attach(|program| program.signal == CGROUPS);
         Ok(kernel)
     }
 
     /// Attaches the programs of all signals. What is refused is in [`Kernel::programs`].
     pub fn attach_signals(&mut self) {
-        self.attach(|signal| signal != CGROUPS && FREQUENT.iter().all(|f| f.signal != signal));
+        let is_frequent = |signal: &str| signal == CALLS || FREQUENT.iter().any(|f| f.signal == signal);
+        self.attach(|program| program.signal != CGROUPS && !is_frequent(program.signal));
+        self.begin_parts();
         for at in 0..self.frequent.len() {
             let frequent = self.frequent[at].what;
             let mut meter = Meter::new(frequent.event);
             let before = meter.event_ns();
             self.frequent[at].begin();
-            self.attach(|signal| signal == frequent.signal);
+            let is_part = self.begin_part(frequent.signal);
+            let is_own = |program: &programs::Program| !is_part || program.tracepoint != SYS_EXIT;
+            self.attach(|program| program.signal == frequent.signal && is_own(program));
             self.frequent[at].ns = meter.added(before);
         }
         // The parsed types are large and not needed again.
@@ -192,12 +200,14 @@ impl Kernel {
             let of =
                 |cpu: &[AtomicU64]| cpu.get(attached.what.run as usize).map(|n| n.load(Ordering::Relaxed));
             let runs = cpus.clone().filter_map(of).sum();
-            Run { signal: attached.what.signal, runs, ns: attached.ns }
+            let signal = attached.what.signal;
+            Run { signal, runs, ns: attached.ns + self.parts.entry_ns(signal) }
         })
     }
 
     /// Takes a signal's programs off their events. What they counted stays.
     pub fn pause(&mut self, signal: &str) {
+        self.pause_part(signal);
         self.links.retain(|(of, _)| *of != signal);
     }
 
@@ -214,6 +224,7 @@ impl Kernel {
             // Their answers were missed.
             self.questions.clear();
         }
+        self.resume_part(signal)?;
         let runs = |program: &str| {
             self.programs.iter().any(|status| status.program == program && status.refused.is_none())
         };
@@ -354,9 +365,9 @@ impl Kernel {
         self.losses.get().iter().map(|n| n.load(Ordering::Relaxed)).collect()
     }
 
-    fn attach(&mut self, wanted: impl Fn(&str) -> bool) {
+    fn attach(&mut self, wanted: impl Fn(&programs::Program) -> bool) {
         for (program, decision) in &self.plan.programs {
-            if !wanted(program.signal) {
+            if !wanted(program) {
                 continue;
             }
             let refused = match (decision, &self.btf) {

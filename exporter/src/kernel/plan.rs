@@ -11,7 +11,9 @@ use plimsoll_abi::{
 
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
-use super::programs::{CGROUPS, NAT, OPTIONAL, PACKETS_IN, PACKETS_OUT, PROGRAMS, Program, RENAMED};
+use super::programs::{
+    CALLS, CGROUPS, NAT, OPTIONAL, PACKETS_IN, PACKETS_OUT, PARTS, PROGRAMS, Program, RENAMED, SYS_EXIT,
+};
 
 /// What the command line says about the kernel side.
 #[derive(Clone, Debug)]
@@ -84,9 +86,11 @@ impl Plan {
     /// Makes the plan.
     pub fn new(facts: &Facts, settings: &Settings) -> Result<Self, PlanError> {
         let asked = |signal: &str| settings.signals.contains(&signal);
+        let calls = parts(facts, &asked);
         let wanted = |signal: &str| {
             let nat = signal == NAT && settings.nat && asked("connections");
-            signal == CGROUPS || nat || settings.signals.iter().any(|asked| Program::serves(signal, asked))
+            let other = signal == CGROUPS || nat || (signal == CALLS && calls != 0);
+            other || settings.signals.iter().any(|asked| Program::serves(signal, asked))
         };
         let mut shift = 0;
         let (entries, memory, shards) = loop {
@@ -115,6 +119,7 @@ impl Plan {
                 nat: wanted(NAT).into(),
                 prefixes: settings.prefixes.len() as u32,
                 dns_ports: std::array::from_fn(|at| settings.dns_ports.get(at).copied().unwrap_or(0)),
+                calls,
             },
             offsets,
             prefixes: settings.prefixes.clone(),
@@ -124,6 +129,17 @@ impl Plan {
             programs: programs.filter_map(|program| Some((program, decide(program, facts)?))).collect(),
         })
     }
+}
+
+/// What the one program for system calls that return is to do: only one part of it has a program of its own.
+fn parts(facts: &Facts, asked: &dyn Fn(&str) -> bool) -> u32 {
+    let runs = |signal: &str| {
+        let mut own = PROGRAMS.iter().filter(|own| (own.signal, own.tracepoint) == (signal, SYS_EXIT));
+        own.any(|own| decide(own, facts) == Some(Decision::Load))
+    };
+    let parts = PARTS.iter().filter(|(signal, _)| asked(signal) && runs(signal));
+    let parts = parts.fold(0u32, |parts, (_, part)| parts | part);
+    if parts.count_ones() > 1 { parts } else { 0 }
 }
 
 /// `None`: another program of the table is meant for this kernel.
@@ -199,6 +215,7 @@ fn entries(
     entries.push(("UNIX_NAMES", if wanted("unix") { unix::MAX_PATHS } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
+    entries.push(("CALLS_RESTING", 1));
     entries
 }
 
@@ -372,6 +389,7 @@ mod tests {
             "cgroup_mkdir",
             "cgroup_rmdir",
             "cgroup_notify_populated",
+            "sys_exit_all",
             "sys_exit",
             "task_newtask",
             "sched_process_exec",
@@ -390,6 +408,7 @@ mod tests {
         assert_eq!(
             loaded(&by_perf).into_iter().filter(perfs).collect::<Vec<_>>(),
             [
+                "sys_exit_all_perf",
                 "sys_exit_perf",
                 "task_newtask_perf",
                 "sched_process_exec_perf",
@@ -425,6 +444,7 @@ mod tests {
             "cgroup_mkdir",
             "cgroup_rmdir",
             "cgroup_notify_populated",
+            "sys_exit_all_5_10",
             "sys_exit_5_10",
             "task_newtask",
             "sched_process_exec",

@@ -1,5 +1,6 @@
 //! The table of programs: which tracepoint each is for, on which kernels, and what it must know to run.
 
+use plimsoll_abi::calls;
 use plimsoll_abi::layout::Offsets;
 
 use super::btf::Argument;
@@ -28,6 +29,16 @@ pub const CGROUPS: &str = "cgroups";
 
 /// The program that asks conntrack where connections really go. Without it `connections` says where they were dialled.
 pub const NAT: &str = "nat";
+
+/// The one program for all that is counted when a system call returns.
+pub const CALLS: &str = "calls";
+
+/// The tracepoint of that program.
+pub(super) const SYS_EXIT: &str = "sys_exit";
+
+/// The signals that are parts of it, which rest one by one. Each has a program of its own, for a kernel that refuses this one.
+pub(super) const PARTS: [(&str, u32); 3] =
+    [("syscalls", calls::SYSCALLS), ("files", calls::FILES), ("syscall_latency", calls::SYSCALL_LATENCY)];
 
 macro_rules! reads {
     ($($field:ident),* $(,)?) => { &[$((stringify!($field), |offsets| offsets.$field)),*] };
@@ -59,9 +70,37 @@ pub static PROGRAMS: &[Program] = &[
         reads: reads!(cgroup_kn, kernfs_node_id, cgroup_root, cgroup_root_hierarchy_id),
     },
     Program {
+        name: "sys_exit_all",
+        signal: CALLS,
+        tracepoint: SYS_EXIT,
+        fits: by_btf,
+        reads: reads!(
+            task_cgroups,
+            css_set_dfl_cgrp,
+            cgroup_kn,
+            kernfs_node_id,
+            task_compat,
+            regs_syscall_nr
+        ),
+    },
+    Program {
+        name: "sys_exit_all_perf",
+        signal: CALLS,
+        tracepoint: SYS_EXIT,
+        fits: by_perf,
+        reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_compat),
+    },
+    Program {
+        name: "sys_exit_all_5_10",
+        signal: CALLS,
+        tracepoint: SYS_EXIT,
+        fits: |types, _| !types.current_task_btf,
+        reads: reads!(task_compat, regs_syscall_nr),
+    },
+    Program {
         name: "sys_exit",
         signal: "syscalls",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: by_btf,
         reads: reads!(
             task_cgroups,
@@ -75,14 +114,14 @@ pub static PROGRAMS: &[Program] = &[
     Program {
         name: "sys_exit_perf",
         signal: "syscalls",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: by_perf,
         reads: reads!(task_cgroups, css_set_dfl_cgrp, cgroup_kn, kernfs_node_id, task_compat,),
     },
     Program {
         name: "sys_exit_5_10",
         signal: "syscalls",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: |types, _| !types.current_task_btf,
         reads: reads!(task_compat, regs_syscall_nr),
     },
@@ -360,7 +399,7 @@ pub static PROGRAMS: &[Program] = &[
     Program {
         name: "files_exit",
         signal: "files",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: by_btf,
         reads: reads!(
             task_cgroups,
@@ -386,7 +425,7 @@ pub static PROGRAMS: &[Program] = &[
     Program {
         name: "files_exit_perf",
         signal: "files",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: by_perf,
         reads: reads!(
             task_cgroups,
@@ -411,7 +450,7 @@ pub static PROGRAMS: &[Program] = &[
     Program {
         name: "files_exit_5_10",
         signal: "files",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: |types, _| !types.current_task_btf,
         reads: reads!(
             task_compat,
@@ -468,7 +507,7 @@ pub static PROGRAMS: &[Program] = &[
     Program {
         name: "syscall_exit",
         signal: "syscall_latency",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: by_btf,
         reads: reads!(
             task_cgroups,
@@ -493,7 +532,7 @@ pub static PROGRAMS: &[Program] = &[
     Program {
         name: "syscall_exit_perf",
         signal: "syscall_latency",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: by_perf,
         reads: reads!(
             task_cgroups,
@@ -518,7 +557,7 @@ pub static PROGRAMS: &[Program] = &[
     Program {
         name: "syscall_exit_5_10",
         signal: "syscall_latency",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: |types, _| !types.current_task_btf,
         reads: reads!(
             task_compat,
@@ -674,18 +713,12 @@ pub static PROGRAMS: &[Program] = &[
         fits: ALWAYS,
         reads: reads!(sock_cgroup, cgroup_kn, kernfs_node_id),
     },
-    Program { name: "unix_exit", signal: "unix", tracepoint: "sys_exit", fits: by_btf, reads: CONNECTED },
-    Program {
-        name: "unix_exit_perf",
-        signal: "unix",
-        tracepoint: "sys_exit",
-        fits: by_perf,
-        reads: CONNECTED,
-    },
+    Program { name: "unix_exit", signal: "unix", tracepoint: SYS_EXIT, fits: by_btf, reads: CONNECTED },
+    Program { name: "unix_exit_perf", signal: "unix", tracepoint: SYS_EXIT, fits: by_perf, reads: CONNECTED },
     Program {
         name: "unix_exit_5_10",
         signal: "unix",
-        tracepoint: "sys_exit",
+        tracepoint: SYS_EXIT,
         fits: |types, _| !types.current_task_btf,
         reads: CONNECTED,
     },

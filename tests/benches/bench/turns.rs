@@ -1,11 +1,18 @@
-//! A load without Plimsoll, with it as it comes, and with every signal on, in turns.
+//! A load without Plimsoll, with empty programs in its place, with it as it comes, and with every signal on, in turns.
 
+use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::time::Duration;
 
 use anyhow::Result;
+use plimsoll::kernel::PROGRAMS;
 use plimsoll_tests::exporter::{Build, Exporter};
 
+use crate::bare::EmptyProgram;
 use crate::scrapes::cpu_seconds;
+
+/// Ways in which a load runs.
+const MODES: usize = 4;
 
 /// Turns, every other one in the reverse order. Each gives a ratio for each mode; their median counts, since a busy
 /// neighbour of this machine can spoil or favour any single one.
@@ -24,21 +31,66 @@ pub(crate) struct Done {
     pub(crate) p99_ms: Option<f64>,
 }
 
+/// What runs beside a load.
+enum Mode {
+    Off,
+    /// Empty programs in the places of ours: what the hooks alone cost on this machine, whoever uses them.
+    Hooks(Vec<CString>),
+    On(Vec<String>),
+}
+
+/// What is there while a load runs.
+#[derive(Default)]
+struct Running {
+    exporter: Option<Exporter>,
+    _hooks: Vec<EmptyProgram>,
+}
+
+impl Mode {
+    fn start(&self) -> Result<Running> {
+        Ok(match self {
+            Self::Off => Running::default(),
+            Self::Hooks(hooks) => {
+                let hooks = hooks.iter().map(|hook| EmptyProgram::on(hook)).collect::<Result<_>>()?;
+                Running { exporter: None, _hooks: hooks }
+            }
+            Self::On(flags) => {
+                let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+                Running { exporter: Some(Exporter::start_build(Build::Release, &flags)?), _hooks: Vec::new() }
+            }
+        })
+    }
+}
+
+/// The tracepoints that the exporter's programs are on when it runs as it comes, as often as they are.
+fn hooks() -> Result<Vec<CString>> {
+    let exporter = Exporter::start_build(Build::Release, &[])?;
+    let scrape = exporter.scrape()?;
+    // A program is there once for each signal it serves.
+    let running: BTreeSet<&str> = scrape
+        .all("plimsoll_program_up", &[])
+        .filter(|sample| sample.value == 1.0)
+        .filter_map(|sample| sample.labels.get("program").map(String::as_str))
+        .collect();
+    let programs = PROGRAMS.iter().filter(|program| running.contains(program.name));
+    let tracepoints = programs.map(|program| program.tracepoint).filter(|at| !at.contains([' ', ':', '/']));
+    Ok(tracepoints.map(CString::new).collect::<Result<_, _>>()?)
+}
+
 /// Reports what is left of a load's throughput, and its latency beside the one without.
 pub(crate) fn turns(name: &str, mut load: impl FnMut() -> Result<Done>) -> Result<()> {
-    let all: Vec<String> =
-        plimsoll::signals::ALL.iter().map(|signal| format!("--collector.{}", signal.name)).collect();
-    let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let modes: [Option<&[&str]>; 3] = [None, Some(&[]), Some(&all)];
-    let mut ratios = [const { Vec::new() }; 3];
-    let mut latencies = [const { Vec::new() }; 3];
-    let (mut off, mut own) = (Vec::new(), [0.0_f64; 3]);
+    let all = plimsoll::signals::ALL.iter().map(|signal| format!("--collector.{}", signal.name)).collect();
+    let modes = [Mode::Off, Mode::Hooks(hooks()?), Mode::On(Vec::new()), Mode::On(all)];
+    let mut ratios = [const { Vec::new() }; MODES];
+    let mut latencies = [const { Vec::new() }; MODES];
+    let (mut off, mut own) = (Vec::new(), [0.0_f64; MODES]);
     for round in 0..ROUNDS {
-        let mut rates = [0.0_f64; 3];
-        for at in if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] } {
-            let exporter = modes[at].map(|flags| Exporter::start_build(Build::Release, flags)).transpose()?;
+        let mut rates = [0.0_f64; MODES];
+        for at in 0..MODES {
+            let at = if round % 2 == 0 { at } else { MODES - 1 - at };
+            let running = modes[at].start()?;
             std::thread::sleep(SETTLE);
-            let cpu = || exporter.as_ref().map_or(Ok(0.0), |exporter| cpu_seconds(exporter.pid()));
+            let cpu = || running.exporter.as_ref().map_or(Ok(0.0), |exporter| cpu_seconds(exporter.pid()));
             let before = cpu()?;
             let done = load()?;
             own[at] += cpu()? - before;
@@ -46,20 +98,25 @@ pub(crate) fn turns(name: &str, mut load: impl FnMut() -> Result<Done>) -> Resul
             latencies[at].extend(done.p99_ms);
         }
         off.push(rates[0]);
-        for at in [1, 2] {
+        for at in 1..MODES {
             ratios[at].push(rates[at] / rates[0]);
         }
     }
     off.sort_by(f64::total_cmp);
     latencies.iter_mut().for_each(|latencies| latencies.sort_by(f64::total_cmp));
     let p99 = |at: usize| latencies[at].get(latencies[at].len() / 2);
-    for (at, mode, goal) in [(1, "default", "at least 0.98"), (2, "everything", "at least 0.95")] {
+    let goals = [
+        (1, "empty programs in place of ours", "none: the system alone"),
+        (2, "default", "at least 0.98"),
+        (3, "everything", "at least 0.95"),
+    ];
+    for (at, mode, goal) in goals {
         ratios[at].sort_by(f64::total_cmp);
         let quarter = |quarters: usize| ratios[at][ROUNDS * quarters / 4];
         crate::report(&format!("{name}, {mode}"), &format!("{:.3} of off", quarter(2)), goal);
         let latency = p99(at).zip(p99(0)).map(|(on, off)| format!("; p99 {on:.3} ms, off {off:.3} ms"));
         println!(
-            "{:<46} half of the turns {:.3} to {:.3}; off {:.0}/s; CPU of its own {:.2} ms a turn{}",
+            "{:<58} half of the turns {:.3} to {:.3}; off {:.0}/s; CPU of its own {:.2} ms a turn{}",
             "",
             quarter(1),
             quarter(3),

@@ -45,6 +45,13 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),
         refused.iter().copied().collect(),
     );
+    for (name, signal, alone) in
+        [("second", "files", "files_exit"), ("alone", "syscall_latency", "syscall_exit")]
+    {
+        let scrape = run.scrape(name)?;
+        let own = programs_up(&scrape, 1.0).any(|(of, program)| of == signal && program.starts_with(alone));
+        checks.holds(format!("{signal} has a program of its own"), own);
+    }
     let fails = if kernel.datagrams { vec![] } else { vec!["udp"] };
     checks.equal("collectors that fail", collectors(&scrape, 0.0), fails);
     Ok(())
@@ -71,7 +78,7 @@ fn collectors(scrape: &Scrape, success: f64) -> Vec<&str> {
 pub(crate) fn ends(run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("nothing stays after SIGTERM or SIGKILL");
     for (name, status) in
-        [("first", "0"), ("second", "137"), ("third", "0"), ("no-btf", "0"), ("nobody", "0")]
+        [("first", "0"), ("second", "137"), ("alone", "0"), ("third", "0"), ("no-btf", "0"), ("nobody", "0")]
     {
         checks.equal(format!("status of {name}"), run.text(&format!("{name}.status"))?.trim(), status);
         let left = run.text(&format!("{name}.bpf"))?;
@@ -137,7 +144,7 @@ fn lockdown(run: &Run, checks: &mut Checks) -> Result<()> {
         checks.equal(format!("a reason for {program}"), said, refused(&scrape).contains(&program));
     }
     checks.equal("mkdir cannot read the path", refused(&scrape).contains(&"cgroup_mkdir"), true);
-    let counts = !refused(&scrape).iter().any(|program| program.starts_with("sys_exit"));
+    let counts = programs_up(&scrape, 1.0).any(|(signal, _)| signal == "syscalls");
     let getppid = scrape.value("container_syscalls_total", &[("id", B), ("syscall", "getppid")]);
     checks.equal("getppid", getppid, counts.then_some(1000.0));
     checks.equal("losses", run.losses(&scrape), BTreeMap::new());

@@ -49,6 +49,55 @@ fn calls_and_errors_are_exact_and_a_neighbour_does_not_move() -> Result<()> {
     Ok(())
 }
 
+/// One program does for three signals what the program of each does alone.
+#[test]
+fn the_signals_of_a_return_count_the_same_together_and_alone() -> Result<()> {
+    let signals = [
+        ("syscalls", "sys_exit", CALLS),
+        ("files", "files_exit", "container_file_operations_total"),
+        ("syscall_latency", "syscall_exit", "container_syscall_duration_seconds_count"),
+    ];
+    let all: Vec<String> = signals.map(|(signal, ..)| format!("--collector.{signal}")).to_vec();
+    let start = |switches: &[String]| {
+        let mut flags = vec!["--collector.disable-defaults"];
+        flags.extend(switches.iter().map(String::as_str));
+        Exporter::start(&flags)
+    };
+    let joint = start(&all)?;
+    let alone = all.iter().map(|switch| start(std::slice::from_ref(switch))).collect::<Result<Vec<_>>>()?;
+    let runs = |scrape: &Scrape, signal: &str, program: &str| {
+        let up = [program, &format!("{program}_perf")]
+            .map(|program| scrape.sum("plimsoll_program_up", &[("signal", signal), ("program", program)]));
+        up.iter().sum::<f64>() == 1.0
+    };
+    let mut containers = [container(&Config::default())?, container(&Config::default())?];
+    let scrape = || -> Result<(Scrape, Vec<Scrape>)> {
+        Ok((joint.scrape()?, alone.iter().map(Exporter::scrape).collect::<Result<_>>()?))
+    };
+    let before = scrape()?;
+    together(&mut containers, &["files /f 200 512", "file-errors /f 50"])?;
+    let after = scrape()?;
+    for (at, (signal, program, family)) in signals.into_iter().enumerate() {
+        assert!(runs(&after.0, signal, "sys_exit_all"), "{signal}");
+        assert!(runs(&after.1[at], signal, program), "{signal}");
+        let labels = ["syscall", "operation", "type", "class"];
+        let labels: Vec<&str> = labels
+            .into_iter()
+            .filter(|label| after.0.all(family, &[]).any(|sample| sample.labels.contains_key(*label)))
+            .collect();
+        for container in &containers {
+            let joint = moved((&before.0, &after.0), family, &id(container), &labels);
+            assert!(joint.values().sum::<u64>() > 100, "{family}: {joint:?}");
+            assert_eq!(
+                moved((&before.1[at], &after.1[at]), family, &id(container), &labels),
+                joint,
+                "{family}"
+            );
+        }
+    }
+    Ok(())
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn calls_of_the_32_bit_abi_count_under_their_own_names() -> Result<()> {
