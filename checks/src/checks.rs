@@ -12,12 +12,14 @@ pub mod grpc_health;
 pub mod http;
 pub mod icmp;
 pub mod load;
+pub mod log;
 pub mod mem;
 pub mod negate;
 pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
+pub mod pressure;
 pub mod procs;
 pub mod rest;
 pub mod smtp;
@@ -25,6 +27,7 @@ pub mod ssh;
 pub mod ssl_cert;
 pub mod swap;
 pub mod tcp;
+pub mod time;
 pub mod uptime;
 pub mod users;
 
@@ -40,11 +43,13 @@ pub static ALL: &[&Check] = &[
     &http::CHECK,
     &icmp::CHECK,
     &load::CHECK,
+    &log::CHECK,
     &mem::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
+    &pressure::CHECK,
     &procs::CHECK,
     &rest::CHECK,
     &smtp::CHECK,
@@ -52,6 +57,7 @@ pub static ALL: &[&Check] = &[
     &ssl_cert::CHECK,
     &swap::CHECK,
     &tcp::CHECK,
+    &time::CHECK,
     &uptime::CHECK,
     &users::CHECK,
     &negate::CHECK,

@@ -13,7 +13,7 @@ pub static CHECK: Check = Check {
     name: "check_mem",
     aliases: &["check_mem.pl"],
     summary: "Judges how much of this host's memory is used, free or available.",
-    usage: "-f -w <percent> -c <percent> [-C]\n -a -w <percent> -c <percent>\n -u -w <percent> -c <percent> [-C]",
+    usage: "-f -w <percent> -c <percent> [-C]\n-a -w <percent> -c <percent>\n-u -w <percent> -c <percent> [-C]",
     options: &[
         Opt::new("f", "free", Arg::No, "Judge what is free: alert when it is no more than the limits"),
         Opt::new(
@@ -134,7 +134,7 @@ impl Memory {
         let (total, free) = (of("MemTotal")?, of("MemFree")?);
         let caches = ["Buffers", "Cached", "SReclaimable"].into_iter().filter_map(of);
         let caches = caches.fold(0_u64, u64::saturating_add).saturating_sub(of("Shmem").unwrap_or(0));
-        (total > 0 && free <= total).then_some(Self {
+        (total > 0 && free <= total).then(|| Self {
             total,
             free,
             available: of("MemAvailable"),

@@ -21,8 +21,8 @@ pub static CHECK: Check = Check {
     name: "check_procs",
     aliases: &[],
     summary: "Counts the processes of this host, or judges what each of them uses.",
-    usage: "-w <range> -c <range> [-m metric] [-s state] [-p ppid]\n [-u user] [-r rss] [-z vsz] [-P %cpu] \
-            [-a argument-array]\n [-C command] [-X command,...] [-k] [--no-containers] [--container=name] [-t timeout] [-v]",
+    usage: "-w <range> -c <range> [-m metric] [-s state] [-p ppid]\n[-u user] [-r rss] [-z vsz] [-P %cpu] \
+            [-a argument-array]\n[-C command] [-X command,...] [-k] [--no-containers] [--container=name] [-t timeout] [-v]",
     options: OPTIONS,
     extra_opts: true,
     timed_out: "Plugin timed out",

@@ -28,6 +28,8 @@ mod http;
 mod https;
 #[path = "cases/load.rs"]
 mod load;
+#[path = "cases/log.rs"]
+mod log;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ntp.rs"]
@@ -44,6 +46,8 @@ mod ssh;
 mod swap;
 #[path = "cases/tcp.rs"]
 mod tcp;
+#[path = "cases/time.rs"]
+mod time;
 #[path = "cases/tls.rs"]
 mod tls;
 #[path = "cases/users.rs"]
@@ -60,6 +64,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     http::CASES,
     https::CASES,
     load::CASES,
+    log::CASES,
     negate::CASES,
     ntp::CASES,
     ping::CASES,
@@ -68,6 +73,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     ssh::CASES,
     swap::CASES,
     tcp::CASES,
+    time::CASES,
     tls::CASES,
     users::CASES,
 ];
@@ -92,6 +98,7 @@ pub(crate) fn servers() -> Result<(Servers, Nginx, Services, Host)> {
     crate::names::serve(LIAR)?;
     servers.name("liar", LIAR);
     servers.file("ini", INI)?;
+    servers.file("log", log::LOG)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
     let host = (Family::start(&mut servers)?, Mounts::make(&mut servers)?);
     Ok((servers, nginx, services, host))

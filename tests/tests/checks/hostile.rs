@@ -77,6 +77,8 @@ const HOSTILE: &[(&str, &str)] = &[
     ("check_tcp -H 127.0.0.1 -p {flood} -s x -e nothing -d 30", SOCKET),
     ("check_tcp -H 127.0.0.1 -p {silent} -S", SOCKET),
     ("check_tcp -H {backlog} -p {port}", SOCKET),
+    ("check_time -H 127.0.0.1 -p {silent}", SOCKET),
+    ("check_time -H 127.0.0.1 -p {udp-silent} -u", SOCKET),
     ("check_udp -H 127.0.0.1 -p {udp-silent} -s x -e y", SOCKET),
     ("negate -T 1 /bin/sleep 30", PLUGIN),
 ];
@@ -92,6 +94,8 @@ const ASK_NOBODY: &[&str] = &[
     "check_load",
     "check_log",
     "check_mem",
+    "check_mem.pl",
+    "check_pressure",
     "check_procs",
     "check_swap",
     "check_uptime",
