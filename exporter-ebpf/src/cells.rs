@@ -22,6 +22,8 @@ pub(crate) static SIZES: Sizes = Sizes {
     prefixes: 0,
     dns_ports: [0; 4],
     calls: 0,
+    dns_names: 0,
+    dns_destinations: 0,
 };
 
 /// Reads what the loader fixed, so that the compiler cannot fold the placeholder in.

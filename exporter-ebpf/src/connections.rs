@@ -7,7 +7,8 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::Key as LpmKey;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie};
 use plimsoll_abi::connections::{
-    BEYOND, CLIENT, CLIENTS_PER_SLOT, GROUP, INCOMING, NUMBERED, Numbered, PEERS_PER_SLOT, Peer, Record,
+    BEYOND, CLIENT, CLIENTS_PER_SLOT, GROUP, INCOMING, NAMED, NUMBERED, Numbered, PEERS_PER_SLOT, Peer,
+    Record,
 };
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
@@ -15,6 +16,7 @@ use plimsoll_abi::nat::Target;
 use plimsoll_abi::tcp::{IN, OUT};
 
 use crate::cells::{MMAPABLE, SIZES, fixed};
+use crate::dns_names;
 use crate::keyed::record;
 use crate::losses::lost;
 use crate::task::{OFFSETS, Struct, at, load};
@@ -64,7 +66,7 @@ pub(crate) fn wanted() -> bool {
 /// # Safety
 /// `tcp` must be a full TCP socket, `slot` its owner's.
 #[inline(never)]
-pub(crate) unsafe fn peer(tcp: Struct, slot: u32, direction: u32) -> Peer {
+pub(crate) unsafe fn peer(tcp: Struct, slot: u32, cgroup: u64, direction: u32) -> Peer {
     // SAFETY: the caller's.
     unsafe {
         if direction == IN {
@@ -78,6 +80,9 @@ pub(crate) unsafe fn peer(tcp: Struct, slot: u32, direction: u32) -> Peer {
             && let Some(group) = CONNECTIONS_GROUPS.get(LpmKey::new(128, address))
         {
             return [*group, GROUP | port];
+        }
+        if let Some(name) = dns_names::of_address(cgroup, address) {
+            return [name, NAMED | port];
         }
         name(address, port, has_room(&CONNECTIONS_USED, slot, PEERS_PER_SLOT))
     }

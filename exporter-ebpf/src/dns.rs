@@ -10,12 +10,14 @@ use aya_ebpf::macros::{cgroup_skb, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::SkBuffContext;
 use plimsoll_abi::dns::{
-    ASKED, Asked, Cell, MAX_LABELS, MESSAGES_PER_SLOT, NO_TYPE, Question, TCP, TIMEOUT_NS, UDP, message_key,
+    ASKED, Asked, Cell, MAX_LABELS, MESSAGES_PER_SLOT, NO_NAME, NO_TYPE, Question, TCP, TIMEOUT_NS, UDP,
+    message_key,
 };
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::{loss, run};
 
 use crate::cells::{MMAPABLE, SIZES, add, cell, fixed, observe};
+use crate::dns_names;
 use crate::keyed::count;
 use crate::losses::lost;
 use crate::runs::ran;
@@ -191,7 +193,7 @@ fn asked(ctx: &SkBuffContext, protocol: u32, owner: &Owner, at: u32) {
     if flags & NO_QUESTION != 0 || word(ctx, at + 4) != 1 || word(ctx, at + 6) != 0 {
         return;
     }
-    let kind = kind(ctx, at + HEAD);
+    let (kind, length) = kind(ctx, at + HEAD);
     let question = [owner.cookie, u64::from(id)];
     // SAFETY: the helper takes nothing.
     let now = unsafe { bpf_ktime_get_ns() };
@@ -203,13 +205,15 @@ fn asked(ctx: &SkBuffContext, protocol: u32, owner: &Owner, at: u32) {
             // The same once more, in UDP by who asks. It waits since the first time. In TCP a segment was sent again.
             if protocol == UDP {
                 count_message(owner.slot, kind, protocol, ASKED);
+                name(ctx, owner.slot, at + HEAD, length);
             }
             return;
         }
         count_timeout(owner.slot);
     }
     count_message(owner.slot, kind, protocol, ASKED);
-    if DNS_PENDING.insert(question, [now, owner.cgroup, slot_and_kind], 0).is_err() {
+    let name = name(ctx, owner.slot, at + HEAD, length);
+    if DNS_PENDING.insert(question, [now, owner.cgroup, slot_and_kind, name.into()], 0).is_err() {
         lost(loss::DNS_TABLE_FULL);
     }
 }
@@ -229,7 +233,7 @@ fn answered(ctx: &SkBuffContext, protocol: u32, owner: &Owner, at: u32) -> bool 
         return false;
     };
     // SAFETY: a value of DNS_PENDING.
-    let [since, _, slot_and_kind] = unsafe { asked.read_volatile() };
+    let [since, cgroup, slot_and_kind, name] = unsafe { asked.read_volatile() };
     // Who removes it counts it.
     if DNS_PENDING.remove(question).is_err() {
         return true;
@@ -241,7 +245,14 @@ fn answered(ctx: &SkBuffContext, protocol: u32, owner: &Owner, at: u32) -> bool 
         count_unmatched(owner.slot);
         return true;
     }
-    count_message(owner.slot, slot_and_kind as u32, protocol, u32::from(flags & RCODE));
+    let rcode = u32::from(flags & RCODE);
+    count_message(owner.slot, slot_and_kind as u32, protocol, rcode);
+    if dns_names::wanted() {
+        if let Some(cell) = cell(&DNS, owner.slot) {
+            dns_names::count_name(cell, owner.slot, name as u32, rcode);
+        }
+        dns_names::learn(ctx.skb.skb, at, name as u32, cgroup);
+    }
     if let Some(cell) = cell(&DNS, owner.slot) {
         // SAFETY: a value of DNS.
         unsafe {
@@ -255,17 +266,33 @@ fn answered(ctx: &SkBuffContext, protocol: u32, owner: &Owner, at: u32) -> bool 
     true
 }
 
-/// The type behind a question's name.
+/// The type behind a question's name, and the bytes of that.
 #[inline(always)]
-fn kind(ctx: &SkBuffContext, mut at: u32) -> u32 {
+fn kind(ctx: &SkBuffContext, from: u32) -> (u32, u32) {
+    let mut at = from;
     for _ in 0..MAX_LABELS {
-        let Ok(length) = ctx.load::<u8>(at as usize) else { return NO_TYPE };
+        let Ok(length) = ctx.load::<u8>(at as usize) else { break };
         if length == 0 {
-            return word(ctx, at + 1).into();
+            return (word(ctx, at + 1).into(), at - from);
         }
         at += 1 + u32::from(length);
     }
-    NO_TYPE
+    // No name is so long.
+    (NO_TYPE, u32::MAX)
+}
+
+/// Counts a question by its name, if that is asked for, and gives the name's number.
+#[inline(always)]
+fn name(ctx: &SkBuffContext, slot: u32, from: u32, length: u32) -> u32 {
+    if !dns_names::wanted() {
+        return NO_NAME;
+    }
+    let (from, length) = (dns_names::forget(ctx.skb.skb, from), dns_names::forget(ctx.skb.skb, length));
+    let number = dns_names::number(ctx.skb.skb, from, length, slot);
+    if let Some(cell) = cell(&DNS, slot) {
+        dns_names::count_name(cell, slot, number, ASKED);
+    }
+    number
 }
 
 /// A word of the packet; 0 beyond its end.

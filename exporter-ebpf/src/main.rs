@@ -13,6 +13,7 @@ mod cells;
 mod cgroups;
 mod connections;
 mod dns;
+mod dns_names;
 mod drops;
 mod faults;
 mod files;

@@ -9,7 +9,7 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
-use plimsoll_abi::connections::{GROUP, Peer};
+use plimsoll_abi::connections::{GROUP, NAMED, Peer};
 use plimsoll_abi::histogram::Histogram;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::loss;
@@ -291,8 +291,8 @@ unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
 unsafe fn translate(socket: *mut Socket, tcp: Struct) {
     // SAFETY: a value of TCP_SOCKETS and its socket.
     unsafe {
-        // A group has one name, whoever serves it.
-        if (*socket).peer[1] & GROUP == 0
+        // A group, and what DNS named, has one name, whoever serves it.
+        if (*socket).peer[1] & (GROUP | NAMED) == 0
             && let Some(peer) = nat::peer(tcp, slot_of((*socket).cgroup))
         {
             (*socket).peer = peer;
@@ -335,8 +335,11 @@ unsafe fn failure(sock: Struct, tcp: Struct) -> u32 {
 
 #[inline(always)]
 unsafe fn peer_of(tcp: Struct, cgroup: u64, direction: u32) -> Peer {
+    if !connections::wanted() {
+        return [0, 0];
+    }
     // SAFETY: the caller's.
-    if connections::wanted() { unsafe { connections::peer(tcp, slot_of(cgroup), direction) } } else { [0, 0] }
+    unsafe { connections::peer(tcp, slot_of(cgroup), cgroup, direction) }
 }
 
 #[inline(always)]

@@ -111,6 +111,9 @@ pub struct Kernel {
     /// Port of DNS resolvers, for the collector dns; may be given up to 4 times
     #[arg(long = "dns.port", value_name = "PORT", default_values_t = [53], value_parser = value_parser!(u16).range(1..))]
     pub dns_ports: Vec<u16>,
+    /// Count DNS questions and answers by the name asked for as well, for the collector dns
+    #[arg(long = "dns.names")]
+    pub dns_names: bool,
 }
 
 /// What is asked of connections.
@@ -125,6 +128,10 @@ pub struct Tcp {
     /// once. Where networks overlap the smallest counts
     #[arg(long = "tcp.destination-group", value_name = "GROUP")]
     pub destination_groups: Vec<DestinationGroup>,
+    /// Show a destination by its name in place of its address, where all DNS answers that the container had for that
+    /// address were for one name; needs --dns.names
+    #[arg(long = "tcp.destination-names")]
+    pub destination_names: bool,
 }
 
 /// Whether something is done.
@@ -220,6 +227,21 @@ impl Config {
         config.web.openmetrics_created = switches::is_on(&matches, switches::CREATED, true);
         config.collectors = switches::collectors(&matches, collectors);
         if let Some(text) = config.tcp.contradiction() {
+            return Err(command.error(ErrorKind::ValueValidation, text));
+        }
+        let is_on = |name: &str| config.collectors.contains(&name);
+        let needs = [
+            (config.kernel.dns_names && !is_on("dns"), "'--dns.names' needs '--collector.dns'"),
+            (
+                config.tcp.destination_names && !config.kernel.dns_names,
+                "'--tcp.destination-names' needs '--dns.names'",
+            ),
+            (
+                config.tcp.destination_names && !is_on("connections"),
+                "'--tcp.destination-names' needs '--collector.connections'",
+            ),
+        ];
+        if let Some((_, text)) = needs.into_iter().find(|(lacks, _)| *lacks) {
             return Err(command.error(ErrorKind::ValueValidation, text));
         }
         if config.kernel.dns_ports.len() > MAX_DNS_PORTS {

@@ -68,6 +68,10 @@ pub struct Options {
     pub created: bool,
     /// Ports of DNS resolvers.
     pub dns_ports: Vec<u16>,
+    /// Count DNS by name as well.
+    pub dns_names: bool,
+    /// Show destinations by the names that DNS gave their addresses.
+    pub destination_names: bool,
     /// What Plimsoll may cost.
     pub overhead: Overhead,
 }
@@ -199,6 +203,8 @@ impl Engine {
             prefixes: prefixes(&options.destination_groups),
             nat: options.actual_destination.unwrap_or(facts.conntrack_entries > 0),
             dns_ports: options.dns_ports.clone(),
+            dns_names: options.dns_names,
+            destination_names: options.destination_names,
         };
         let plan = Plan::new(&facts, &settings)?;
         announce(&plan, &facts, options.memory_limit);

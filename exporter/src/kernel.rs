@@ -20,7 +20,7 @@ pub use cost::{FREQUENT, Frequent};
 pub use events::Event;
 pub use facts::{Facts, Types, TypesError};
 pub use keyed::Counted;
-pub use load::{Kernel, KernelError, ProgramStatus, Run};
+pub use load::{Kernel, KernelError, Number, ProgramStatus, Run, Table};
 pub use plan::{Decision, Plan, PlanError, Settings};
 pub use programs::{CALLS, CGROUPS, NAT, PROGRAMS, Program};
 

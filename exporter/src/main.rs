@@ -138,6 +138,8 @@ fn options(config: &Config) -> Options {
         zero_first: config.web.zero_first,
         created: config.web.openmetrics_created,
         dns_ports: config.kernel.dns_ports.clone(),
+        dns_names: config.kernel.dns_names,
+        destination_names: config.tcp.destination_names,
         overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },
     }
 }

@@ -65,6 +65,28 @@ pub fn socket_path(name: &[u8]) -> String {
     path
 }
 
+/// A name asked of DNS, from the labels with their lengths in a message, as it is written (RFC 1035, 5.1) without the last
+/// dot: what is no printable ASCII is `\\DDD`, and so are a dot and a backslash inside a label.
+pub fn dns_name(mut labels: &[u8]) -> String {
+    let mut name = String::new();
+    while let Some((length, rest)) = labels.split_first() {
+        let (label, rest) = rest.split_at(usize::from(*length).min(rest.len()));
+        if !name.is_empty() {
+            name.push('.');
+        }
+        for byte in label {
+            match byte {
+                b'.' | b'\\' => name.extend(['\\', char::from(*byte)]),
+                b'!'..=b'~' => name.push(char::from(*byte)),
+                // Writing to a string cannot fail.
+                byte => _ = write!(name, "\\{byte:03}"),
+            }
+        }
+        labels = rest;
+    }
+    if name.is_empty() { ".".to_owned() } else { name }
+}
+
 /// The name of a type of DNS records; `TYPE…` where it has none (RFC 3597).
 pub fn dns_type(number: u32) -> Cow<'static, str> {
     match DNS_TYPES.iter().find(|(of, _)| *of == number) {
@@ -208,6 +230,14 @@ mod tests {
         assert_eq!(socket_path(b"\0ab\0c"), r"@ab\x00c");
         assert_eq!(socket_path("/\u{e9}\n\u{1b}[2J\u{9b}".as_bytes()), "/\u{e9}\\x0a\\x1b[2J\\xc2\\x9b");
         assert_eq!(socket_path(b"/\xff\\xff"), r"/\xff\x5cxff");
+    }
+
+    #[test]
+    fn names_of_dns_are_written_as_in_a_zone() {
+        assert_eq!(dns_name(b"\x03www\x07example\x04test"), "www.example.test");
+        assert_eq!(dns_name(b""), ".");
+        assert_eq!(dns_name(b"\x05a.b\\c\x04\n\xff \""), r#"a\.b\\c.\010\255\032""#);
+        assert_eq!(dns_name(b"\x3fshort"), "short", "cut short");
     }
 
     #[test]

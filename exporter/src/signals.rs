@@ -36,15 +36,14 @@ mod udp;
 mod unix;
 
 pub use connections::Address;
-pub(crate) use connections::address_number;
 pub(crate) use faults::Sender;
-pub(crate) use unix::path_number;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::{HostStats, Listening};
+use crate::kernel::Number;
 
 /// Where a signal's numbers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,10 +150,17 @@ pub struct KernelRow<'a> {
     pub groups: &'a [String],
     /// The paths of Unix sockets among the keys of `unix`, by their numbers.
     pub paths: &'a BTreeMap<u32, String>,
+    /// Names among the keys of `dns` and of `connections`, by their numbers.
+    pub names: &'a BTreeMap<u32, String>,
     /// The kernel's reasons to drop a packet, by number.
     pub drop_reasons: &'a BTreeMap<u32, String>,
     /// Paths of rows that keys of `faults` name.
     pub senders: &'a [String],
+}
+
+/// The number in a counter's key that stands for something else, if there is one.
+pub(crate) fn number(counter: &Keyed) -> Option<Number> {
+    [connections::number, dns::number, unix::number].into_iter().find_map(|number| number(counter))
 }
 
 /// A counter with a second key, summed likewise.
@@ -208,6 +214,7 @@ mod tests {
             addresses,
             groups: &[],
             paths: &NO_NAMES,
+            names: &NO_NAMES,
             drop_reasons: &NO_NAMES,
             senders: &[],
         });

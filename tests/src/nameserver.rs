@@ -76,4 +76,5 @@ impl Drop for NameServer {
 }
 
 const ZONE: &str = "$ORIGIN example.test.\n$TTL 3600\n@ SOA ns admin 1 3600 600 86400 300\n@ NS ns\n@ MX 10 mail\n\
-                    ns A 10.77.0.2\nmail A 10.77.0.2\nwww A 192.0.2.1\nsix AAAA 2001:db8::6\n";
+                    ns A 10.77.0.2\nmail A 10.77.0.2\nwww A 192.0.2.1\nsix AAAA 2001:db8::6\n\
+                    over6 AAAA fd77::2\nself A 10.77.0.1\nalias CNAME self\n";

@@ -113,6 +113,7 @@ impl Scrape {
         losses.remove("destination_folded");
         losses.remove("client_folded");
         losses.remove("dns_folded");
+        losses.remove("dns_name_folded");
         losses.remove("path_folded");
         losses
     }

@@ -33,6 +33,10 @@ fn names_are_unique_and_follow_their_kind() {
             assert!(!text.is_empty(), "{}: a doc is empty", family.name);
         }
         assert!(family.help.ends_with('.'), "{}: help is a sentence", family.name);
+        // Every series has these already; two labels of one name are no series.
+        for base in ["container", "id", "image", "name", "namespace", "pod", "job", "instance"] {
+            assert!(!family.labels.contains(&base), "{}: label {base}", family.name);
+        }
     }
     let names: BTreeSet<_> = ALL.iter().map(|signal| signal.name).collect();
     assert_eq!(names.len(), ALL.len());
@@ -173,6 +177,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `namespace_not_walked` | the connections open in a network namespace when the exporter started: more than 4,096 namespaces, or the kernel refused | each is found by its next segment, `direction=\"unknown\"` |
 | `dns_table_full` | a DNS question beyond those that are waited for | it is counted, how it ends is not |
 | `dns_folded` | a type and rcode of DNS beyond the bound | `type=\"other\"` |
+| `dns_name_folded` | a DNS question or answer by a name beyond the bound, or longer than 128 bytes | `question=\"other\"` |
 | `path_folded` | a connect to or bytes through a Unix socket with a path beyond the bound | `path=\"other\"` |
 | `drop_folded` | a reason of dropped packets beyond the bound | `reason=\"other\"` |
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |

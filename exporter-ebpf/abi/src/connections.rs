@@ -28,6 +28,9 @@ pub const GROUP: u32 = 1 << 19;
 /// See [`INCOMING`]: who connected, without a port.
 pub const CLIENT: u32 = 1 << 20;
 
+/// See [`INCOMING`]: the address is the number of a [`crate::dns::Name`].
+pub const NAMED: u32 = 1 << 21;
+
 /// Client addresses one slot may hold.
 pub const CLIENTS_PER_SLOT: u32 = 64;
 /// Prefixes of named groups of destinations, at the most.

@@ -39,9 +39,11 @@ pub const DNS_TABLE_FULL: u32 = 15;
 pub const DNS_FOLDED: u32 = 16;
 /// What went through a Unix socket whose path is beyond the bound was folded into `other`.
 pub const PATH_FOLDED: u32 = 18;
+/// A DNS question or answer by name was folded into `other`.
+pub const DNS_NAME_FOLDED: u32 = 19;
 
 /// The `reason` label of each index.
-pub const REASONS: [&str; 19] = [
+pub const REASONS: [&str; 20] = [
     "no_free_slot",
     "event_dropped",
     "path_cut",
@@ -61,4 +63,5 @@ pub const REASONS: [&str; 19] = [
     "dns_folded",
     "client_folded",
     "path_folded",
+    "dns_name_folded",
 ];

@@ -29,7 +29,11 @@ pub struct Sizes {
     pub dns_ports: [u16; MAX_PORTS],
     /// What one program does when a system call returns: see [`crate::calls::SYSCALLS`].
     pub calls: u32,
+    /// Whether questions to resolvers are counted by name, too.
+    pub dns_names: u32,
+    /// Whether destinations are shown by the names that answers gave their addresses.
+    pub dns_destinations: u32,
 }
 
-const _: () = assert!(size_of::<Sizes>() == 36);
+const _: () = assert!(size_of::<Sizes>() == 44);
 const _: () = assert!(CACHE_ENTRIES.is_power_of_two());

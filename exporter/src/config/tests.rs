@@ -2,10 +2,12 @@ use std::path::Path;
 
 use super::*;
 
-const COLLECTORS: [Collector; 3] = [
+const COLLECTORS: [Collector; 5] = [
     Collector { name: "syscalls", summary: "System calls", default: true },
     Collector { name: "oom", summary: "OOM kills", default: true },
     Collector { name: "perf", summary: "Hardware counters", default: false },
+    Collector { name: "connections", summary: "Who talks to whom", default: true },
+    Collector { name: "dns", summary: "DNS", default: false },
 ];
 
 fn parse(args: &[&str]) -> Result<Config, clap::Error> {
@@ -33,12 +35,12 @@ fn defaults() {
             openmetrics_created: true,
         },
         host: Host { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into(), cgroup_max_depth: 4 },
-        tcp: Tcp { actual_destination: When::Auto, destination_groups: Vec::new() },
-        kernel: Kernel { slots: 1024, memory_limit: 64 << 20, dns_ports: vec![53] },
+        tcp: Tcp { actual_destination: When::Auto, destination_groups: Vec::new(), destination_names: false },
+        kernel: Kernel { slots: 1024, memory_limit: 64 << 20, dns_ports: vec![53], dns_names: false },
         overhead: Overhead { cpu: 0.02, interval: Duration::from_secs(10) },
         tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
         log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
-        collectors: vec!["syscalls", "oom"],
+        collectors: vec!["syscalls", "oom", "connections"],
     };
     assert_eq!(good(&[]), expected);
 }
@@ -135,13 +137,15 @@ fn switches_and_their_twins() {
         (&["--no-web.openmetrics-created"], |c| !c.web.openmetrics_created),
         (&["--no-web.openmetrics-created", "--web.openmetrics-created"], |c| c.web.openmetrics_created),
         (&["--web.zero-first", "--no-web.zero-first"], |c| !c.web.zero_first),
-        (&["--no-collector.oom"], |c| c.collectors == ["syscalls"]),
-        (&["--no-collector.oom", "--collector.oom"], |c| c.collectors == ["syscalls", "oom"]),
-        (&["--collector.oom", "--no-collector.oom"], |c| c.collectors == ["syscalls"]),
-        (&["--collector.perf", "--collector.perf"], |c| c.collectors == ["syscalls", "oom", "perf"]),
+        (&["--no-collector.oom"], |c| c.collectors == ["syscalls", "connections"]),
+        (&["--no-collector.oom", "--collector.oom"], |c| c.collectors == ["syscalls", "oom", "connections"]),
+        (&["--collector.oom", "--no-collector.oom"], |c| c.collectors == ["syscalls", "connections"]),
+        (&["--collector.perf", "--collector.perf"], |c| {
+            c.collectors == ["syscalls", "oom", "perf", "connections"]
+        }),
         (&["--collector.disable-defaults"], |c| c.collectors.is_empty()),
         (&["--collector.oom", "--collector.disable-defaults"], |c| c.collectors == ["oom"]),
-        (&["--collector.disable-defaults", "--no-collector.disable-defaults"], |c| c.collectors.len() == 2),
+        (&["--collector.disable-defaults", "--no-collector.disable-defaults"], |c| c.collectors.len() == 3),
     ];
     for (args, holds) in table {
         assert!(holds(&good(args)), "{args:?}");
@@ -185,6 +189,15 @@ fn what_is_wrong_is_said_in_one_line() {
         (
             &["--web.zero-first=yes"],
             "error: unexpected value 'yes' for '--web.zero-first' found; no more were expected",
+        ),
+        (&["--dns.names"], "error: '--dns.names' needs '--collector.dns'"),
+        (
+            &["--collector.dns", "--tcp.destination-names"],
+            "error: '--tcp.destination-names' needs '--dns.names'",
+        ),
+        (
+            &["--collector.dns", "--dns.names", "--no-collector.connections", "--tcp.destination-names"],
+            "error: '--tcp.destination-names' needs '--collector.connections'",
         ),
         (
             &["--dns.port=1", "--dns.port=2", "--dns.port=3", "--dns.port=4", "--dns.port=5"],

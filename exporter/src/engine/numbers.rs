@@ -1,19 +1,19 @@
-//! Numbers of addresses that nothing is counted under any more are taken back.
+//! Numbers of addresses, paths and names that nothing is counted under any more are taken back.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::State;
-use crate::kernel::Kernel;
-use crate::signals::{Keyed, address_number};
+use crate::kernel::{Kernel, Number, Table};
+use crate::signals::{self, Keyed};
 
 /// What was seen at the last look.
 #[derive(Debug)]
 pub(super) struct Numbers {
     due: Instant,
     /// In nobody's use then.
-    idle: HashSet<u32>,
-    /// Those given out.
+    idle: HashSet<Number>,
+    /// Those of addresses given out.
     pub(super) given: usize,
 }
 
@@ -36,34 +36,35 @@ impl State {
         self.numbers.due = now + EVERY;
         let Some(kernel) = &mut self.kernel else { return };
         let given = kernel.numbers();
-        self.numbers.given = given.len();
+        let addresses =
+            |given: &[Number]| given.iter().filter(|(table, _)| *table == Table::Addresses).count();
+        self.numbers.given = addresses(&given);
         if given.is_empty() {
             return;
         }
         let of_sockets = kernel.numbers_of_sockets();
         let Some(used) = self.numbers_in_use() else { return };
-        let idle: HashSet<u32> =
+        let idle: HashSet<Number> =
             given.into_iter().filter(|n| !used.contains(n) && !of_sockets.contains(n)).collect();
         let before = std::mem::take(&mut self.numbers.idle);
         let Some(kernel) = &mut self.kernel else { return };
-        let take = |number: &u32| Some((*number, kernel.take_number(*number)?));
+        let take = |number: &Number| Some((*number, kernel.take_number(*number)?));
         let taken: Vec<_> = idle.intersection(&before).filter_map(take).collect();
-        self.numbers.given -= taken.len();
         self.numbers.idle = &idle - &before;
         // Somebody may have found one just before it was taken.
         let Some(used) = self.numbers_in_use().filter(|_| !taken.is_empty()) else { return };
         let Some(kernel) = &mut self.kernel else { return };
         for (number, stood_for) in taken.into_iter().filter(|(number, _)| used.contains(number)) {
-            kernel.give_number(number, stood_for);
-            self.numbers.given += 1;
+            kernel.give_number(number.1, stood_for);
         }
+        self.numbers.given = addresses(&kernel.numbers());
     }
 
     /// Numbers in any counter, of the living or the dead.
-    fn numbers_in_use(&mut self) -> Option<HashSet<u32>> {
+    fn numbers_in_use(&mut self) -> Option<HashSet<Number>> {
         self.kernel.as_mut().map(|kernel: &mut Kernel| kernel.keyed(&mut self.counted))?.ok()?;
         let live = self.counted.iter().map(|c| Keyed { map: c.map, key: c.key, count: c.count });
         let retired = self.ledger.owners().flat_map(|(_, owner)| owner.retired.keyed()).copied();
-        Some(live.chain(retired).filter_map(|counter| address_number(&counter)).collect())
+        Some(live.chain(retired).filter_map(|counter| signals::number(&counter)).collect())
     }
 }

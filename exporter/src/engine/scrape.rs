@@ -14,10 +14,10 @@ use crate::http::{
     View,
 };
 use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
-use crate::kernel::{Program, UNATTRIBUTED};
+use crate::kernel::{Program, Table, UNATTRIBUTED};
 use crate::ledger::{Owner, sum_keyed};
 use crate::names;
-use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source, address_number, path_number};
+use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
@@ -28,6 +28,7 @@ pub(super) struct Scratch {
     devices: BTreeMap<u32, Arc<str>>,
     addresses: BTreeMap<u32, Address>,
     paths: BTreeMap<u32, String>,
+    names: BTreeMap<u32, String>,
     senders: Shown,
 }
 
@@ -194,19 +195,24 @@ impl State {
             }
         }
         scratch.addresses.clear();
-        for number in scratch.keyed.iter().filter_map(address_number) {
-            if !scratch.addresses.contains_key(&number)
-                && let Some(address) = self.kernel.as_ref().and_then(|kernel| kernel.numbered(number))
-            {
-                scratch.addresses.insert(number, Address::from(address));
-            }
-        }
         scratch.paths.clear();
-        for number in scratch.keyed.iter().filter_map(path_number) {
-            if !scratch.paths.contains_key(&number)
-                && let Some(name) = self.kernel.as_ref().and_then(|kernel| kernel.socket_name(number))
-            {
-                scratch.paths.insert(number, names::socket_path(&name));
+        scratch.names.clear();
+        for (table, number) in scratch.keyed.iter().filter_map(signals::number) {
+            let Some(kernel) = &self.kernel else { break };
+            match table {
+                Table::Addresses if !scratch.addresses.contains_key(&number) => {
+                    let address = kernel.numbered(number).map(|address| (number, Address::from(address)));
+                    scratch.addresses.extend(address);
+                }
+                Table::Paths if !scratch.paths.contains_key(&number) => {
+                    let path = kernel.socket_name(number).map(|name| (number, names::socket_path(&name)));
+                    scratch.paths.extend(path);
+                }
+                Table::Names if !scratch.names.contains_key(&number) => {
+                    let name = kernel.dns_name(number).map(|name| (number, names::dns_name(&name)));
+                    scratch.names.extend(name);
+                }
+                _ => {}
             }
         }
         Ok(start.elapsed())
@@ -252,6 +258,7 @@ impl State {
                 devices: &scratch.devices,
                 addresses: &scratch.addresses,
                 paths: &scratch.paths,
+                names: &scratch.names,
                 groups,
                 drop_reasons: &self.drop_reasons,
                 senders: &scratch.senders.paths,

@@ -1,5 +1,6 @@
 //! Where each kernel signal's words are in a row's cells, and which keyed maps there are.
 
+use super::programs::DNS_NAMES;
 use plimsoll_abi::{
     block_io, connections, dns, drops, faults, files, io_uring, oom, process, reclaim, sched,
     syscall_latency, syscalls, tcp, udp, unix,
@@ -67,6 +68,8 @@ pub const DROPS_REASONS: u32 = 9;
 pub const DNS_MESSAGES: u32 = 10;
 /// See [`SYSCALL_ERRORS`].
 pub const UNIX_PATHS: u32 = 11;
+/// See [`SYSCALL_ERRORS`].
+pub const DNS_NAMED: u32 = 12;
 
 const SYSCALLS_AT: usize = 0;
 const PROCESS_AT: usize = SYSCALLS_AT + size_of::<syscalls::Cell>() / 8;
@@ -180,6 +183,7 @@ pub static KEYED: &[KeyedMap] = &[
         entries_per_slot: 8,
         words: size_of::<unix::Record>() / 8,
     },
+    KeyedMap { map: "DNS_NAMED", used: "DNS_NAMED_USED", signal: DNS_NAMES, entries_per_slot: 8, words: 1 },
 ];
 
 /// The `syscalls` cell of a row.

@@ -12,10 +12,8 @@ use aya::programs::{CgroupAttachMode, Program};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::connections::Numbered;
-use plimsoll_abi::dns::TIMEOUTS_WORD;
 use plimsoll_abi::slot::UNATTRIBUTED;
-use plimsoll_abi::unix::{NAME_WORDS, Name};
-use plimsoll_abi::{loss, run};
+use plimsoll_abi::{dns, loss, run, unix};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
 
@@ -30,8 +28,10 @@ use super::plan::{Decision, Plan};
 use super::programs::{self, CALLS, CGROUPS, ITERATOR, SYS_EXIT};
 use super::questions::Questions;
 use super::slots::Slots;
+pub use numbers::{Number, Table};
 use parts::Parts;
 
+mod numbers;
 mod parts;
 mod sockets;
 mod walk;
@@ -107,7 +107,8 @@ pub struct Kernel {
     disks: HashMap<MapData, u32, DiskName>,
     addresses: HashMap<MapData, u32, Numbered>,
     questions: Questions,
-    names: HashMap<MapData, u32, Name>,
+    paths: HashMap<MapData, u32, unix::Name>,
+    names: HashMap<MapData, u32, dns::Name>,
     losses: Words,
     runs: Words,
     frequent: Vec<Attached>,
@@ -147,7 +148,8 @@ impl Kernel {
             .map_err(|source| KernelError::Map { name: "FREE_SLOTS", source })?,
             disks: maps.take("BLOCK_IO_DISKS")?,
             addresses: maps.take("CONNECTIONS_ADDRESSES")?,
-            names: maps.take("UNIX_NAMES")?,
+            paths: maps.take("UNIX_NAMES")?,
+            names: maps.take("DNS_NAMES")?,
             listening: maps.take("TCP_LISTENING")?,
             sockets: maps.take("TCP_SOCKETS")?,
             questions: Questions::new(maps.take("DNS_PENDING")?),
@@ -334,27 +336,15 @@ impl Kernel {
         self.disks.get(&device, 0).ok().map(|name| name.as_bytes().to_vec())
     }
 
-    /// What has this number among the destinations.
-    pub fn numbered(&self, number: u32) -> Option<Numbered> {
-        self.addresses.get(&number, 0).ok()
-    }
-
-    /// The name of a Unix socket that has this number, as the kernel has it.
-    pub fn socket_name(&self, number: u32) -> Option<Vec<u8>> {
-        let name = self.names.get(&number, 0).ok()?;
-        let (words, length) = name.split_at(NAME_WORDS);
-        Some(words.as_bytes().get(..*length.first()? as usize)?.to_vec())
-    }
-
     /// Counts the DNS questions that have waited too long, each for who asked it if that is still there.
     pub fn expire_questions(&mut self) -> io::Result<()> {
-        let Some(dns) = CELLS.iter().find(|cells| cells.signal == DNS) else { return Ok(()) };
-        let Some((_, cells)) = self.cells.iter().find(|(first, _)| *first == dns.first) else {
+        let Some(map) = CELLS.iter().find(|cells| cells.signal == DNS) else { return Ok(()) };
+        let Some((_, cells)) = self.cells.iter().find(|(first, _)| *first == map.first) else {
             return Ok(());
         };
         for (cgroup, slot) in self.questions.expire(monotonic_ns()) {
             if slot == UNATTRIBUTED || self.slots.owner(slot) == Some(cgroup) {
-                cells.add(slot, TIMEOUTS_WORD, 1)?;
+                cells.add(slot, dns::TIMEOUTS_WORD, 1)?;
             }
         }
         Ok(())

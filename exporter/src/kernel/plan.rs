@@ -12,7 +12,8 @@ use plimsoll_abi::{
 use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
 use super::programs::{
-    CALLS, CGROUPS, NAT, OPTIONAL, PACKETS_IN, PACKETS_OUT, PARTS, PROGRAMS, Program, RENAMED, SYS_EXIT,
+    CALLS, CGROUPS, DNS_NAMES, NAT, OPTIONAL, PACKETS_IN, PACKETS_OUT, PARTS, PROGRAMS, Program, RENAMED,
+    SYS_EXIT,
 };
 
 /// What the command line says about the kernel side.
@@ -30,6 +31,10 @@ pub struct Settings {
     pub prefixes: Vec<(Ipv6Addr, u32, u32)>,
     /// Ports of DNS resolvers; those beyond [`dns::MAX_PORTS`] are left out.
     pub dns_ports: Vec<u16>,
+    /// Count DNS by name as well.
+    pub dns_names: bool,
+    /// Show destinations by the names that DNS gave their addresses.
+    pub destination_names: bool,
 }
 
 /// What is to be done.
@@ -89,7 +94,8 @@ impl Plan {
         let calls = parts(facts, &asked);
         let wanted = |signal: &str| {
             let nat = signal == NAT && settings.nat && asked("connections");
-            let other = signal == CGROUPS || nat || (signal == CALLS && calls != 0);
+            let names = signal == DNS_NAMES && settings.dns_names && asked("dns");
+            let other = signal == CGROUPS || nat || names || (signal == CALLS && calls != 0);
             other || settings.signals.iter().any(|asked| Program::serves(signal, asked))
         };
         let mut shift = 0;
@@ -120,6 +126,8 @@ impl Plan {
                 prefixes: settings.prefixes.len() as u32,
                 dns_ports: std::array::from_fn(|at| settings.dns_ports.get(at).copied().unwrap_or(0)),
                 calls,
+                dns_names: wanted(DNS_NAMES).into(),
+                dns_destinations: (wanted(DNS_NAMES) && settings.destination_names).into(),
             },
             offsets,
             prefixes: settings.prefixes.clone(),
@@ -212,6 +220,9 @@ fn entries(
     entries.push(("CONNECTIONS_GROUPS", prefixes.max(1)));
     entries.push(("NAT_PENDING", if wanted(NAT) { nat::MAX_PENDING } else { 1 }));
     entries.push(("DNS_PENDING", if wanted("dns") { dns::MAX_PENDING } else { 1 }));
+    entries.push(("DNS_NAMES", if wanted(DNS_NAMES) { dns::MAX_NAMES } else { 1 }));
+    let addresses = wanted(DNS_NAMES) && settings.destination_names;
+    entries.push(("DNS_ADDRESSES", if addresses { dns::MAX_ADDRESSES } else { 1 }));
     entries.push(("UNIX_NAMES", if wanted("unix") { unix::MAX_PATHS } else { 1 }));
     entries.push(("RUNS", facts.possible_cpus.max(1) * run::STRIDE));
     entries.push(("SCHED_ATTACHED_NS", 1));
@@ -241,6 +252,8 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "CONNECTIONS_GROUPS" => u64::from(*entries) * 2 * 96,
             "NAT_PENDING" => hash(*entries, size_of::<nat::Tuple>(), size_of::<nat::Target>()),
             "DNS_PENDING" => hash(*entries, size_of::<dns::Question>(), size_of::<dns::Asked>()),
+            "DNS_NAMES" => hash(*entries, 4, size_of::<dns::Name>()),
+            "DNS_ADDRESSES" => hash(*entries, size_of::<dns::AddressOf>(), 8),
             "UNIX_NAMES" => hash(*entries, 4, size_of::<unix::Name>()),
             "EVENTS" => u64::from(*entries),
             "SLOT_CACHE" | "FREE_SLOTS" => array(*entries, 4),
@@ -335,7 +348,17 @@ mod tests {
 
     fn settings(memory_limit: u64) -> Settings {
         let (signals, prefixes, dns_ports) = (DEFAULTS.to_vec(), Vec::new(), vec![53]);
-        Settings { slots: 1024, memory_limit, signals, nat: false, prefixes, dns_ports }
+        let (nat, dns_names, destination_names) = (false, false, false);
+        Settings {
+            slots: 1024,
+            memory_limit,
+            signals,
+            nat,
+            prefixes,
+            dns_ports,
+            dns_names,
+            destination_names,
+        }
     }
 
     fn total(plan: &Plan) -> u64 {

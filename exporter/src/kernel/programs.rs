@@ -30,6 +30,9 @@ pub const CGROUPS: &str = "cgroups";
 /// The program that asks conntrack where connections really go. Without it `connections` says where they were dialled.
 pub const NAT: &str = "nat";
 
+/// What the programs of `dns` do besides if they are asked to: names.
+pub(super) const DNS_NAMES: &str = "dns_names";
+
 /// The one program for all that is counted when a system call returns.
 pub const CALLS: &str = "calls";
 

@@ -15,7 +15,7 @@ impl Questions {
     pub(super) fn expire(&mut self, now_ns: u64) -> Vec<(u64, u32)> {
         let old = |asked: &Asked| now_ns.saturating_sub(asked[0]) > TIMEOUT_NS;
         let expired: Vec<_> = self.0.iter().flatten().filter(|(_, asked)| old(asked)).collect();
-        let mine = expired.into_iter().filter_map(|(question, [_, cgroup, slot])| {
+        let mine = expired.into_iter().filter_map(|(question, [_, cgroup, slot, _])| {
             // If a late answer was first, it has been counted with that.
             self.0.remove(&question).ok().map(|()| (cgroup, (slot >> 32) as u32))
         });

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::BTreeMap;
 
-use plimsoll_abi::connections::{BEYOND, CLIENT, GROUP, INCOMING, NUMBERED, Numbered, Record};
+use plimsoll_abi::connections::{BEYOND, CLIENT, GROUP, INCOMING, NAMED, NUMBERED, Numbered, Record};
 use plimsoll_abi::keyed::record_key;
 use plimsoll_abi::tcp::RESULTS;
 use zerocopy::{FromBytes as _, IntoBytes as _};
@@ -11,6 +11,7 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 use super::{KernelRow, Keyed, Row, Signal, Source};
 use crate::exposition::{Encoder, Family, Kind, Series, Value};
 use crate::kernel::layout::{CONNECTIONS, CONNECTIONS_BEYOND, CONNECTIONS_CLIENTS};
+use crate::kernel::{Number, Table};
 use crate::names;
 
 /// The row of the table.
@@ -140,10 +141,14 @@ const fn family(
     Family { name, kind, help, labels, unit, source: SOURCE, bound: BOUND }
 }
 
-/// The number in a key that stands for an address, if there is one.
-pub(crate) fn address_number(counter: &Keyed) -> Option<u32> {
-    let ([address, peer], _) = record_key(counter.key);
-    (matches!(counter.map, CONNECTIONS | CONNECTIONS_CLIENTS) && peer & NUMBERED != 0).then_some(address)
+/// The number in a key that stands for an address or a name, if there is one.
+pub(super) fn number(counter: &Keyed) -> Option<Number> {
+    let ([number, peer], _) = record_key(counter.key);
+    match counter.map {
+        CONNECTIONS | CONNECTIONS_CLIENTS if peer & NUMBERED != 0 => Some((Table::Addresses, number)),
+        CONNECTIONS if peer & NAMED != 0 => Some((Table::Names, number)),
+        _ => None,
+    }
 }
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
@@ -259,6 +264,9 @@ fn name(kernel: KernelRow<'_>, [address, peer]: [u32; 2]) -> (String, String) {
     } else if peer & GROUP != 0 {
         let group = kernel.groups.get(address as usize).map_or(names::UNKNOWN, String::as_str);
         format!("{group}:{port}")
+    } else if peer & NAMED != 0 {
+        let name = kernel.names.get(&address).map_or(names::UNKNOWN, String::as_str);
+        format!("{name}:{port}")
     } else if peer & NUMBERED == 0 {
         full(Ipv4Addr::from(address.to_ne_bytes()).into())
     } else {

@@ -9,6 +9,7 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 use super::{Keyed, Row, Signal, Source};
 use crate::exposition::{Encoder, Family, Kind, Series, Value};
 use crate::kernel::layout::{self, UNIX_PATHS};
+use crate::kernel::{Number, Table};
 use crate::names;
 
 /// The row of the table.
@@ -59,8 +60,8 @@ static FAMILIES: [Family; 3] = [
 ];
 
 /// The number of the path in a key.
-pub(crate) fn path_number(counter: &Keyed) -> Option<u32> {
-    (counter.map == UNIX_PATHS).then(|| record_key(counter.key).0[0])
+pub(super) fn number(counter: &Keyed) -> Option<Number> {
+    (counter.map == UNIX_PATHS).then(|| (Table::Paths, record_key(counter.key).0[0]))
 }
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
@@ -92,7 +93,7 @@ fn paths<'a>(row: &Row<'a>) -> Option<(Series<'a>, BTreeMap<String, Record>)> {
     let kernel = row.kernel?;
     let mut paths = BTreeMap::new();
     for counter in kernel.keyed.iter() {
-        let Some(number) = path_number(counter) else { continue };
+        let Some((_, number)) = number(counter) else { continue };
         let path = kernel.paths.get(&number).map_or(names::UNKNOWN, String::as_str);
         let record = paths.entry(path.to_owned()).or_insert(Record::ZERO);
         let mut words = <[u64; WORDS]>::read_from_bytes(record.as_bytes()).unwrap_or_default();

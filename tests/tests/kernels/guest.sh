@@ -24,7 +24,7 @@ exporter() {
   done
 }
 
-FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency --collector.dns --collector.unix"
+FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency --collector.dns --dns.names --tcp.destination-names --collector.unix"
 
 # stop SIGNAL NAME: ends the exporter, and waits until the kernel has nothing of it any more.
 stop() {

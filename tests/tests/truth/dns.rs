@@ -17,6 +17,8 @@ const DURATIONS: &str = "container_dns_request_duration_seconds_count";
 const TIMEOUTS: &str = "container_dns_timeouts_total";
 const TRUNCATED: &str = "container_dns_truncated_responses_total";
 const UNMATCHED: &str = "container_dns_unmatched_responses_total";
+const NAME_REQUESTS: &str = "container_dns_name_requests_total";
+const NAME_RESPONSES: &str = "container_dns_name_responses_total";
 const ASKED: [&str; 2] = ["type", "protocol"];
 const ANSWERED: [&str; 3] = ["type", "rcode", "protocol"];
 const V4: &str = "10.77.0.2:53";
@@ -160,5 +162,92 @@ fn another_port_and_types_beyond_the_bound() -> Result<()> {
     let folded =
         after.losses()["dns_folded"] - before.losses().get("dns_folded").copied().unwrap_or_default();
     assert_eq!(folded, (2 * (TYPES + 1 - 64)) as f64);
+    Ok(())
+}
+
+#[test]
+fn questions_by_name_are_exact_and_bounded() -> Result<()> {
+    const NAMES: u64 = 70;
+    let exporter = Exporter::start(&[ON, "--dns.names"])?;
+    let mut pair = connected()?;
+    let _server = NameServer::start(pair[1].pid(), &["10.77.0.2"])?;
+    let before = exporter.scrape()?;
+    let mut ask = |manner: &str, name: &str, n: u16, rcode: u8| {
+        pair[0].run(&format!("dns-ask {manner} {V4} {name} 1 {n} {rcode}"))
+    };
+    ask("udp", "www.example.test", 12, 0)?;
+    ask("udp", "WWW.Example.TEST", 3, 0)?;
+    ask("tcp", "www.example.test", 2, 0)?;
+    ask("udp", "nobody.example.test", 5, 3)?;
+    let long = format!("{0}.{0}.example.test", "x".repeat(63));
+    ask("udp", &long, 4, 3)?;
+    let after = exporter.scrape()?;
+    let requests = |after: &Scrape| moved((&before, after), NAME_REQUESTS, &id(&pair[0]), &["question"]);
+    let asked = [("www.example.test", 17), ("nobody.example.test", 5), ("other", 4)];
+    assert_eq!(requests(&after), counts(asked));
+    assert_eq!(
+        moved((&before, &after), NAME_RESPONSES, &id(&pair[0]), &["question", "rcode"]),
+        counts([("www.example.test NOERROR", 17), ("nobody.example.test NXDOMAIN", 5), ("other other", 4)])
+    );
+    let folded = |scrape: &Scrape| scrape.losses().get("dns_name_folded").copied().unwrap_or_default();
+    assert_eq!(folded(&after) - folded(&before), 8.0);
+
+    for number in 0..NAMES {
+        pair[0].run(&format!("dns-shout {SILENT}:53 name{number}.test 1 2"))?;
+    }
+    let after = exporter.scrape()?;
+    let of = moved((&before, &after), NAME_REQUESTS, &id(&pair[0]), &["question"]);
+    // Two names have an answer beside their question.
+    let beyond = NAMES + 4 - 64;
+    assert_eq!(of.len() as u64, 2 + NAMES - beyond + 1);
+    assert_eq!(of["other"], 4 + 2 * beyond);
+    assert_eq!(of.values().sum::<u64>(), 17 + 5 + 4 + 2 * NAMES);
+    Ok(())
+}
+
+/// An address is shown by a name where all answers that the container had for it were for that name.
+#[test]
+fn answers_name_destinations_where_one_name_fits() -> Result<()> {
+    let exporter = Exporter::start(&[ON, "--dns.names", "--tcp.destination-names"])?;
+    let mut pair = connected()?;
+    let _server = NameServer::start(pair[1].pid(), &["10.77.0.2"])?;
+    pair[1].run("listen [::]:7001")?;
+    pair[0].run("listen 10.77.0.1:7002")?;
+    let before = exporter.scrape()?;
+    let ask = |pair: &mut [Running; 2], name: &str, kind: u16| {
+        pair[0].run(&format!("dns-ask udp {V4} {name}.example.test {kind} 1 0")).map(drop)
+    };
+    let connect = |pair: &mut [Running; 2], to: &str, n: u32| {
+        together(pair, &[&format!("hold {to} {n}"), &format!("accept {n}")]).map(drop)
+    };
+    ask(&mut pair, "ns", 1)?;
+    connect(&mut pair, "10.77.0.2:7001", 2)?;
+    ask(&mut pair, "over6", 28)?;
+    connect(&mut pair, "[fd77::2]:7001", 3)?;
+    // By way of another name, which is not the one that was asked for.
+    ask(&mut pair, "alias", 1)?;
+    pair[0].run("hold 10.77.0.1:7002 4")?;
+    // Asked for once more it is still the only one; with another it is not.
+    ask(&mut pair, "NS", 1)?;
+    connect(&mut pair, "10.77.0.2:7001", 5)?;
+    ask(&mut pair, "mail", 1)?;
+    connect(&mut pair, "10.77.0.2:7001", 6)?;
+    // Who did not ask knows no name.
+    pair[1].run("hold 10.77.0.2:7001 7")?;
+    let after = exporter.scrape()?;
+    let to = |at: usize, family: &str| moved((&before, &after), family, &id(&pair[at]), &["destination"]);
+    let named = [
+        ("ns.example.test:7001", 7),
+        ("over6.example.test:7001", 3),
+        ("alias.example.test:7002", 4),
+        ("10.77.0.2:7001", 6),
+    ];
+    assert_eq!(to(0, "container_tcp_connects_total"), counts(named));
+    assert_eq!(to(1, "container_tcp_connects_total"), counts([("10.77.0.2:7001", 7)]));
+    let open = |name: &str| {
+        after.value("container_tcp_destination_connections", &[("id", &id(&pair[0])), ("destination", name)])
+    };
+    assert_eq!(named.map(|(name, _)| open(name)), [Some(7.0), Some(3.0), Some(4.0), Some(6.0)]);
+    assert_eq!(after.kernel_losses(), before.kernel_losses());
     Ok(())
 }

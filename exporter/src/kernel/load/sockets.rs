@@ -1,9 +1,8 @@
 //! What the programs of `tcp` remember of sockets.
 
-use std::collections::HashSet;
 use std::mem::offset_of;
 
-use plimsoll_abi::connections::{BEYOND, CLIENT, INCOMING, NUMBERED, Numbered, Record};
+use plimsoll_abi::connections::{BEYOND, CLIENT, INCOMING, Record};
 use plimsoll_abi::tcp::{Cell, DIRECTIONS, Socket};
 
 use super::super::layout::{CELLS, CONNECTIONS, CONNECTIONS_BEYOND, CONNECTIONS_CLIENTS};
@@ -25,36 +24,8 @@ impl Kernel {
         }
     }
 
-    /// Numbers of addresses that were given out.
-    pub fn numbers(&self) -> Vec<u32> {
-        self.addresses.keys().filter_map(Result::ok).collect()
-    }
-
-    /// Those that connections under way may still count under.
-    pub fn numbers_of_sockets(&self) -> HashSet<u32> {
-        let numbers = |(_, socket): (u64, Socket)| {
-            [socket.peer, socket.client]
-                .into_iter()
-                .filter(|peer| peer[1] & NUMBERED != 0)
-                .map(|peer| peer[0])
-        };
-        self.remembered().flat_map(numbers).collect()
-    }
-
-    /// Takes a number back. Gives what it stood for.
-    pub fn take_number(&mut self, number: u32) -> Option<Numbered> {
-        let stood_for = self.numbered(number)?;
-        self.addresses.remove(&number).ok()?;
-        Some(stood_for)
-    }
-
-    /// Gives a number again: it was in use after all.
-    pub fn give_number(&mut self, number: u32, stands_for: Numbered) {
-        const BPF_NOEXIST: u64 = 1;
-        let _ = self.addresses.insert(number, stands_for, BPF_NOEXIST);
-    }
-
-    fn remembered(&self) -> impl Iterator<Item = (u64, Socket)> {
+    /// Sockets by their addresses.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = (u64, Socket)> {
         self.sockets
             .iter()
             .filter_map(Result::ok)
