@@ -26,6 +26,7 @@ pub mod smtp;
 pub mod ssh;
 pub mod ssl_cert;
 pub mod swap;
+pub mod systemd;
 pub mod tcp;
 pub mod time;
 pub mod uptime;
@@ -56,6 +57,7 @@ pub static ALL: &[&Check] = &[
     &ssh::CHECK,
     &ssl_cert::CHECK,
     &swap::CHECK,
+    &systemd::CHECK,
     &tcp::CHECK,
     &time::CHECK,
     &uptime::CHECK,

@@ -50,6 +50,47 @@ fn processes_of_a_container_are_left_out_or_asked_for() -> Result<()> {
 }
 
 #[test]
+fn what_the_kernel_says_of_itself_is_told_in_perfdata_that_icinga_reads() -> Result<()> {
+    let servers = Servers::start()?;
+    let memory = ask(&servers, "check_mem -u -w 100 -c 100")?;
+    assert_eq!(memory.code, 0, "{}", memory.output);
+    let data = memory.perfdata()?;
+    let labels: Vec<&str> = data.iter().map(|datum| datum.label.as_str()).collect();
+    assert_eq!(labels, ["TOTAL", "USED", "FREE", "CACHES"]);
+    let numbers: Vec<u64> = data.iter().map(|datum| datum.value.parse()).collect::<Result<_, _>>()?;
+    let total = std::fs::read_to_string("/proc/meminfo")?;
+    assert!(total.lines().any(|line| line.split_ascii_whitespace().eq([
+        "MemTotal:",
+        &numbers[0].to_string(),
+        "kB"
+    ])));
+    assert_eq!(numbers[0], numbers[1] + numbers[2]);
+    let time = ask(&servers, "check_time -s ok")?;
+    assert!(time.code == 0 && time.output.starts_with("TIME OK - "), "{}", time.output);
+    let pressure = ask(&servers, "check_pressure -r memory -w 101 -c 102")?;
+    if std::path::Path::new("/proc/pressure/memory").exists() {
+        assert!(pressure.output.starts_with("PRESSURE OK - memory "), "{}", pressure.output);
+        assert_eq!((pressure.code, pressure.perfdata()?.len()), (0, 6));
+    } else {
+        assert!(
+            pressure.code == 3 && pressure.output.contains("this kernel keeps none"),
+            "{}",
+            pressure.output
+        );
+    }
+    let systemd = ask(&servers, "check_systemd -c 1000000")?;
+    if std::path::Path::new("/run/systemd/system").exists() {
+        assert!(systemd.code == 0 && systemd.output.starts_with("SYSTEMD OK - "), "{}", systemd.output);
+    } else {
+        let text = "SYSTEMD UNKNOWN - this host was not started by systemd\n";
+        assert_eq!((systemd.code, systemd.output.as_str()), (3, text));
+    }
+    let all = [data, time.perfdata()?, pressure.perfdata()?, systemd.perfdata()?].concat();
+    assert_eq!(crate::through_icinga(&all)?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
 fn a_mount_that_hangs_is_told_beside_those_that_answer() -> Result<()> {
     let mut servers = Servers::start()?;
     let mounts = Mounts::make(&mut servers)?;
