@@ -3,6 +3,7 @@
 use crate::frame::Check;
 
 pub mod cluster;
+pub mod container;
 pub mod dig;
 pub mod disk;
 pub mod dns;
@@ -15,12 +16,15 @@ pub mod load;
 pub mod log;
 pub mod mem;
 pub mod negate;
+pub mod nginx_status;
 pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
 pub mod ping;
+pub mod plimsoll;
 pub mod pressure;
 pub mod procs;
+pub mod prometheus;
 pub mod rest;
 pub mod smtp;
 pub mod ssh;
@@ -35,6 +39,7 @@ pub mod users;
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
 pub static ALL: &[&Check] = &[
     &cluster::CHECK,
+    &container::CHECK,
     &dig::CHECK,
     &disk::CHECK,
     &dns::CHECK,
@@ -46,12 +51,15 @@ pub static ALL: &[&Check] = &[
     &load::CHECK,
     &log::CHECK,
     &mem::CHECK,
+    &nginx_status::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
     &ping::CHECK,
+    &plimsoll::CHECK,
     &pressure::CHECK,
     &procs::CHECK,
+    &prometheus::CHECK,
     &rest::CHECK,
     &smtp::CHECK,
     &ssh::CHECK,

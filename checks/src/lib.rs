@@ -7,15 +7,21 @@
 //! - `net`, `tls`: names, connections and packets under a deadline.
 //! - `host`: the host a check is about, in the words of 2.x where it cannot be reached.
 //! - `http`, `http2`: HTTP over either.
+//! - `exposition`: the text of `/metrics`.
+//! - `findings`: values that are judged each by itself, and make one line together.
+//! - `history`: what a check keeps from one run to the next.
 //! - `regex`: expressions of POSIX.
 //! - `process`: other programs under a deadline; `processes`: those that run on this host.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
 
 pub mod checks;
 pub mod deadline;
+pub mod exposition;
 pub mod extra_opts;
+pub mod findings;
 pub mod frame;
 pub mod help;
+pub mod history;
 pub mod host;
 pub mod http;
 pub mod http2;

@@ -16,6 +16,7 @@ pub mod icmp;
 pub mod ntp;
 pub mod resolve;
 pub mod stream;
+pub mod talk;
 
 pub use resolve::resolve;
 pub use stream::{Stream, connect, connect_socket, connect_udp};

@@ -77,6 +77,17 @@ impl Opt {
     }
 }
 
+/// Two tables as one, for checks that share options. `N` is the length of both.
+pub const fn joined<const N: usize>(first: &[Opt], second: &[Opt]) -> [Opt; N] {
+    assert!(first.len() + second.len() == N, "N is the length of both");
+    let (mut all, mut at) = ([common::HELP; N], 0);
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
 impl Found {
     /// The value as text; what is not UTF-8 becomes U+FFFD. Empty where there is none.
     pub fn text(&self) -> String {

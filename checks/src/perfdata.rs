@@ -20,6 +20,13 @@ impl Number {
         Self::Fixed(value, 6)
     }
 
+    /// With as many decimals as it takes, and no more than make sense.
+    pub fn shortest(value: f64) -> Self {
+        let text = value.to_string();
+        let decimals = text.split_once('.').map_or(0, |(_, digits)| digits.len().min(9));
+        Self::Fixed(value, u8::try_from(decimals).unwrap_or(9))
+    }
+
     /// False for what is not a number or endless, which no reader of perfdata takes.
     pub fn is_finite(self) -> bool {
         match self {
@@ -219,6 +226,14 @@ impl fmt::Display for Limit {
         }
     }
 }
+
+/// A unit that readers of perfdata know.
+pub fn unit(text: &str) -> Option<&'static str> {
+    UNITS.iter().copied().find(|unit| *unit == text)
+}
+
+const UNITS: [&str; 15] =
+    ["", "s", "ms", "us", "%", "B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "c"];
 
 /// Icinga splits at every `=` and ends a label at the next quote; a `|` or a line's end would end the perfdata.
 fn unreadable(c: char) -> bool {

@@ -117,6 +117,7 @@ http {{
  uwsgi_temp_path {root}/t; scgi_temp_path {root}/t;
  server {{
   listen 127.0.0.1:{plain}; listen [::1]:{plain};
+  location = /nginx_status {{ stub_status; }}
   location = /302 {{ return 302 /; }}
   location = /loop {{ return 302 /loop; }}
   location = /here {{ return 302 http://127.0.0.1:{plain}/there; }}

@@ -104,6 +104,11 @@ impl Prometheus {
         Ok(prometheus)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// An instant query, now or at a Unix time in seconds: each series with one sample, or with those of a range `[5m]`.
     pub fn query(&self, expression: &str, at: Option<f64>) -> Result<Vec<Series>> {
         let at = at.map(|at| format!("{at:.3}"));

@@ -1,6 +1,8 @@
 //! Our checks beside Debian's monitoring-plugins on the same command lines, their perfdata in Icinga's own parser, and
 //! what holds of every check: time is kept, and standard error stays empty.
 
+#[path = "checks/bridges.rs"]
+mod bridges;
 #[path = "checks/cases.rs"]
 mod cases;
 #[path = "checks/compare.rs"]
@@ -19,6 +21,8 @@ mod own;
 mod peers;
 #[path = "checks/rights.rs"]
 mod rights;
+#[path = "checks/status.rs"]
+mod status;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -4,6 +4,7 @@ use crate::frame::{Call, Check};
 use crate::output::{Outcome, Output};
 use crate::state::State;
 
+pub mod client;
 mod config;
 mod faults;
 mod follow;

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use crate::checks::http::{self, Measured};
+use crate::checks::http::client;
 use crate::frame::{Call, Check};
-use crate::options::{Arg, Opt, common};
-use crate::output::{Outcome, Output, Stop};
+use crate::options::{Arg, Opt, common, joined};
+use crate::output::{Outcome, Output};
 use crate::perfdata::{Form, Number, Perfdata};
 use crate::state::State;
-use crate::tls;
 
 mod config;
 pub mod path;
@@ -30,24 +29,9 @@ pub static CHECK: Check = Check {
     run,
 };
 
-const OPTIONS: &[Opt] = &[
-    Opt::new("u", "url", Arg::Value("URL"), "What to ask for: a whole URL, or a path of the host"),
-    Opt::new(
-        "H",
-        "hostname",
-        Arg::Value("ADDRESS"),
-        "The host; with a whole URL where to connect to instead",
-    ),
-    Opt::new("p", "port", Arg::Value("NUMBER"), "Port (that of the URL, or 80, or 443 with TLS)"),
-    common::IPV4,
-    common::IPV6,
-    Opt::new("S", "ssl", Arg::No, "Speak TLS, which a URL with https does by itself"),
-    Opt::new("D", "verify-cert", Arg::No, "The certificate has to be for the host, and from an authority"),
-    Opt::new("ca-cert", "ca-cert", Arg::Value("FILE"), "The same, with the authorities in this file, in PEM"),
-    Opt::new("J", "client-cert", Arg::Value("FILE"), "A certificate to show the server, in PEM"),
-    Opt::new("K", "private-key", Arg::Value("FILE"), "Its key, in PEM"),
-    Opt::new("a", "authorization", Arg::Value("USER:PASSWORD"), "Log in to the server"),
-    Opt::new("k", "header", Arg::Value("HEADER"), "One more header; may be repeated"),
+const OPTIONS: &[Opt] = &joined::<{ client::OPTIONS.len() + OWN.len() }>(client::OPTIONS, OWN);
+
+const OWN: &[Opt] = &[
     Opt::new("j", "method", Arg::Value("METHOD"), "The method (GET, or POST with -P)"),
     Opt::new("P", "post", Arg::Value("STRING"), "What to send"),
     Opt::new("T", "content-type", Arg::Value("TYPE"), "What that is (application/json)"),
@@ -80,34 +64,18 @@ const OPTIONS: &[Opt] = &[
         Arg::Value("RANGE"),
         "Critical when the seconds are outside of RANGE",
     ),
-    common::TIMEOUT,
-    common::VERBOSE,
-    common::HELP,
-    common::VERSION,
 ];
 
 fn run(call: &mut Call) -> Outcome {
     let config = Config::read(call)?;
     let deadline = call.deadline();
-    let measured = http::measure(&config.probe, deadline).map_err(failed)?;
-    let Some(exchange) = &measured.exchange else { return Err(Stop::unknown("REST UNKNOWN - no answer")) };
-    let output = judge(&config, &measured, &exchange.response);
-    Ok(if call.verbose > 0 { output.line(String::from_utf8_lossy(&exchange.response.body)) } else { output })
-}
-
-fn failed(error: http::Error) -> Stop {
-    match error {
-        http::Error::Expired
-        | http::Error::Http2(crate::http2::Error::Expired)
-        | http::Error::Http(crate::http::Error::Expired { .. })
-        | http::Error::Tls(tls::Error::Expired) => Stop::Timeout,
-        error => Stop::with(State::Critical, format!("REST CRITICAL - {error}")),
-    }
+    let answer = client::ask(&config.client.probe, "REST", deadline)?;
+    let output = judge(&config, answer.seconds, &answer.response);
+    Ok(if call.verbose > 0 { output.line(String::from_utf8_lossy(&answer.response.body)) } else { output })
 }
 
 /// Each value by itself; the worst of them is the state.
-fn judge(config: &Config, measured: &Measured, response: &crate::http::Response) -> Output {
-    let seconds = measured.seconds;
+fn judge(config: &Config, seconds: f64, response: &crate::http::Response) -> Output {
     let time = Perfdata::seconds("time", seconds)
         .warn(config.time.warning.as_ref())
         .crit(config.time.critical.as_ref())
@@ -187,11 +155,8 @@ fn number(value: &Value) -> Option<(Number, f64)> {
     }
 }
 
-/// With as many decimals as it takes, and no more than make sense.
 fn fraction(value: f64) -> (Number, f64) {
-    let text = value.to_string();
-    let decimals = text.split_once('.').map_or(0, |(_, digits)| digits.len().min(9));
-    (Number::Fixed(value, u8::try_from(decimals).unwrap_or(9)), value)
+    (Number::shortest(value), value)
 }
 
 #[cfg(test)]

@@ -70,6 +70,18 @@ const ALONE: &[(&str, &str)] = &[
         "check_rest -u https://127.0.0.1:{https-good}/data.json -q count -c 50",
         "check_http -S -H 127.0.0.1 -p {https-good} -u /data.json -s 42",
     ),
+    (
+        "check_nginx_status -H 127.0.0.1 -p {http} --state-file {seen}",
+        "check_http -H 127.0.0.1 -p {http} -u /nginx_status",
+    ),
+    (
+        "check_plimsoll -H 127.0.0.1 -p {http} --state-file {seen}",
+        "check_http -H 127.0.0.1 -p {http} -u /metrics",
+    ),
+    (
+        "check_prometheus -H 127.0.0.1 -p {http} -q 1",
+        "check_http -H 127.0.0.1 -p {http} -u /api/v1/query?query=1",
+    ),
     ("check_grpc_health -H 127.0.0.1 -p {h2c}", "check_http -H 127.0.0.1 -p {http}"),
     ("check_grpc_health -S -H 127.0.0.1 -p {https-good}", "check_http -S -H 127.0.0.1 -p {https-good}"),
 ];
@@ -83,6 +95,7 @@ pub(crate) fn run() -> Result<()> {
     let certificates = std::path::PathBuf::from(servers.place("www")?);
     let services = Services::start(&mut servers, &certificates)?;
     plimsoll_tests::ntp::start(&mut servers)?;
+    servers.file("seen", "")?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
     for (line, forks, executions) in ROWS {
         let goal = if *forks { "at most 0.50 of C" } else { "at most 1.00 of C" };

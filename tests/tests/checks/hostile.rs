@@ -28,6 +28,7 @@ pub(crate) fn time_of(mut run: impl FnMut() -> Result<()>) -> Result<Duration> {
 /// last word, which comes no later.
 const HOSTILE: &[(&str, &str)] = &[
     ("check_clamd -H 127.0.0.1 -p {silent}", SOCKET),
+    ("check_container -u http://127.0.0.1:{http-endless}/ --name x", SOCKET),
     ("check_curl -H {backlog} -p {port}", "HTTP WARNING - Invalid HTTP response received from host on port"),
     (
         "check_curl -H 127.0.0.1 -p {silent}",
@@ -50,6 +51,7 @@ const HOSTILE: &[(&str, &str)] = &[
     ("check_icmp -H 224.0.0.99 -c 20s,80%", "CRITICAL - 224.0.0.99: rta nan, lost 100%"),
     ("check_imap -H 127.0.0.1 -p {silent}", SOCKET),
     ("check_jabber -H 127.0.0.1 -p {silent}", SOCKET),
+    ("check_nginx_status -H 127.0.0.1 -p {http-trickle}", SOCKET),
     ("check_nntp -H 127.0.0.1 -p {silent}", SOCKET),
     ("check_nntps -H 127.0.0.1 -p {silent}", SOCKET),
     ("check_ntp -H 127.0.0.1 -p {udp-silent}", "NTP CRITICAL: No response from NTP server"),
@@ -58,7 +60,10 @@ const HOSTILE: &[(&str, &str)] = &[
     ("check_ntp_time -H 127.0.0.1 -p {udp-silent}", "NTP CRITICAL: No response from NTP server"),
     ("check_ping -H 224.0.0.99 -w 100,20% -c 20000,60% -p 1", "PING CRITICAL - Packet loss = 100%"),
     ("check_ping -H 224.0.0.99 -w 100,20% -c 500,60% -p 20", "PING CRITICAL - Packet loss = 100%"),
+    ("check_plimsoll -u http://127.0.0.1:{http-endless}/", SOCKET),
     ("check_pop -H 127.0.0.1 -p {silent}", SOCKET),
+    ("check_prometheus -u https://127.0.0.1:{silent}/ -q x", SOCKET),
+    ("check_prometheus -u http://127.0.0.1:{http-endless}/ -q x", SOCKET),
     ("check_rest -u http://127.0.0.1:{http-endless}/", SOCKET),
     ("check_rest -u https://127.0.0.1:{silent}/", SOCKET),
     ("check_rta_multi -H 224.0.0.99 -c 20s,80%", "CRITICAL - 224.0.0.99: rta nan, lost 100%"),

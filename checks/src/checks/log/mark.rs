@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
+use crate::history;
+
 /// How far, and of what file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -95,15 +97,8 @@ impl Head {
             }
         }
         bytes.truncate(read);
-        Ok(Self { length: bytes.len() as u64, hash: hash(&bytes) })
+        Ok(Self { length: bytes.len() as u64, hash: history::hash(&bytes) })
     }
-}
-
-/// FNV-1a: it tells logs apart, it keeps nobody out.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// What the last call has left there.
@@ -131,21 +126,9 @@ pub(super) fn read(path: &Path) -> io::Result<Old> {
 pub(super) fn write(path: &Path, mark: &Mark) -> io::Result<()> {
     // A link to it stays one.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = path.with_file_name(name);
-    match fs::write(&new, mark.render()).and_then(|()| fs::rename(&new, &path)) {
-        Err(error)
-            if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
-                && path.exists() =>
-        {
-            fs::write(&path, mark.render())
-        }
-        Err(error) => {
-            // Nothing of it is left, if it is there at all.
-            let _ = fs::remove_file(&new);
-            Err(error)
-        }
-        Ok(()) => Ok(()),
+    let refused = |kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+    match history::replace(&path, mark.render().as_bytes()) {
+        Err(error) if refused(error.kind()) && path.exists() => fs::write(&path, mark.render()),
+        other => other,
     }
 }

@@ -1,7 +1,6 @@
-use std::time::Duration;
-
 use super::*;
-use crate::http::{Exchange, Response};
+use crate::http::Response;
+use crate::output::Stop;
 
 const JSON: &str = r#"{"up":true,"load":1.5,"count":42,"text":"7","name":"a|b","list":[1,2],"none":null,
     "big":18446744073709551615,"small":1e-12}"#;
@@ -16,17 +15,7 @@ fn said(args: &[&str], answer: &str) -> (State, String) {
     let mut response = Response::new(false, 1 << 20);
     response.push(answer.as_bytes());
     response.finish();
-    let measured = Measured {
-        seconds: 0.5,
-        place: config.probe.place.clone(),
-        request: crate::http::Request::default(),
-        exchange: None::<Exchange>,
-        connect: Duration::ZERO,
-        handshake: None,
-        certificate: None,
-        cookies: None,
-    };
-    let output = judge(&config, &measured, &response);
+    let output = judge(&config, 0.5, &response);
     (output.state(), output.render())
 }
 
@@ -93,7 +82,7 @@ fn an_answer_that_is_none_is_critical() {
 
 #[test]
 fn a_url_or_a_host_says_where() {
-    let place = |args: &[&str]| config(args).unwrap().probe.place;
+    let place = |args: &[&str]| config(args).unwrap().client.probe.place;
     let there = place(&["-u", "https://a/b?c"]);
     assert_eq!((there.shown().as_str(), there.address.as_str()), ("https://a:443/b?c", "a"));
     let there = place(&["-u", "http://a:99/b", "-H", "::1", "-p", "98"]);

@@ -1,0 +1,31 @@
+//! What servers count, as the checks read it: the text of `/metrics`, answers of Prometheus, the page of nginx, and what a check
+//! kept of an earlier run.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use plimsoll_checks::checks::container::rows::{Rows, Selector};
+use plimsoll_checks::checks::container::window::Window;
+use plimsoll_checks::checks::nginx_status::page::Page;
+use plimsoll_checks::checks::prometheus::answer::Answered;
+use plimsoll_checks::exposition::samples;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(answered) = Answered::parse(bytes) {
+        assert!(answered.series.iter().all(|series| series.label("no such label").is_empty()));
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let _ = Page::parse(&text);
+    let mut names = Vec::new();
+    for sample in samples(&text) {
+        assert!(!sample.name.is_empty());
+        names.extend(sample.labels().map(|(name, value)| (name.to_owned(), value.into_owned())));
+    }
+    assert!(names.len() <= bytes.len());
+    let mut selector = Selector::default();
+    selector.add("id", "*".to_owned());
+    let rows = Rows::read(&text, &selector);
+    let mut window = serde_json::from_slice(bytes).map(|value| Window::of_json(&value)).unwrap_or_default();
+    let grown = window.push(&rows, 1e9, 300.0);
+    assert!(grown.is_none_or(|grown| grown.seconds > 0.0));
+    assert_eq!(Window::of_json(&window.to_json()), window);
+});
