@@ -22,6 +22,7 @@ redis-tools     redis-benchmark    is another
 wrk             wrk                is another
 nftables        nft                translates addresses and refuses connections between containers
 iproute2        ss                 lays networks between containers, and is a witness of their connections
+tshark            tshark             is a witness of what they ask of DNS
 '
 # Older ones crash guests with newer kernels.
 QEMU_AT_LEAST=8.2

@@ -15,6 +15,7 @@ pub mod icmp;
 pub mod load;
 pub mod log;
 pub mod mem;
+pub mod memcached;
 pub mod negate;
 pub mod nginx_status;
 pub mod ntp;
@@ -25,6 +26,7 @@ pub mod plimsoll;
 pub mod pressure;
 pub mod procs;
 pub mod prometheus;
+pub mod redis;
 pub mod rest;
 pub mod smtp;
 pub mod ssh;
@@ -51,6 +53,7 @@ pub static ALL: &[&Check] = &[
     &load::CHECK,
     &log::CHECK,
     &mem::CHECK,
+    &memcached::CHECK,
     &nginx_status::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
@@ -60,6 +63,7 @@ pub static ALL: &[&Check] = &[
     &pressure::CHECK,
     &procs::CHECK,
     &prometheus::CHECK,
+    &redis::CHECK,
     &rest::CHECK,
     &smtp::CHECK,
     &ssh::CHECK,

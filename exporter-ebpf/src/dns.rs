@@ -198,22 +198,23 @@ fn asked(ctx: &SkBuffContext, protocol: u32, owner: &Owner, at: u32) {
     // SAFETY: the helper takes nothing.
     let now = unsafe { bpf_ktime_get_ns() };
     let slot_and_kind = u64::from(owner.slot) << 32 | u64::from(kind);
+    let mut waits = false;
     if let Some(before) = DNS_PENDING.get_ptr(question) {
         // SAFETY: a value of DNS_PENDING.
         let since = unsafe { before.cast::<u64>().read_volatile() };
-        if now.wrapping_sub(since) <= TIMEOUT_NS {
-            // The same once more, in UDP by who asks. It waits since the first time. In TCP a segment was sent again.
-            if protocol == UDP {
-                count_message(owner.slot, kind, protocol, ASKED);
-                name(ctx, owner.slot, at + HEAD, length);
-            }
-            return;
+        waits = now.wrapping_sub(since) <= TIMEOUT_NS;
+        if !waits {
+            count_timeout(owner.slot);
         }
-        count_timeout(owner.slot);
+    }
+    // In UDP it is asked once more by who asks; in TCP a segment was sent again.
+    if waits && protocol != UDP {
+        return;
     }
     count_message(owner.slot, kind, protocol, ASKED);
     let name = name(ctx, owner.slot, at + HEAD, length);
-    if DNS_PENDING.insert(question, [now, owner.cgroup, slot_and_kind, name.into()], 0).is_err() {
+    // What is asked again waits since the first time.
+    if !waits && DNS_PENDING.insert(question, [now, owner.cgroup, slot_and_kind, name.into()], 0).is_err() {
         lost(loss::DNS_TABLE_FULL);
     }
 }

@@ -58,8 +58,8 @@ pub(crate) fn count_name(cell: *mut Cell, slot: u32, number: u32, result: u32) {
 }
 
 /// The number of the name of so many bytes at a place of a packet; [`NO_NAME`] if it is too long, there is no room for it,
-/// or another has it already.
-#[inline(never)]
+/// or another has it already. Inlined: older kernels take all paths of a program that calls its own functions for different.
+#[inline(always)]
 pub(crate) fn number(skb: *mut __sk_buff, from: u32, length: u32, slot: u32) -> u32 {
     let mut name: Name = [0; NAME_WORDS + 1];
     if length > NAME_BYTES {

@@ -3,6 +3,7 @@
 //! Every flag is one long name with dots, takes `--flag=value` or `--flag value`, and a boolean `--x` has its
 //! `--no-x`. Nothing here touches the host.
 
+pub mod file;
 mod group;
 mod switches;
 mod units;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
+use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
 
 use plimsoll_abi::connections::MAX_PREFIXES;
 
@@ -50,10 +51,22 @@ pub struct Config {
     /// The log.
     #[command(flatten)]
     pub log: Log,
+    /// Configuration file in YAML, for the labels of series; read again on SIGHUP
+    #[arg(long = "config.file", value_name = "FILE", help_heading = "Configuration file")]
+    pub file: Option<PathBuf>,
 
     /// Names of the collectors that are on, in the order of the table.
     #[arg(skip)]
     pub collectors: Vec<&'static str>,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Invocation {
+    /// The exporter.
+    Serve(Box<Config>),
+    /// Whether these configuration files are valid.
+    CheckConfig(Vec<PathBuf>),
 }
 
 /// The HTTP side.
@@ -78,6 +91,9 @@ pub struct Web {
     /// Write `_created` in OpenMetrics.
     #[arg(skip)]
     pub openmetrics_created: bool,
+    /// Let `/-/reload` read the configuration file again.
+    #[arg(skip)]
+    pub lifecycle: bool,
 }
 
 /// Where to look at the host.
@@ -204,6 +220,22 @@ impl From<LogLevel> for tracing::Level {
     }
 }
 
+impl Invocation {
+    /// Reads a command line, the program's name first. `Err` is also what `--help` and `--version` answer.
+    pub fn from_args<I>(args: I, collectors: &[Collector]) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item: Into<OsString> + Clone>,
+    {
+        let mut command = Config::command(collectors);
+        let matches = command.try_get_matches_from_mut(args)?;
+        if let Some((CHECK_CONFIG, matches)) = matches.subcommand() {
+            let files = matches.get_many("file").into_iter().flatten().cloned();
+            return Ok(Self::CheckConfig(files.collect()));
+        }
+        Config::from_matches(&mut command, &matches, collectors).map(|config| Self::Serve(Box::new(config)))
+    }
+}
+
 impl Config {
     /// The command line as clap sees it, with two flags for each of `collectors`.
     pub fn command(collectors: &[Collector]) -> Command {
@@ -213,19 +245,21 @@ impl Config {
             .about(about)
             .version(format!("{VERSION} (revision {REVISION}, rust {RUST_VERSION})"))
             .args(switches::args(collectors))
+            .subcommand(check_config())
+            .args_conflicts_with_subcommands(true)
+            .disable_help_subcommand(true)
     }
 
-    /// Reads a command line, the program's name first. `Err` is also what `--help` and `--version` answer.
-    pub fn from_args<I>(args: I, collectors: &[Collector]) -> Result<Self, clap::Error>
-    where
-        I: IntoIterator<Item: Into<OsString> + Clone>,
-    {
-        let mut command = Self::command(collectors);
-        let matches = command.try_get_matches_from_mut(args)?;
-        let mut config = Self::from_arg_matches(&matches)?;
-        config.web.zero_first = switches::is_on(&matches, switches::ZERO_FIRST, false);
-        config.web.openmetrics_created = switches::is_on(&matches, switches::CREATED, true);
-        config.collectors = switches::collectors(&matches, collectors);
+    fn from_matches(
+        command: &mut Command,
+        matches: &ArgMatches,
+        collectors: &[Collector],
+    ) -> Result<Self, clap::Error> {
+        let mut config = Self::from_arg_matches(matches)?;
+        config.web.zero_first = switches::is_on(matches, switches::ZERO_FIRST, false);
+        config.web.openmetrics_created = switches::is_on(matches, switches::CREATED, true);
+        config.web.lifecycle = switches::is_on(matches, switches::LIFECYCLE, false);
+        config.collectors = switches::collectors(matches, collectors);
         if let Some(text) = config.tcp.contradiction() {
             return Err(command.error(ErrorKind::ValueValidation, text));
         }
@@ -276,6 +310,14 @@ impl Tcp {
         let too_many = prefixes.len() > MAX_PREFIXES as usize;
         too_many.then(|| format!("'--tcp.destination-group' has more than {MAX_PREFIXES} networks"))
     }
+}
+
+const CHECK_CONFIG: &str = "check-config";
+
+fn check_config() -> Command {
+    let file = Arg::new("file").value_name("FILE").required(true).num_args(1..);
+    let about = "Says whether configuration files are valid, and every fault they have";
+    Command::new(CHECK_CONFIG).about(about).arg(file.value_parser(value_parser!(PathBuf)))
 }
 
 /// More would cost every packet.

@@ -5,6 +5,7 @@
 //! the kernel's cells, and encodes.
 
 mod govern;
+mod labels;
 mod lifecycle;
 mod numbers;
 mod open;
@@ -26,6 +27,7 @@ pub use self::govern::Overhead;
 pub use self::own::own_families;
 
 use self::govern::Govern;
+use self::labels::Trouble;
 use self::numbers::Numbers;
 use self::open::take_in_connections;
 use self::own::{LAST_READ_MISSED, NAMESPACE_NOT_WALKED, Own, TOMBSTONE_EVICTED};
@@ -35,7 +37,7 @@ use self::worker::Worker;
 use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
 use crate::identity::state::{Details, StateDirs};
-use crate::identity::{Identity, Labels};
+use crate::identity::{Identity, Labelling};
 use crate::kernel::{
     CALLS, CGROUPS, Counted, Facts, Kernel, Plan, PlanError, Program, ProgramStatus, Settings,
 };
@@ -74,6 +76,8 @@ pub struct Options {
     pub destination_names: bool,
     /// What Plimsoll may cost.
     pub overhead: Overhead,
+    /// How rows are labelled at first.
+    pub labelling: Labelling,
 }
 
 /// Destinations that are shown by one name.
@@ -135,6 +139,10 @@ struct State {
     numbers: Numbers,
     /// Names of the groups of destinations.
     groups: Vec<String>,
+    labelling: Labelling,
+    /// The labels of what has no slot.
+    nobody: String,
+    trouble: Trouble,
     /// The kernel's reasons to drop a packet, by number.
     drop_reasons: BTreeMap<u32, String>,
     scratch: Scratch,
@@ -146,7 +154,10 @@ struct State {
 #[derive(Debug)]
 struct Known {
     identity: Identity<'static>,
+    details: Option<Arc<Details>>,
     labels: String,
+    /// What `container_info` has beside them.
+    info: Option<String>,
     /// The last scrape before it came.
     since: u64,
     /// It was served under other labels before.
@@ -260,6 +271,7 @@ impl Engine {
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);
         state.take_numbers_back(Instant::now());
+        state.trouble.tell(&self.own);
         self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
         // Also while nobody scrapes: then nothing else would let them go.
         let evicted = state.ledger.evict(self.options.keep.max);
@@ -311,24 +323,13 @@ impl State {
             senders: Senders::default(),
             numbers: Numbers::new(),
             groups: options.destination_groups.iter().map(|group| group.name.clone()).collect(),
+            labelling: options.labelling.clone(),
+            nobody: options.labelling.render_nobody(scrape::UNATTRIBUTED_PATH),
+            trouble: Trouble::default(),
             drop_reasons: BTreeMap::new(),
             scratch: Scratch::default(),
             started: unix_now(),
         }
-    }
-}
-
-impl Known {
-    fn new(identity: Identity<'static>, since: u64) -> Self {
-        let labels = Labels::new(&identity, None).render();
-        Self { identity, labels, since, renamed: false, looks_left: LOOKS, last: None, missed: false }
-    }
-
-    /// Its labels are these from now on; `scrape` was the last.
-    fn rename(&mut self, details: &Details, scrape: u64) {
-        let labels = Labels::new(&self.identity, Some(details)).render();
-        self.renamed |= labels != self.labels && scrape > self.since;
-        self.labels = labels;
     }
 }
 

@@ -15,13 +15,14 @@ mod scrape;
 mod server;
 mod source;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use listen::{BindError, ListenAddress, ListenAddressError};
 pub use server::Server;
 pub use source::{
-    CollectorName, CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Scraper,
-    Source, View,
+    CollectorName, CollectorState, CollectorStatus, Filter, Readiness, Reload, ReloadError, ScrapeError,
+    ScrapeRequest, Scraper, Source, View,
 };
 
 /// Where and how to serve.
@@ -37,17 +38,20 @@ pub struct Settings {
     pub scrape_timeout: Duration,
     /// What `collect[]` and `exclude[]` may name.
     pub collectors: Vec<CollectorName>,
+    /// What `/-/reload` does; `None` refuses it.
+    pub reload: Option<Arc<dyn Reload>>,
     /// Bounds on what clients can hold.
     pub limits: Limits,
 }
 
 impl Settings {
-    /// Threads a runtime needs so that no scrape that was admitted waits for one.
+    /// Threads a runtime needs so that no scrape that was admitted waits for one, nor the reload.
     pub fn blocking_threads(&self) -> usize {
-        match self.max_requests {
+        let scrapes = match self.max_requests {
             0 => self.limits.connections,
             n => n,
-        }
+        };
+        scrapes + usize::from(self.reload.is_some())
     }
 }
 
@@ -64,6 +68,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Time for a client to take a whole answer.
     pub write_timeout: Duration,
+    /// Time for a reload, and for those before it.
+    pub reload_timeout: Duration,
     /// Time for what is under way to end after the stop.
     pub drain_timeout: Duration,
     /// Bytes of answers made and not yet taken by their clients; no scrape begins beyond it.
@@ -78,6 +84,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(90),
             write_timeout: Duration::from_secs(30),
+            reload_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             unsent_bytes: 64 << 20,
         }

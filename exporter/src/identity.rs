@@ -7,15 +7,22 @@
 //! The innermost container on a path owns all cgroups below it, be they systemd's units inside a container or
 //! the processes of `/init`; a container inside a container owns its own. A pod's cgroup owns what lies in it and
 //! is no container. Everything else keeps its own path, and folds into its ancestor where it lies too deep.
+//!
+//! What somebody gave a container beside its names ([`Metadata`]) becomes labels by the user's [`tags::Rules`].
 
 mod component;
+mod labelling;
 mod labels;
+mod metadata;
 mod rules;
 pub mod state;
+pub mod tags;
 
 use std::borrow::Cow;
 
+pub use labelling::{INFO_LABELS, Info, Labelling, Rendered};
 pub use labels::Labels;
+pub use metadata::{Metadata, Origin};
 pub use rules::{classify, classify_under};
 
 /// Who owns a cgroup. Everything here describes the owner, not the cgroup asked about.

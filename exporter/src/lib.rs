@@ -13,5 +13,6 @@ pub mod identity;
 pub mod kernel;
 pub mod ledger;
 pub mod names;
+pub mod reload;
 pub mod signals;
 pub mod telemetry;

@@ -1,16 +1,20 @@
 //! Command line → configuration → build → serve → drain.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use anyhow::Context as _;
-use plimsoll::config::{Collector, Config, DestinationGroup, When, one_line};
+use plimsoll::config::file::{FileConfig, FileError};
+use plimsoll::config::{Collector, Config, DestinationGroup, Invocation, When, one_line};
 use plimsoll::engine::{Engine, Group, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
-use plimsoll::http::{CollectorName, Limits, Server, Settings, Source};
+use plimsoll::http::{CollectorName, Limits, Reload, Server, Settings, Source};
 use plimsoll::ledger::Keep;
+use plimsoll::reload::Reloader;
 use plimsoll::signals;
-use plimsoll::telemetry::{REVISION, Telemetry, VERSION, log};
+use plimsoll::telemetry::{ConfigMetrics, REVISION, Telemetry, VERSION, log};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -18,18 +22,50 @@ fn main() -> ExitCode {
         .iter()
         .map(|signal| Collector { name: signal.name, summary: signal.summary, default: signal.default })
         .collect();
-    let config = match Config::from_args(std::env::args_os(), &collectors) {
-        Ok(config) => config,
+    let config = match Invocation::from_args(std::env::args_os(), &collectors) {
+        Ok(Invocation::Serve(config)) => config,
+        Ok(Invocation::CheckConfig(files)) => return check_config(&files),
         Err(error) => return refuse(&error),
     };
+    let file = match config.file.as_deref().map(read_config).transpose() {
+        Ok(file) => file.unwrap_or_default(),
+        Err(failed) => return failed,
+    };
     log::init(config.log.level.into(), config.log.format);
-    match run(&config, &collectors) {
+    match run(&config, file, &collectors) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("plimsoll: {error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads a configuration file; says every fault it has in a line.
+fn read_config(path: &Path) -> Result<FileConfig, ExitCode> {
+    FileConfig::load(path, &signals::labels()).map_err(|error| {
+        let path = path.display();
+        match error {
+            FileError::Faults(faults) => faults.iter().for_each(|fault| say(&format!("{path}: {fault}"))),
+            error => say(&format!("{path}: {error}")),
+        }
+        ExitCode::FAILURE
+    })
+}
+
+/// Says of every file what it is.
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn check_config(files: &[PathBuf]) -> ExitCode {
+    let mut answer = ExitCode::SUCCESS;
+    for path in files {
+        match read_config(path) {
+            Ok(config) => {
+                println!("{}: valid, label rules: {}", path.display(), config.labelling.rules.len())
+            }
+            Err(failed) => answer = failed,
+        }
+    }
+    answer
 }
 
 /// Answers `--help` and `--version`; says in one line what is wrong with the flags.
@@ -57,24 +93,44 @@ fn map_large_buffers() {
     }
 }
 
-fn run(config: &Config, collectors: &[Collector]) -> anyhow::Result<()> {
+fn run(config: &Config, file: FileConfig, collectors: &[Collector]) -> anyhow::Result<()> {
     let telemetry = Telemetry::new().context("cannot set up the own metrics")?;
-    let settings = settings(config, collectors);
+    raise_nofile_limit();
+    map_large_buffers();
+    let engine = Engine::start(options(config, file), telemetry.clone()).context("cannot start")?;
+    let reloader = reloader(config, &engine, &telemetry)?;
+    let settings = settings(config, collectors, reloader.clone());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(settings.blocking_threads())
         .build()
         .context("cannot start the runtime")?;
-    raise_nofile_limit();
-    map_large_buffers();
-    let source = Engine::start(options(config), telemetry.clone()).context("cannot start")?;
-    let served = runtime.block_on(serve(&settings, source, &telemetry));
+    let reload = reloader.map(Reloader::on_request).transpose().context("cannot start a thread")?;
+    let served = runtime.block_on(serve(&settings, engine, &telemetry, reload));
     // A scrape that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     served
 }
 
-async fn serve(settings: &Settings, source: Arc<dyn Source>, telemetry: &Telemetry) -> anyhow::Result<()> {
+/// What reads the configuration file again, if there is one.
+fn reloader(
+    config: &Config,
+    engine: &Arc<Engine>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Option<Arc<Reloader>>> {
+    let Some(path) = config.file.clone() else { return Ok(None) };
+    let metrics = ConfigMetrics::new(&telemetry.registry).context("cannot set up the own metrics")?;
+    let engine = Arc::clone(engine);
+    let apply = Box::new(move |file: FileConfig| engine.relabel(file.labelling));
+    Ok(Some(Arc::new(Reloader::new(path, signals::labels(), metrics, apply))))
+}
+
+async fn serve(
+    settings: &Settings,
+    source: Arc<dyn Source>,
+    telemetry: &Telemetry,
+    reload: Option<SyncSender<()>>,
+) -> anyhow::Result<()> {
     // Before the sockets, so that a stop is never missed once the exporter can be seen.
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
@@ -89,7 +145,11 @@ async fn serve(settings: &Settings, source: Arc<dyn Source>, telemetry: &Telemet
             tokio::select! {
                 _ = terminate.recv() => break tracing::info!("SIGTERM: stopping"),
                 _ = interrupt.recv() => break tracing::info!("SIGINT: stopping"),
-                _ = hangup.recv() => tracing::info!("SIGHUP: ignored, there is nothing to reload"),
+                _ = hangup.recv() => match &reload {
+                    // If one waits already it will do.
+                    Some(reload) => drop(reload.try_send(())),
+                    None => tracing::info!("SIGHUP: ignored, there is no --config.file"),
+                },
             }
         }
     };
@@ -99,7 +159,7 @@ async fn serve(settings: &Settings, source: Arc<dyn Source>, telemetry: &Telemet
     Ok(())
 }
 
-fn settings(config: &Config, collectors: &[Collector]) -> Settings {
+fn settings(config: &Config, collectors: &[Collector], reloader: Option<Arc<Reloader>>) -> Settings {
     let name = |c: &Collector| CollectorName { name: c.name, enabled: config.collectors.contains(&c.name) };
     Settings {
         listen: config.web.listen_addresses.clone(),
@@ -107,11 +167,12 @@ fn settings(config: &Config, collectors: &[Collector]) -> Settings {
         max_requests: config.web.max_requests as usize,
         scrape_timeout: config.web.scrape_timeout,
         collectors: collectors.iter().map(name).collect(),
+        reload: reloader.filter(|_| config.web.lifecycle).map(|reloader| reloader as Arc<dyn Reload>),
         limits: Limits::default(),
     }
 }
 
-fn options(config: &Config) -> Options {
+fn options(config: &Config, file: FileConfig) -> Options {
     let host = &config.host;
     Options {
         paths: HostPaths {
@@ -138,6 +199,7 @@ fn options(config: &Config) -> Options {
         zero_first: config.web.zero_first,
         created: config.web.openmetrics_created,
         dns_ports: config.kernel.dns_ports.clone(),
+        labelling: file.labelling,
         dns_names: config.kernel.dns_names,
         destination_names: config.tcp.destination_names,
         overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },

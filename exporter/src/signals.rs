@@ -14,6 +14,7 @@ mod drops;
 mod faults;
 mod files;
 mod histogram;
+mod info;
 mod io_uring;
 mod life;
 mod listen;
@@ -38,11 +39,12 @@ mod unix;
 pub use connections::Address;
 pub(crate) use faults::Sender;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::{HostStats, Listening};
+use crate::identity::tags::Subject;
 use crate::kernel::Number;
 
 /// Where a signal's numbers come from.
@@ -54,6 +56,22 @@ pub enum Source {
     Cgroup,
     /// Files under `/proc` of the container's processes.
     Process,
+    /// What is known of whose a cgroup is.
+    Identity,
+}
+
+impl Source {
+    /// Whether files of the host have to be read for it.
+    pub fn is_host(self) -> bool {
+        matches!(self, Self::Cgroup | Self::Process)
+    }
+}
+
+/// The labels that series have of themselves, so that nobody may give others these names.
+pub fn labels() -> BTreeSet<&'static str> {
+    let families = ALL.iter().flat_map(|signal| signal.families);
+    let of_rows = Subject::ALL.iter().map(|subject| subject.as_str());
+    families.flat_map(|family| family.labels).copied().chain(of_rows).chain(["le"]).collect()
 }
 
 /// One row of the table.
@@ -103,10 +121,12 @@ pub static ALL: &[&Signal] = &[
     &pressure::SIGNAL,
     &life::SIGNAL,
     &machine::SIGNAL,
+    &info::SIGNAL,
 ];
 
 /// Families from files that cAdvisor does not have, and that its path leaves out.
 pub const NOT_CADVISORS: &[&str] = &[
+    "container_info",
     "container_memory_events_total",
     "container_tcp_listen_drops",
     "container_tcp_listen_info",
@@ -121,8 +141,10 @@ pub const NOT_CADVISORS: &[&str] = &[
 /// One container, cgroup or tombstone in a scrape.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// The six base labels, rendered.
+    /// The six base labels and the user's own, rendered.
     pub labels: &'a str,
+    /// What `container_info` has beside them, rendered; `None` for what is neither a container nor a pod.
+    pub info: Option<&'a str>,
     /// It was served under other labels before: under these its counters never were zero.
     pub renamed: bool,
     /// What the programs in the kernel counted for it.
@@ -218,7 +240,7 @@ mod tests {
             drop_reasons: &NO_NAMES,
             senders: &[],
         });
-        Row { labels: r#"id="/a""#, renamed: false, kernel, host: None, listening: &[] }
+        Row { labels: r#"id="/a""#, info: None, renamed: false, kernel, host: None, listening: &[] }
     }
 
     pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {

@@ -2,6 +2,7 @@
 //!
 //! The series of a labelled family that everybody asks `rate()` of are made at start, so that they begin at 0.
 
+mod config;
 mod http;
 pub mod log;
 mod process;
@@ -12,6 +13,7 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 
+pub use self::config::ConfigMetrics;
 pub use self::http::HttpMetrics;
 
 /// The version of this build.

@@ -7,10 +7,11 @@ mod hostile;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use harness::{Answer, Running, settings, wait_until};
-use plimsoll::http::Scraper;
+use plimsoll::http::{Reload, ReloadError, Scraper};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -249,4 +250,44 @@ fn a_stop_does_not_wait_for_ever() {
     let _client = server.ask("GET", "/metrics?stuck", &[]);
     wait_until("it runs", || server.fake.blocked() == 1);
     assert!(!server.stop(), "a scrape was still under way");
+}
+
+/// A configuration that reads itself again when it is let, as it is told to.
+#[derive(Debug)]
+struct Configuration {
+    valid: Mutex<mpsc::Receiver<bool>>,
+}
+
+impl Reload for Configuration {
+    fn reload(&self) -> Result<(), ReloadError> {
+        match self.valid.lock().expect("not poisoned").recv() {
+            Ok(true) => Ok(()),
+            _ => Err("line 7: labels: no".into()),
+        }
+    }
+}
+
+#[test]
+fn a_reload_answers_when_it_is_done_and_one_that_hangs_holds_nobody() {
+    let (say, valid) = mpsc::channel();
+    let mut settings = settings();
+    settings.reload = Some(Arc::new(Configuration { valid: Mutex::new(valid) }));
+    settings.limits.reload_timeout = Duration::from_millis(20);
+    let server = Running::start(settings.clone());
+    let post = |server: &Running| {
+        let answer = Answer::read(server.ask("POST", "/-/reload", &[]));
+        (answer.status, answer.text().to_owned())
+    };
+    let late = "The reload was not done after 0.02 seconds.\n".to_owned();
+    assert_eq!(post(&server), (503, late.clone()));
+    assert_eq!(post(&server), (503, late), "waits for the first");
+    assert_eq!(server.get("/metrics").status, 200);
+    say.send(true).expect("it waits");
+    drop(server);
+    settings.limits.reload_timeout = Duration::from_secs(600);
+    let server = Running::start(settings);
+    say.send(true).expect("it runs");
+    say.send(false).expect("it runs");
+    assert_eq!(post(&server), (200, "The configuration is read again.\n".to_owned()));
+    assert_eq!(post(&server), (500, "Not reloaded: line 7: labels: no\n".to_owned()));
 }

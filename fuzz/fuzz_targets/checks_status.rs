@@ -1,19 +1,33 @@
-//! What servers count, as the checks read it: the text of `/metrics`, answers of Prometheus, the page of nginx, and what a check
-//! kept of an earlier run.
+//! What servers count, as the checks read it: the text of `/metrics`, answers of Prometheus, the page of nginx, replies of Redis and
+//! memcached, and what a check kept of an earlier run.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_checks::checks::container::rows::{Rows, Selector};
 use plimsoll_checks::checks::container::window::Window;
+use plimsoll_checks::checks::memcached::Stats;
 use plimsoll_checks::checks::nginx_status::page::Page;
 use plimsoll_checks::checks::prometheus::answer::Answered;
+use plimsoll_checks::checks::redis::info::Info;
+use plimsoll_checks::checks::redis::reply::Reply;
 use plimsoll_checks::exposition::samples;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(answered) = Answered::parse(bytes) {
         assert!(answered.series.iter().all(|series| series.label("no such label").is_empty()));
     }
+    if let Ok(Some((_, length))) = Stats::take(bytes) {
+        assert!(length <= bytes.len());
+    }
+    let mut rest = bytes;
+    while let Ok(Some((_, length))) = Reply::take(rest) {
+        assert!(length > 0 && length <= rest.len());
+        rest = &rest[length..];
+    }
     let text = String::from_utf8_lossy(bytes);
+    let info = Info::parse(&text);
+    assert!(info.hit_rate().is_none_or(f64::is_finite));
+    let _ = (info.keys(), info.memory(None), info.replication_delay());
     let _ = Page::parse(&text);
     let mut names = Vec::new();
     for sample in samples(&text) {

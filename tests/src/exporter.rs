@@ -137,24 +137,41 @@ impl Exporter {
 
     /// The same, as it came.
     pub fn get_bytes(&self, path: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>> {
+        let (head, body) = self.ask("GET", path, headers)?;
+        ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}{}", String::from_utf8_lossy(&body));
+        Ok(body)
+    }
+
+    /// The head and the body of an answer.
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(String, Vec<u8>)> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         let end = answer.windows(4).position(|window| window == b"\r\n\r\n").context("no head")?;
         let body = answer.split_off(end + 4);
-        let head = String::from_utf8_lossy(&answer);
-        ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}{}", String::from_utf8_lossy(&body));
-        Ok(body)
+        Ok((String::from_utf8_lossy(&answer).into_owned(), body))
+    }
+
+    /// Posts nothing to a path: the status and body of the answer.
+    pub fn post(&self, path: &str) -> Result<(u16, String)> {
+        let (head, body) = self.ask("POST", path, &[])?;
+        let status = head.get(9..12).context("no status")?.parse().with_context(|| head.clone())?;
+        Ok((status, String::from_utf8(body)?))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        Ok(rustix::process::kill_process(pid.context("the pid")?, signal)?)
     }
 
     /// Asks it to stop, and waits until it has.
     pub fn stop(mut self) -> Result<ExitStatus> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.context("the pid")?, rustix::process::Signal::TERM)?;
+        self.signal(rustix::process::Signal::TERM)?;
         Ok(self.child.wait()?)
     }
 }

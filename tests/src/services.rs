@@ -14,6 +14,7 @@ use crate::tools;
 
 mod files;
 mod mailbox;
+pub mod stores;
 
 /// Where the name server is: nobody else's, since every address of 127.0.0.0/8 is this host.
 pub const NSD: &str = "127.77.77.78";

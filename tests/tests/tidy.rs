@@ -139,8 +139,9 @@ const PREAMBLE: &str = "\
 Generated from the table of signals by `make docs`; a test compares the two.
 
 Every `container_…` series carries the six base labels of cAdvisor, always present and empty where there is nothing to
-say: `container`, `id` (the cgroup's path), `image`, `name`, `namespace`, `pod`. A row is a container, a pod's own
-cgroup, or any other cgroup down to `--cgroup.max-depth`.
+say: `container`, `id` (the cgroup's path), `image`, `name`, `namespace`, `pod`; and after them what the rules of the
+[configuration file](configuration.md) give it. A row is a container, a pod's own cgroup, or any other cgroup down to
+`--cgroup.max-depth`.
 
 - **Kernel families** count what happened in the row's own cgroup, in cgroups nested in a container, and in cgroups
   folded for their depth. They do not include rows below: sums over rows count nothing twice. They begin at zero when the
@@ -181,6 +182,7 @@ cgroup, or any other cgroup down to `--cgroup.max-depth`.
 | `path_folded` | a connect to or bytes through a Unix socket with a path beyond the bound | `path=\"other\"` |
 | `drop_folded` | a reason of dropped packets beyond the bound | `reason=\"other\"` |
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
+| `label_left_out` | a label made of a container's labels or annotations, beyond 32 by rules or as many in `container_info`; or one of those themselves, beyond 16 KiB a container | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
 ";
@@ -202,6 +204,7 @@ fn signal_section(out: &mut String, signal: &Signal) {
         Source::Kernel => "programs in the kernel",
         Source::Cgroup => "cgroup files",
         Source::Process => "files of the container's processes",
+        Source::Identity => "what is known of whose a cgroup is",
     };
     let name = signal.name;
     let switch = match signal.default {

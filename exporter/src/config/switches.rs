@@ -15,6 +15,7 @@ pub struct Collector {
 
 pub(super) const ZERO_FIRST: &str = "web.zero-first";
 pub(super) const CREATED: &str = "web.openmetrics-created";
+pub(super) const LIFECYCLE: &str = "web.enable-lifecycle";
 const DISABLE_DEFAULTS: &str = "collector.disable-defaults";
 const WEB: &str = "Web";
 const COLLECTORS: &str = "Collectors";
@@ -27,6 +28,8 @@ pub(super) fn args(collectors: &[Collector]) -> Vec<Arg> {
     switch(&mut args, WEB, ZERO_FIRST, zero, false);
     let created = "Write the creation time of every counter (_created) in OpenMetrics";
     switch(&mut args, WEB, CREATED, created, true);
+    let lifecycle = "Let POST /-/reload read the configuration file again";
+    switch(&mut args, WEB, LIFECYCLE, lifecycle, false);
     let none = "Turn all collectors off that no flag turns on";
     switch(&mut args, COLLECTORS, DISABLE_DEFAULTS, none, false);
     for collector in collectors {

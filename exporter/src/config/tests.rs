@@ -11,7 +11,10 @@ const COLLECTORS: [Collector; 5] = [
 ];
 
 fn parse(args: &[&str]) -> Result<Config, clap::Error> {
-    Config::from_args([&["plimsoll"], args].concat(), &COLLECTORS)
+    match Invocation::from_args([&["plimsoll"], args].concat(), &COLLECTORS)? {
+        Invocation::Serve(config) => Ok(*config),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn good(args: &[&str]) -> Config {
@@ -33,6 +36,7 @@ fn defaults() {
             scrape_timeout: Duration::from_secs(10),
             zero_first: false,
             openmetrics_created: true,
+            lifecycle: false,
         },
         host: Host { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into(), cgroup_max_depth: 4 },
         tcp: Tcp { actual_destination: When::Auto, destination_groups: Vec::new(), destination_names: false },
@@ -40,6 +44,7 @@ fn defaults() {
         overhead: Overhead { cpu: 0.02, interval: Duration::from_secs(10) },
         tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
         log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
+        file: None,
         collectors: vec!["syscalls", "oom", "connections"],
     };
     assert_eq!(good(&[]), expected);
@@ -109,6 +114,7 @@ fn every_flag_with_a_value() {
         ),
         ("tombstone.max", "1", |c| c.tombstone.max == 1, &["", "0", "1000001", "-5", "x"]),
         ("log.level", "debug", |c| c.log.level == LogLevel::Debug, &["", "loud", "INFO", "trace"]),
+        ("config.file", "/etc/plimsoll.yml", |c| c.file == Some("/etc/plimsoll.yml".into()), &[""]),
         ("log.format", "json", |c| c.log.format == LogFormat::Json, &["", "xml", "JSON"]),
     ];
     let takes_value = |arg: &&clap::Arg| arg.get_action().takes_values();
@@ -137,6 +143,7 @@ fn switches_and_their_twins() {
         (&["--no-web.openmetrics-created"], |c| !c.web.openmetrics_created),
         (&["--no-web.openmetrics-created", "--web.openmetrics-created"], |c| c.web.openmetrics_created),
         (&["--web.zero-first", "--no-web.zero-first"], |c| !c.web.zero_first),
+        (&["--web.enable-lifecycle"], |c| c.web.lifecycle),
         (&["--no-collector.oom"], |c| c.collectors == ["syscalls", "connections"]),
         (&["--no-collector.oom", "--collector.oom"], |c| c.collectors == ["syscalls", "oom", "connections"]),
         (&["--collector.oom", "--no-collector.oom"], |c| c.collectors == ["syscalls", "connections"]),
@@ -185,7 +192,12 @@ fn what_is_wrong_is_said_in_one_line() {
             "error: unexpected argument '--collector.oomm' found; \
              tip: a similar argument exists: '--collector.oom'",
         ),
-        (&["metrics"], "error: unexpected argument 'metrics' found"),
+        (&["metrics"], "error: unrecognized subcommand 'metrics'"),
+        (
+            &["--web.zero-first", "check-config", "a.yml"],
+            "error: the subcommand 'check-config' cannot be used with '--web.zero-first'",
+        ),
+        (&["check-config"], "error: the following required arguments were not provided:; <FILE>..."),
         (
             &["--web.zero-first=yes"],
             "error: unexpected value 'yes' for '--web.zero-first' found; no more were expected",
@@ -211,6 +223,13 @@ fn what_is_wrong_is_said_in_one_line() {
         let error = parse(args).expect_err("nonsense");
         assert_eq!((one_line(&error).as_str(), error.exit_code()), (expected, 2));
     }
+}
+
+#[test]
+fn files_to_check() {
+    let asked = Invocation::from_args(["plimsoll", "check-config", "a.yml", "b"], &COLLECTORS);
+    let files = vec!["a.yml".into(), "b".into()];
+    assert_eq!(asked.expect("good"), Invocation::CheckConfig(files));
 }
 
 #[test]

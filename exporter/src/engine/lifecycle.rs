@@ -1,7 +1,9 @@
 //! Cgroups come and go: events, what is due, and catching up when events were lost or never come.
 
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::worker::{Finding, Worker};
@@ -124,7 +126,7 @@ impl State {
     pub(super) fn take_findings(&mut self, worker: &Worker) {
         for finding in worker.findings() {
             match finding {
-                Finding::Details { path, details } => self.named(&path, &details, worker),
+                Finding::Details { path, details } => self.named(&path, details, worker),
                 Finding::Gone { path, stats, missed } => {
                     if let Some(known) = self.known.get_mut(&path) {
                         known.last = stats.map(|stats| Box::new(stats.into_last()));
@@ -167,7 +169,18 @@ impl State {
         let known = self.known.entry(path.to_owned());
         // One that comes back keeps its names, so that its series go on; whether they still hold is asked again.
         let since = self.scrapers.last();
-        let known = known.or_insert_with(|| Known::new(identity.clone().into_owned(), since));
+        let known = match known {
+            Entry::Vacant(entry) => {
+                let identity = identity.clone().into_owned();
+                entry.insert(Known::new(identity, since, &self.labelling, &mut self.trouble))
+            }
+            Entry::Occupied(entry) => {
+                let known = entry.into_mut();
+                // The configuration may have changed while it was dead.
+                known.label(&self.labelling, since, &mut self.trouble);
+                known
+            }
+        };
         (known.last, known.missed, known.looks_left) = (None, false, LOOKS);
         if matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(path, known.identity.clone());
@@ -262,7 +275,7 @@ impl State {
     }
 
     /// A cgroup's runtime is known: its labels change, this once.
-    fn named(&mut self, path: &str, details: &Details, worker: &Worker) {
+    fn named(&mut self, path: &str, details: Arc<Details>, worker: &Worker) {
         let Some(known) = self.known.get_mut(path) else { return };
         if known.looks_left == 0 {
             return;
@@ -270,16 +283,16 @@ impl State {
         known.looks_left = 0;
         let plain = known.identity.kind == Kind::Plain;
         if plain {
-            known.identity = Identity::claimed(path, details).into_owned();
+            known.identity = Identity::claimed(path, &details).into_owned();
         }
-        known.rename(details, self.scrapers.last());
+        known.rename(Arc::clone(&details), &self.labelling, self.scrapers.last(), &mut self.trouble);
         if details.sandbox {
             worker.sandbox(path);
         }
         if plain {
             self.claim(path, worker);
         } else if details.kubernetes.is_some() {
-            self.name_pod(path, details);
+            self.name_pod(path, &details);
         }
     }
 
@@ -298,13 +311,13 @@ impl State {
     }
 
     /// A pod's own cgroup is named by the first of its containers that is.
-    fn name_pod(&mut self, container: &str, details: &Details) {
+    fn name_pod(&mut self, container: &str, details: &Arc<Details>) {
         let mut path = container;
         while let Some((parent, _)) = path.rsplit_once('/') {
             if let Some(pod) = self.known.get_mut(parent).filter(|known| known.identity.kind == Kind::Pod) {
                 if pod.looks_left > 0 {
                     pod.looks_left = 0;
-                    pod.rename(details, self.scrapers.last());
+                    pod.rename(Arc::clone(details), &self.labelling, self.scrapers.last(), &mut self.trouble);
                 }
                 return;
             }

@@ -1,5 +1,6 @@
 //! What the engine says of itself: programs, slots, losses, memory, what is tracked.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -11,8 +12,9 @@ use super::State;
 use super::govern::{Govern, Overhead};
 use super::worker::Reading;
 use crate::host::Collector;
+use crate::identity::tags::Collision;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
-use crate::telemetry::{Telemetry, registered};
+use crate::telemetry::{ConfigMetrics, Telemetry, registered};
 
 /// The metrics, set at every scrape.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ pub(super) struct Own {
     kernel_seconds: Gauge,
     host_seconds: Gauge,
     host_up: Gauge,
+    collisions: IntCounterVec,
+    /// Labels that collisions were told of.
+    collided: Mutex<BTreeSet<String>>,
     /// Events lost when the hierarchy was last walked.
     events_lost: Mutex<u64>,
 }
@@ -38,6 +43,8 @@ pub(super) const TOMBSTONE_EVICTED: &str = "tombstone_evicted";
 /// Containers removed before their files could be read a last time: theirs are the numbers of the scrape before, or
 /// missing. What the kernel counted is whole.
 pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
+/// Labels made of metadata, and metadata, that there was no room for.
+pub(super) const LABEL_LEFT_OUT: &str = "label_left_out";
 
 /// Network namespaces whose open connections were not found at the start.
 pub(super) const NAMESPACE_NOT_WALKED: &str = "namespace_not_walked";
@@ -51,6 +58,9 @@ const FOLDED: &[(u32, &str)] = &[
     (loss::BLOCK_IO_FOLDED, "container_block_io_duration_seconds"),
 ];
 
+/// Labels that collisions are counted by.
+const MAX_COLLIDED: usize = 64;
+
 /// Events that programs were not run for.
 pub(super) const PROGRAM_MISSED: &str = "program_missed";
 
@@ -59,6 +69,7 @@ pub fn own_families() -> Vec<(String, &'static str, String)> {
     let Ok(telemetry) = Telemetry::new() else { return Vec::new() };
     let program = ProgramStatus { program: "", signal: "", refused: None };
     let Ok(own) = Own::new(&telemetry.registry, &[program], None) else { return Vec::new() };
+    let Ok(_) = ConfigMetrics::new(&telemetry.registry) else { return Vec::new() };
     telemetry.collector("", Duration::ZERO, true);
     own.touch();
     let overhead = Overhead { ceiling: 0.0, interval: Duration::ZERO };
@@ -159,9 +170,16 @@ impl Own {
                 "plimsoll_scrape_host_read_success",
                 "Whether cgroup files and procfs were read in time for this scrape.",
             )?,
+            collisions: counters(
+                "plimsoll_label_collisions_total",
+                "Keys of a container's labels or annotations whose label another key of it has already, by label; the log says which.",
+                &["label"],
+            )?,
+            collided: Mutex::default(),
             events_lost: Mutex::new(0),
         };
-        const OURS: [&str; 4] = [TOMBSTONE_EVICTED, LAST_READ_MISSED, NAMESPACE_NOT_WALKED, PROGRAM_MISSED];
+        const OURS: [&str; 5] =
+            [TOMBSTONE_EVICTED, LAST_READ_MISSED, NAMESPACE_NOT_WALKED, PROGRAM_MISSED, LABEL_LEFT_OUT];
         for reason in LOSS_REASONS.into_iter().chain(OURS) {
             own.losses.with_label_values(&[reason]);
         }
@@ -181,6 +199,7 @@ impl Own {
         self.cgroups.with_label_values(&[""]);
         self.memory.with_label_values(&[""]);
         self.missed.with_label_values(&["", ""]);
+        self.collisions.with_label_values(&[""]);
     }
 
     /// Sets what a scrape has found.
@@ -229,6 +248,22 @@ impl Own {
     /// Counts what was lost on this side of the kernel.
     pub(super) fn lost(&self, reason: &str, count: u64) {
         self.losses.with_label_values(&[reason]).inc_by(count);
+    }
+
+    /// Counts a collision, and says which keys it was the first time its label has one.
+    pub(super) fn collided(&self, collision: &Collision) {
+        let Collision { label, kept, left } = collision;
+        let mut told = self.collided.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = label.as_str();
+        if !told.contains(label) {
+            if told.len() < MAX_COLLIDED {
+                told.insert(label.clone());
+                tracing::warn!(label, kept, left, "two keys of a container become one label");
+            } else {
+                shown = "other";
+            }
+        }
+        self.collisions.with_label_values(&[shown]).inc();
     }
 
     /// Whether events were lost since the last time this was asked.

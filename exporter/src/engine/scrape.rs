@@ -51,7 +51,7 @@ impl HttpSource for Engine {
             self.options.signals.contains(&signal.name) && request.filter.admits(signal.name)
         };
         self.before_scrape();
-        let host = signals::ALL.iter().any(|signal| wanted(signal) && signal.source != Source::Kernel);
+        let host = signals::ALL.iter().any(|signal| wanted(signal) && signal.source.is_host());
         let reading = if host {
             let names = Wanted::by_name(|name| signals::ALL.iter().any(|s| s.name == name && wanted(s)));
             let allowed = request.deadline.saturating_duration_since(Instant::now());
@@ -82,6 +82,7 @@ impl HttpSource for Engine {
             let available = match signal.source {
                 Source::Kernel => self.runs(signal) && !rests(&resting, signal),
                 Source::Cgroup | Source::Process => reading.is_some(),
+                Source::Identity => true,
             };
             if available {
                 (signal.encode)(&mut encoder, &rows);
@@ -246,6 +247,7 @@ impl State {
         listening: &'a HashMap<String, Vec<Listening>>,
     ) -> (Vec<Row<'a>>, &'a mut Births) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
+        let nobody = self.nobody.as_str();
         let groups = self.groups.as_slice();
         let row = |(at, prepared): (usize, &'a Prepared)| {
             let path = prepared.path.as_str();
@@ -264,7 +266,8 @@ impl State {
                 senders: &scratch.senders.paths,
             };
             Row {
-                labels: who.map_or(UNATTRIBUTED_LABELS, |known| known.labels.as_str()),
+                labels: who.map_or(nobody, |known| known.labels.as_str()),
+                info: who.and_then(|known| known.info.as_deref()),
                 kernel: (has_kernel && prepared.counted).then_some(kernel),
                 renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
@@ -281,14 +284,13 @@ fn rests(resting: &[&str], signal: &Signal) -> bool {
 }
 
 /// What has no slot is shown under this in place of a path.
-const UNATTRIBUTED_PATH: &str = "unattributed";
-const UNATTRIBUTED_LABELS: &str = r#"container="",id="unattributed",image="",name="",namespace="",pod="""#;
+pub(super) const UNATTRIBUTED_PATH: &str = "unattributed";
 
 /// The families of `/metrics/cadvisor`.
 fn is_cadvisors(family: &Family) -> bool {
     family.name == "container_oom_events_total"
         || !signals::NOT_CADVISORS.contains(&family.name)
             && signals::ALL.iter().any(|signal| {
-                signal.source != Source::Kernel && signal.families.iter().any(|f| std::ptr::eq(f, family))
+                signal.source.is_host() && signal.families.iter().any(|f| std::ptr::eq(f, family))
             })
 }

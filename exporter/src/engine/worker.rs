@@ -31,7 +31,7 @@ pub(super) enum Finding {
         /// Its path.
         path: String,
         /// What they know.
-        details: Box<Details>,
+        details: Arc<Details>,
     },
     /// The cgroup is closed; its last numbers.
     Gone {
@@ -214,7 +214,7 @@ impl Host {
         }
         let Some(state) = &self.state else { return };
         match state.lookup(&path, identity) {
-            Ok(Some(details)) => self.found(Finding::Details { path, details: Box::new(details) }),
+            Ok(Some(details)) => self.found(Finding::Details { path, details: Arc::new(details) }),
             Ok(None) => {}
             Err(error) => tracing::debug!(cgroup = path, %error, "state directory not readable"),
         }

@@ -1,21 +1,29 @@
 //! What each path answers.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::scrape::Scrapes;
-use super::source::{CollectorName, Filter, Readiness, Scraper, Source, View};
+use super::source::{CollectorName, Filter, Readiness, Reload, Scraper, Source, View};
 use super::{Settings, accept, landing, query};
 use crate::telemetry::HttpMetrics;
 
 /// The paths, and what they share.
 pub(super) struct Router {
-    source: std::sync::Arc<dyn Source>,
+    source: Arc<dyn Source>,
     scrapes: Scrapes,
+    reload: Option<Arc<dyn Reload>>,
+    /// One reload at a time: its thread is the only one there is for it.
+    reloading: Arc<Semaphore>,
+    reload_timeout: Duration,
     telemetry_path: String,
     cadvisor_path: String,
     collectors: Vec<CollectorName>,
@@ -61,9 +69,12 @@ impl Handler {
 }
 
 impl Router {
-    pub(super) fn new(source: std::sync::Arc<dyn Source>, settings: &Settings, metrics: HttpMetrics) -> Self {
+    pub(super) fn new(source: Arc<dyn Source>, settings: &Settings, metrics: HttpMetrics) -> Self {
         Self {
-            scrapes: Scrapes::new(std::sync::Arc::clone(&source), settings, metrics.clone()),
+            scrapes: Scrapes::new(Arc::clone(&source), settings, metrics.clone()),
+            reload: settings.reload.clone(),
+            reloading: Arc::new(Semaphore::new(1)),
+            reload_timeout: settings.limits.reload_timeout,
             source,
             cadvisor_path: format!("{}/cadvisor", settings.telemetry_path.trim_end_matches('/')),
             telemetry_path: settings.telemetry_path.clone(),
@@ -108,7 +119,7 @@ impl Router {
                     text(StatusCode::SERVICE_UNAVAILABLE, format!("Plimsoll is not ready: {why}"))
                 }
             },
-            Handler::Reload => text(StatusCode::FORBIDDEN, "Reloading over HTTP is not enabled."),
+            Handler::Reload => self.reload().await,
             Handler::Landing => {
                 let page =
                     landing::page(&self.telemetry_path, &self.cadvisor_path, &self.source.collectors());
@@ -116,6 +127,31 @@ impl Router {
                 with(answer, CONTENT_SECURITY_POLICY, HeaderValue::from_static(landing::POLICY))
             }
             Handler::NotFound => text(StatusCode::NOT_FOUND, "404 page not found"),
+        }
+    }
+
+    async fn reload(&self) -> Answer {
+        let Some(reload) = self.reload.clone() else {
+            return text(StatusCode::FORBIDDEN, "Reloading over HTTP is not enabled.");
+        };
+        let run = async {
+            let permit = Arc::clone(&self.reloading).acquire_owned().await?;
+            let work = move || {
+                let _permit = permit;
+                reload.reload()
+            };
+            tokio::task::spawn_blocking(work).await?
+        };
+        match timeout(self.reload_timeout, run).await {
+            Ok(Ok(())) => text(StatusCode::OK, "The configuration is read again."),
+            Ok(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("Not reloaded: {error}")),
+            Err(_) => {
+                let seconds = self.reload_timeout.as_secs_f64();
+                text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!("The reload was not done after {seconds} seconds."),
+                )
+            }
         }
     }
 

@@ -21,6 +21,15 @@ pub trait Source: Send + Sync + 'static {
     fn collectors(&self) -> Vec<CollectorStatus>;
 }
 
+/// What reads the configuration again.
+pub trait Reload: std::fmt::Debug + Send + Sync + 'static {
+    /// Returns when the new configuration is in force, or says why the old one stays. Runs on a blocking thread.
+    fn reload(&self) -> Result<(), ReloadError>;
+}
+
+/// Why the configuration stays as it was; its text is the answer's body.
+pub type ReloadError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a scrape could not be served; its text is the answer's body.
 pub type ScrapeError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -11,7 +11,7 @@ use super::{Identity, Kind, component};
 use crate::exposition::render_labels;
 
 /// The longest a value may be, in bytes.
-const MAX_VALUE: usize = 256;
+pub(super) const MAX_VALUE: usize = 256;
 
 /// The longest path under `id`: those of Kubernetes in Docker pass 300 bytes, and only their ends differ.
 const MAX_ID: usize = 1024;
@@ -82,7 +82,7 @@ fn path(path: &str) -> String {
 }
 
 /// Text of at most `max` bytes, whole characters, control characters as `\xNN`: they would reach terminals.
-fn bounded(text: &str, max: usize) -> String {
+pub(super) fn bounded(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max));
     for c in text.chars() {
         let control = c.is_control();

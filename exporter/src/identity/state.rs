@@ -9,7 +9,7 @@ mod dirs;
 mod oci;
 mod other;
 
-use super::Runtime;
+use super::{Metadata, Runtime};
 
 pub use dirs::StateDirs;
 pub use oci::{CrunStatus, OciConfig, RuncState, parse_crun_status, parse_oci_config, parse_runc_state};
@@ -35,6 +35,8 @@ pub struct Details {
     pub created: Option<f64>,
     /// Its first process, in the host's PID namespace.
     pub init_pid: Option<u32>,
+    /// Labels and annotations it was given.
+    pub metadata: Metadata,
 }
 
 /// What Kubernetes calls a container and its pod.

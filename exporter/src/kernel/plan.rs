@@ -170,7 +170,8 @@ fn decide(program: &Program, facts: &Facts) -> Option<Decision> {
     if !(program.fits)(types, arguments) {
         return None;
     }
-    let missing = program.reads.iter().find(|(_, offset)| offset(&types.offsets) == Offsets::ABSENT);
+    let missing =
+        program.reads.iter().copied().flatten().find(|(_, offset)| offset(&types.offsets) == Offsets::ABSENT);
     Some(match missing {
         Some((member, _)) => Decision::Refuse(format!("this kernel's BTF has no member {member}")),
         None => Decision::Load,

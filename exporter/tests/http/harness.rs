@@ -132,6 +132,7 @@ pub(crate) fn settings() -> Settings {
             CollectorName { name: "sched", enabled: true },
             CollectorName { name: "perf", enabled: false },
         ],
+        reload: None,
         limits,
     }
 }

@@ -8,6 +8,7 @@ use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::plugins::{our_command, their_command};
 use plimsoll_tests::servers::Servers;
 use plimsoll_tests::services::Services;
+use plimsoll_tests::services::stores::Stores;
 use plimsoll_tests::tools;
 
 /// Executions of each side; of their times the median counts.
@@ -96,6 +97,7 @@ pub(crate) fn run() -> Result<()> {
     let services = Services::start(&mut servers, &certificates)?;
     plimsoll_tests::ntp::start(&mut servers)?;
     servers.file("seen", "")?;
+    let stores = Stores::start(&mut servers)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
     for (line, forks, executions) in ROWS {
         let goal = if *forks { "at most 0.50 of C" } else { "at most 1.00 of C" };
@@ -107,7 +109,7 @@ pub(crate) fn run() -> Result<()> {
             crate::report("", &format!("{ours:.2} ms"), SSL_CERT_GOAL);
         }
     }
-    drop((nginx, services));
+    drop((nginx, services, stores));
     Ok(())
 }
 

@@ -6,9 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use plimsoll_tests::exporter::{Build, Exporter, Scrape};
 use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::servers::Servers;
 
+use crate::scrapes::rss_mib;
 use crate::turns::{Done, LENGTH, turns};
 
 pub(crate) fn run() -> Result<()> {
@@ -21,6 +23,43 @@ pub(crate) fn run() -> Result<()> {
     let url = words.first().context("no address")?;
     turns("nginx under wrk", || wrk(url))?;
     drop(nginx);
+    churn()
+}
+
+/// A minute of nothing but attempts to connect: whether each was counted, and what grew.
+fn churn() -> Result<()> {
+    const ATTEMPTS: &str = "container_tcp_connects_total";
+    let exporter = Exporter::start_build(Build::Release, &[])?;
+    // Nobody listens there, now that it is dropped.
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let destination = closed.to_string();
+    let before = exporter.scrape()?;
+    let rss = rss_mib(exporter.pid())?;
+    let end = Instant::now() + Duration::from_secs(60);
+    let churner = move || {
+        let mut attempts = 0_u64;
+        while Instant::now() < end {
+            // Now and then a socket is given this very port, and meets itself.
+            drop(TcpStream::connect(closed));
+            attempts += 1;
+        }
+        attempts
+    };
+    let churners: Vec<_> =
+        (0..std::thread::available_parallelism()?.get()).map(|_| std::thread::spawn(churner)).collect();
+    let attempts = churners.into_iter().map(|churner| churner.join().unwrap_or_default()).sum::<u64>();
+    let after = exporter.scrape()?;
+    let counted = |scrape: &Scrape| scrape.sum(ATTEMPTS, &[("destination", &destination)]);
+    let losses = |scrape: &Scrape| scrape.sum("plimsoll_losses_total", &[]);
+    let rate = format!("{:.0} attempts/s", attempts as f64 / 60.0);
+    crate::report("a minute of nothing but attempts to connect", &rate, "50,000/s, all counted");
+    println!(
+        "{:<58} not counted {}, lost {}, RSS {:+.1} MiB",
+        "",
+        attempts as f64 - (counted(&after) - counted(&before)),
+        losses(&after) - losses(&before),
+        rss_mib(exporter.pid())? - rss,
+    );
     Ok(())
 }
 

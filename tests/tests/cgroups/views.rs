@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
-use plimsoll::signals::{self, Source};
+use plimsoll::signals;
 use plimsoll_tests::exporter::Exporter;
 use plimsoll_tests::scrape::Scrape;
 
@@ -128,7 +128,7 @@ fn cadvisors_path_has_its_names_and_no_other_and_the_same_values() -> Result<()>
 
 #[test]
 fn every_family_of_the_host_is_cadvisors_and_compared_with_its_file() {
-    let host = signals::ALL.iter().filter(|signal| signal.source != Source::Kernel);
+    let host = signals::ALL.iter().filter(|signal| signal.source.is_host());
     let mut families: Vec<_> = host.flat_map(|signal| signal.families).map(|family| family.name).collect();
     let compared = |name: &&str| !expected::NOT_COMPARED.contains(name);
     let not: Vec<_> =

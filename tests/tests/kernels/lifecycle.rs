@@ -40,6 +40,12 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         EVERYWHERE.iter().chain(kernel.programs).chain(datagrams).copied().collect();
     checks.equal("programs up", seen, wanted);
     let refused: &[_] = if kernel.datagrams { &[] } else { &DATAGRAMS };
+    for sample in scrape.all("plimsoll_program_info", &[]) {
+        let label = |name| sample.labels.get(name).map(String::as_str).unwrap_or_default();
+        let expected =
+            label("reason").is_empty() || refused.iter().any(|(_, program)| *program == label("program"));
+        checks.holds(format!("{} is refused: {}", label("program"), label("reason")), expected);
+    }
     checks.equal(
         "programs refused",
         programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use plimsoll_tests::capture::Capture;
 use plimsoll_tests::exporter::{Exporter, Scrape};
 use plimsoll_tests::nameserver::NameServer;
 use plimsoll_tests::netns::{Pair, SILENT};
@@ -21,6 +22,7 @@ const NAME_REQUESTS: &str = "container_dns_name_requests_total";
 const NAME_RESPONSES: &str = "container_dns_name_responses_total";
 const ASKED: [&str; 2] = ["type", "protocol"];
 const ANSWERED: [&str; 3] = ["type", "rcode", "protocol"];
+const CANARIES: [&str; 2] = ["first.example.test", "last.example.test"];
 const V4: &str = "10.77.0.2:53";
 const V6: &str = "[fd77::2]:53";
 
@@ -31,6 +33,16 @@ fn connected() -> Result<[Running; 2]> {
     Ok(pair)
 }
 
+/// Asks for a name that does not exist until it was seen on the cable: how often.
+fn canary(capture: &Capture, asker: &mut Running, name: &str) -> Result<u64> {
+    let mut asked = 0;
+    capture.until(name, || {
+        asked += 1;
+        asker.run(&format!("dns-ask udp {V4} {name} 1 1 3")).map(drop)
+    })?;
+    Ok(asked)
+}
+
 /// Two exporters at once: neither's programs are in the other's way.
 #[test]
 fn questions_are_exact_by_type_and_rcode_and_a_neighbour_does_not_move() -> Result<()> {
@@ -38,6 +50,8 @@ fn questions_are_exact_by_type_and_rcode_and_a_neighbour_does_not_move() -> Resu
     let mut pair = connected()?;
     let neighbour = container(&Config::default().own_network())?;
     let server = NameServer::start(pair[1].pid(), &["10.77.0.2", "fd77::2"])?;
+    let capture = Capture::start(pair[1].pid(), "eth0")?;
+    canary(&capture, &mut pair[0], CANARIES[0])?;
     let before = [exporters[0].scrape()?, exporters[1].scrape()?];
     let mut ask = |manner: &str, to: &str, name: &str, kind: u16, n: u16, rcode: u8| {
         pair[0].run(&format!("dns-ask {manner} {to} {name} {kind} {n} {rcode}"))
@@ -59,9 +73,27 @@ fn questions_are_exact_by_type_and_rcode_and_a_neighbour_does_not_move() -> Resu
     ask("udp", V4, "www.example.test", 4711, 1, 0)?;
 
     let witness = server.counts()?;
-    for (before, exporter) in before.iter().zip(&exporters) {
-        let after = exporter.scrape()?;
-        let of = |family: &str, labels: &[&str]| moved((before, &after), family, &id(&pair[0]), labels);
+    let after = [exporters[0].scrape()?, exporters[1].scrape()?];
+    let canaries = canary(&capture, &mut pair[0], CANARIES[1])?;
+    let on_the_cable = capture.counts(&CANARIES);
+    let expected = [
+        ((1, None), 22),
+        ((28, None), 11),
+        ((15, None), 5),
+        ((16, None), 8),
+        ((12, None), 6),
+        ((4711, None), 1),
+        ((1, Some(0)), 17),
+        ((1, Some(3)), 5),
+        ((28, Some(0)), 11),
+        ((15, Some(0)), 5),
+        ((16, Some(0)), 8),
+        ((12, Some(5)), 6),
+        ((4711, Some(0)), 1),
+    ];
+    assert_eq!(on_the_cable, BTreeMap::from(expected), "what tshark saw");
+    for (before, after) in before.iter().zip(&after) {
+        let of = |family: &str, labels: &[&str]| moved((before, after), family, &id(&pair[0]), labels);
         let asked = [
             ("A udp", 17),
             ("AAAA udp", 7),
@@ -100,7 +132,7 @@ fn questions_are_exact_by_type_and_rcode_and_a_neighbour_does_not_move() -> Resu
         }
         assert_eq!(witness["num.truncated"], 4);
         assert_eq!(
-            moved((before, &after), REQUESTS, &id(&pair[1]), &ASKED),
+            moved((before, after), REQUESTS, &id(&pair[1]), &ASKED),
             counts([]),
             "who answers asks nothing"
         );
@@ -111,9 +143,8 @@ fn questions_are_exact_by_type_and_rcode_and_a_neighbour_does_not_move() -> Resu
     let [first, second] = exporters;
     drop(first);
     pair[0].run(&format!("dns-ask udp {V4} www.example.test 1 8 0"))?;
-    let after = second.scrape()?;
-    let of = moved((&before[1], &after), REQUESTS, &id(&pair[0]), &ASKED);
-    assert_eq!(of["A udp"], 25, "it goes on when the other ends");
+    let of = moved((&after[1], &second.scrape()?), REQUESTS, &id(&pair[0]), &ASKED);
+    assert_eq!(of["A udp"], 8 + canaries, "it goes on when the other ends");
     Ok(())
 }
 

@@ -2,11 +2,12 @@
 //! `config.json` of a bundle, with the annotations that containerd, CRI-O and nerdctl leave in it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
 use super::{Details, Kubernetes, unix_seconds};
+use crate::identity::{Metadata, Origin};
 
 /// runc's state of a container.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,7 +133,7 @@ pub fn parse_crun_status(bytes: &[u8]) -> Result<CrunStatus, serde_json::Error> 
 
 #[derive(Deserialize)]
 struct ConfigFile {
-    annotations: Option<Annotations>,
+    annotations: Option<BTreeMap<String, Option<String>>>,
     linux: Option<Linux>,
 }
 
@@ -142,58 +143,36 @@ struct Linux {
     cgroups_path: Option<String>,
 }
 
-/// containerd's names come first, then CRI-O's.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Annotations {
-    #[serde(rename = "io.kubernetes.cri.container-type")]
-    cri_type: Option<String>,
-    #[serde(rename = "io.kubernetes.cri.container-name")]
-    cri_container: Option<String>,
-    #[serde(rename = "io.kubernetes.cri.sandbox-name")]
-    cri_pod: Option<String>,
-    #[serde(rename = "io.kubernetes.cri.sandbox-namespace")]
-    cri_namespace: Option<String>,
-    #[serde(rename = "io.kubernetes.cri.image-name")]
-    cri_image: Option<String>,
-    #[serde(rename = "io.kubernetes.cri.podsandbox.image-name")]
-    cri_pause_image: Option<String>,
-    #[serde(rename = "io.kubernetes.cri-o.ContainerType")]
-    crio_type: Option<String>,
-    #[serde(rename = "io.kubernetes.cri-o.ContainerName")]
-    crio_name: Option<String>,
-    #[serde(rename = "io.kubernetes.cri-o.ImageName")]
-    crio_image: Option<String>,
-    #[serde(rename = "io.kubernetes.container.name")]
-    container: Option<String>,
-    #[serde(rename = "io.kubernetes.pod.name")]
-    pod: Option<String>,
-    #[serde(rename = "io.kubernetes.pod.namespace")]
-    namespace: Option<String>,
-    #[serde(rename = "nerdctl/name")]
-    nerdctl_name: Option<String>,
-    #[serde(rename = "nerdctl/image-ref")]
-    nerdctl_image: Option<String>,
-}
-
-/// Parses a bundle's `config.json`.
+/// Parses a bundle's `config.json`. Of the names in the annotations containerd's come first, then CRI-O's; what is no
+/// name is kept as it is.
 pub fn parse_oci_config(bytes: &[u8]) -> Result<OciConfig, serde_json::Error> {
     let file: ConfigFile = serde_json::from_slice(bytes)?;
-    let a = file.annotations.unwrap_or_default();
-    let sandbox = a.cri_type.as_deref().or(a.crio_type.as_deref()) == Some("sandbox");
+    let mut annotations = file.annotations.unwrap_or_default();
+    let mut take = |key: &str| annotations.remove(key).flatten();
+    let kinds = [take("io.kubernetes.cri.container-type"), take("io.kubernetes.cri-o.ContainerType")];
+    let sandbox = kinds.into_iter().flatten().next().is_some_and(|kind| kind == "sandbox");
+    let mut first = |keys: &[&str]| keys.iter().map(|key| take(key)).fold(None, Option::or);
+    let container = first(&["io.kubernetes.cri.container-name", "io.kubernetes.container.name"]);
     let kubernetes = Kubernetes {
-        container: a.cri_container.or(a.container).filter(|_| !sandbox),
-        pod: a.cri_pod.or(a.pod),
-        namespace: a.cri_namespace.or(a.namespace),
+        container: container.filter(|_| !sandbox),
+        pod: first(&["io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"]),
+        namespace: first(&["io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace"]),
     };
-    let image = a.cri_image.or(a.crio_image).or(a.nerdctl_image).or(a.cri_pause_image.filter(|_| sandbox));
+    let name = first(&["io.kubernetes.cri-o.ContainerName", "nerdctl/name"]);
+    let image =
+        first(&["io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName", "nerdctl/image-ref"]);
+    let pause = first(&["io.kubernetes.cri.podsandbox.image-name"]).filter(|_| sandbox);
+    let mut metadata = Metadata::default();
+    let rest = annotations.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    metadata.extend(Origin::ContainerAnnotation, rest);
     Ok(OciConfig {
         cgroups_path: file.linux.and_then(|linux| linux.cgroups_path).filter(|path| !path.is_empty()),
         details: Details {
-            name: a.crio_name.or(a.nerdctl_name),
-            image,
+            name,
+            image: image.or(pause),
             kubernetes: (kubernetes != Kubernetes::default()).then_some(kubernetes),
             sandbox,
+            metadata,
             ..Details::default()
         },
     })

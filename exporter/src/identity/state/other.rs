@@ -1,12 +1,12 @@
 //! The files of the engines above the runtimes: Docker's `config.v2.json` and the list of containers that Podman
 //! and CRI-O share.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::{Details, Kubernetes, unix_seconds};
-use crate::identity::Runtime;
+use crate::identity::{Metadata, Origin, Runtime};
 
 /// What the list of containers says of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ struct DockerFile {
 #[serde(rename_all = "PascalCase")]
 struct DockerConfig {
     image: Option<String>,
-    labels: Option<HashMap<String, String>>,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +50,8 @@ pub fn parse_docker_config(bytes: &[u8]) -> Result<Details, serde_json::Error> {
         pod: labels.remove("io.kubernetes.pod.name"),
         namespace: labels.remove("io.kubernetes.pod.namespace"),
     };
+    let mut metadata = Metadata::default();
+    metadata.extend(Origin::ContainerLabel, &labels);
     Ok(Details {
         runtime: Some(Runtime::Docker),
         // The name is a path in Docker's own tree of links.
@@ -59,6 +61,7 @@ pub fn parse_docker_config(bytes: &[u8]) -> Result<Details, serde_json::Error> {
         sandbox,
         created: unix_seconds(file.created.as_deref()),
         init_pid: file.state.and_then(|state| state.pid).filter(|pid| *pid != 0),
+        metadata,
     })
 }
 
@@ -70,7 +73,7 @@ struct Stored {
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct StoredMetadata {
     #[serde(rename = "image-name")]
     image_name: Option<String>,
 }
@@ -81,7 +84,7 @@ pub fn parse_storage_names(bytes: &[u8], id: &str) -> Result<Option<StorageNames
     let Some(found) = stored.into_iter().find(|stored| stored.id == id) else { return Ok(None) };
     let metadata = found.metadata.filter(|text| !text.is_empty());
     let image = match metadata {
-        Some(text) => serde_json::from_str::<Metadata>(&text)?.image_name,
+        Some(text) => serde_json::from_str::<StoredMetadata>(&text)?.image_name,
         None => None,
     };
     Ok(Some(StorageNames { name: found.names.and_then(|names| names.into_iter().next()), image }))
@@ -96,12 +99,13 @@ mod tests {
         let details = parse_docker_config(
             br#"{"StreamConfig":{},"State":{"Running":true,"Pid":12680},"ID":"86199ab4",
                 "Created":"2019-03-07T03:59:11.534433546Z","Path":"npm","Args":["run"],"Name":"/cen",
-                "Config":{"Hostname":"86199ab4c77b","Image":"node:10","Labels":{}},"Image":"sha256:9080"}"#,
+                "Config":{"Hostname":"86199ab4c77b","Image":"node:10","Labels":{"app-env":"prod"}},"Image":"sha256:9080"}"#,
         );
         let details = details.expect("valid");
         assert_eq!(details.name.as_deref(), Some("cen"));
         assert_eq!(details.image.as_deref(), Some("node:10"));
         assert_eq!((details.init_pid, details.kubernetes), (Some(12680), None));
+        assert_eq!(details.metadata.get(Origin::ContainerLabel, "app-env"), Some("prod"));
         assert_eq!(details.created.map(f64::floor), Some(1_551_931_151.0));
     }
 

@@ -1,0 +1,127 @@
+//! The configuration file: what flags are too narrow for. Validated whole before any of it is used.
+//!
+//! Every fault has its line, its column and its field, and all of them are told, not only the first; only what is no
+//! YAML at all ends the search. A field that is not known is a fault: it may be a known one misspelt.
+
+mod fields;
+mod labels;
+mod yaml;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use self::fields::Fields;
+use crate::identity::Labelling;
+
+/// What the file says, complete and valid.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileConfig {
+    /// Labels of series, and of `container_info`.
+    pub labelling: Labelling,
+}
+
+/// Something wrong in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    at: At,
+    /// As `labels[2].as`; empty where the document as a whole is meant.
+    field: String,
+    text: String,
+}
+
+/// A place in the file, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct At {
+    line: usize,
+    column: usize,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file could not be opened or read.
+    #[error("{0}")]
+    Read(#[from] std::io::Error),
+    /// It is a directory, a device or a pipe.
+    #[error("not a regular file")]
+    NotRegular,
+    /// Larger than any real one.
+    #[error("more than {MAX_FILE} bytes")]
+    TooLarge,
+    /// Some bytes are no UTF-8.
+    #[error("line {0}: no UTF-8")]
+    NotUtf8(usize),
+    /// It is not valid.
+    #[error("{}", .0.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
+    Faults(Vec<Fault>),
+}
+
+/// The most that is read.
+const MAX_FILE: u64 = 1 << 20;
+
+impl FileConfig {
+    /// Reads and validates the file at `path`. `taken` are labels that series have already: no rule may give them.
+    pub fn load(path: &Path, taken: &BTreeSet<&str>) -> Result<Self, FileError> {
+        // Not to wait for the other end of a FIFO.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(FileError::NotRegular);
+        }
+        let mut bytes = Vec::new();
+        if file.take(MAX_FILE + 1).read_to_end(&mut bytes)? as u64 > MAX_FILE {
+            return Err(FileError::TooLarge);
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            FileError::NotUtf8(1 + before.iter().filter(|byte| **byte == b'\n').count())
+        })?;
+        Self::parse(text, taken).map_err(FileError::Faults)
+    }
+
+    /// Validates a file's text; `Err` has at least one fault, in the order of the file.
+    pub fn parse(text: &str, taken: &BTreeSet<&str>) -> Result<Self, Vec<Fault>> {
+        let root = yaml::parse(text).map_err(|fault| vec![fault])?;
+        let mut faults = Vec::new();
+        let mut fields = Fields::of(&root, "", &mut faults);
+        let rules = fields.take("labels");
+        let info = fields.take("info");
+        fields.refuse_the_rest(&mut faults);
+        let mut labelling = Labelling::default();
+        if let Some(node) = rules {
+            labelling.rules = labels::rules(node, taken, &mut faults);
+        }
+        if let Some(node) = info {
+            labelling.info = labels::info(node, &mut faults);
+        }
+        if faults.is_empty() {
+            return Ok(Self { labelling });
+        }
+        faults.sort_by_key(|fault| (fault.at.line, fault.at.column));
+        Err(faults)
+    }
+}
+
+impl Fault {
+    fn new(at: At, field: &str, text: impl Into<String>) -> Self {
+        Self { at, field: field.to_owned(), text: text.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let At { line, column } = self.at;
+        write!(f, "line {line}, column {column}: ")?;
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Labels of rows: made when a row's names are known, and again when the configuration changes.
+
+use std::sync::Arc;
+
+use super::own::{LABEL_LEFT_OUT, Own};
+use super::{Engine, Known, LOOKS};
+use crate::identity::state::Details;
+use crate::identity::tags::Collision;
+use crate::identity::{Identity, Labelling};
+
+/// What went wrong while labels were made, until it is counted.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    /// At most [`MAX_COLLISIONS`].
+    collisions: Vec<Collision>,
+    left_out: u64,
+}
+
+/// Collisions told at a time: with bad rules every container has the same ones.
+const MAX_COLLISIONS: usize = 256;
+
+impl Engine {
+    /// Gives every living row its labels anew. Those of the dead stay: their last values belong to the series that they
+    /// were counted in.
+    pub fn relabel(&self, labelling: Labelling) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.nobody = labelling.render_nobody(super::scrape::UNATTRIBUTED_PATH);
+        state.labelling = labelling;
+        let scrape = state.scrapers.last();
+        for (path, known) in &mut state.known {
+            let lives = state.ledger.owner(path).is_some_and(|owner| owner.death.is_none());
+            if lives && known.last.is_none() {
+                known.label(&state.labelling, scrape, &mut state.trouble);
+            }
+        }
+        state.trouble.tell(&self.own);
+    }
+}
+
+impl Known {
+    /// What is shown until more is known.
+    pub(super) fn new(
+        identity: Identity<'static>,
+        since: u64,
+        labelling: &Labelling,
+        trouble: &mut Trouble,
+    ) -> Self {
+        let mut known = Self {
+            identity,
+            details: None,
+            labels: String::new(),
+            info: None,
+            since,
+            renamed: false,
+            looks_left: LOOKS,
+            last: None,
+            missed: false,
+        };
+        known.label(labelling, since, trouble);
+        known
+    }
+
+    /// This is known of it from now on.
+    pub(super) fn rename(
+        &mut self,
+        details: Arc<Details>,
+        labelling: &Labelling,
+        scrape: u64,
+        trouble: &mut Trouble,
+    ) {
+        self.details = Some(details);
+        self.label(labelling, scrape, trouble);
+    }
+
+    /// Its labels are these from now on; `scrape` was the last.
+    pub(super) fn label(&mut self, labelling: &Labelling, scrape: u64, trouble: &mut Trouble) {
+        let rendered = labelling.render(&self.identity, self.details.as_deref());
+        self.renamed |= rendered.labels != self.labels && scrape > self.since;
+        (self.labels, self.info) = (rendered.labels, rendered.info);
+        trouble.left_out += rendered.left_out;
+        let room = MAX_COLLISIONS.saturating_sub(trouble.collisions.len());
+        trouble.collisions.extend(rendered.collisions.into_iter().take(room));
+    }
+}
+
+impl Trouble {
+    /// Counts what there is, and says which keys it was.
+    pub(super) fn tell(&mut self, own: &Own) {
+        own.lost(LABEL_LEFT_OUT, std::mem::take(&mut self.left_out));
+        for collision in self.collisions.drain(..) {
+            own.collided(&collision);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What is known of a container beside its names, for joins.
+
+use super::{Row, Signal, Source};
+use crate::exposition::{Encoder, Family, Kind, Series, Value};
+use crate::identity::INFO_LABELS;
+
+/// The signal.
+pub(super) static SIGNAL: Signal = Signal {
+    name: "info",
+    summary: "ids, runtime and labels of containers, for joins",
+    source: Source::Identity,
+    default: true,
+    families: &FAMILIES,
+    encode,
+};
+
+static FAMILIES: [Family; 1] = [Family {
+    name: "container_info",
+    kind: Kind::Gauge,
+    help: "What is known of a container or pod beside its names; always 1.",
+    labels: &INFO_LABELS,
+    unit: "1",
+    source: "the cgroup's path, and the labels of the container as its runtime keeps them, as container_label_NAME; with annotations of the configuration file also container_annotation_NAME. What is not known is no label here",
+    bound: "1, with at most 32 labels made of labels and annotations (max_labels of the configuration file); beyond it they are left out, and in plimsoll_losses_total{reason=\"label_left_out\"}",
+}];
+
+fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
+    encoder.family(&FAMILIES[0]);
+    for row in rows {
+        let Some(info) = row.info else { continue };
+        let separator = if info.is_empty() { "" } else { "," };
+        let labels = format!("{}{separator}{info}", row.labels);
+        encoder.gauge(Series { labels: &labels, created: None }, &[], Value::Int(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals::tests::{encoded, kernel_row};
+
+    #[test]
+    fn one_line_for_what_is_a_container() {
+        let row = kernel_row(&[], &[]);
+        let rows = [row, Row { info: Some(""), ..row }, Row { info: Some(r#"runtime="docker""#), ..row }];
+        let text = encoded(&SIGNAL, &rows);
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines, [r#"container_info{id="/a"} 1"#, r#"container_info{id="/a",runtime="docker"} 1"#]);
+    }
+}
