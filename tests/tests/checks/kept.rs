@@ -54,6 +54,9 @@ pub(crate) fn names() -> Result<String> {
     Ok(run_ours(names)?.output)
 }
 
+/// They have something to say without a word of what to look at.
+const NEED_NOTHING: &[&str] = &["check_procs", "check_systemd", "check_time"];
+
 #[test]
 fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Result<()> {
     let program = ours_dir()?.join("plimsoll-checks");
@@ -64,6 +67,9 @@ fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Resu
         for arg in ["--help", "--version", "--no-such-option", ""] {
             let mut command = our_command(name)?;
             command.args(Some(arg).filter(|arg| !arg.is_empty()));
+            if arg.is_empty() && NEED_NOTHING.contains(&name) {
+                continue;
+            }
             let ran = run_ours(command)?;
             assert_eq!(ran.code, 3, "{name} {arg}: {}", ran.output);
             assert!(!ran.output.contains('|'), "{name} {arg}: {}", ran.output);
