@@ -5,6 +5,7 @@ use crate::frame::Check;
 pub mod cluster;
 pub mod container;
 pub mod dig;
+pub mod disk;
 pub mod dns;
 pub mod dummy;
 pub mod file_age;
@@ -12,6 +13,8 @@ pub mod grpc_health;
 pub mod http;
 pub mod icmp;
 pub mod load;
+pub mod log;
+pub mod mem;
 pub mod memcached;
 pub mod negate;
 pub mod nginx_status;
@@ -21,6 +24,8 @@ pub mod ntp_time;
 pub mod pgsql;
 pub mod ping;
 pub mod plimsoll;
+pub mod pressure;
+pub mod procs;
 pub mod prometheus;
 pub mod redis;
 pub mod rest;
@@ -28,7 +33,9 @@ pub mod smtp;
 pub mod ssh;
 pub mod ssl_cert;
 pub mod swap;
+pub mod systemd;
 pub mod tcp;
+pub mod time;
 pub mod uptime;
 pub mod users;
 
@@ -37,6 +44,7 @@ pub static ALL: &[&Check] = &[
     &cluster::CHECK,
     &container::CHECK,
     &dig::CHECK,
+    &disk::CHECK,
     &dns::CHECK,
     &dummy::CHECK,
     &file_age::CHECK,
@@ -44,6 +52,8 @@ pub static ALL: &[&Check] = &[
     &http::CHECK,
     &icmp::CHECK,
     &load::CHECK,
+    &log::CHECK,
+    &mem::CHECK,
     &memcached::CHECK,
     &nginx_status::CHECK,
     &ntp::CHECK,
@@ -52,6 +62,8 @@ pub static ALL: &[&Check] = &[
     &pgsql::CHECK,
     &ping::CHECK,
     &plimsoll::CHECK,
+    &pressure::CHECK,
+    &procs::CHECK,
     &prometheus::CHECK,
     &redis::CHECK,
     &rest::CHECK,
@@ -59,7 +71,9 @@ pub static ALL: &[&Check] = &[
     &ssh::CHECK,
     &ssl_cert::CHECK,
     &swap::CHECK,
+    &systemd::CHECK,
     &tcp::CHECK,
+    &time::CHECK,
     &uptime::CHECK,
     &users::CHECK,
     &negate::CHECK,

@@ -61,19 +61,8 @@ impl History {
 
     /// Leaves this for the next run. Who reads meanwhile sees what was there before, or all of this.
     pub fn write(&self, value: &Value) -> Result<(), Error> {
-        let mut new = self.path.clone().into_os_string();
-        new.push(format!(".{}", std::process::id()));
-        let new = PathBuf::from(new);
-        let written = (|| {
-            let mut options = std::fs::OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(&new)?;
-            file.write_all(value.to_string().as_bytes())?;
-            std::fs::rename(&new, &self.path)
-        })();
-        written.map_err(|error| {
-            let _ = std::fs::remove_file(&new);
-            Error::System { path: self.path.clone(), error }
-        })
+        replace(&self.path, value.to_string().as_bytes())
+            .map_err(|error| Error::System { path: self.path.clone(), error })
     }
 }
 
@@ -96,8 +85,23 @@ fn own(directory: &Path, uid: u32) -> Result<(), Error> {
     if ours { Ok(()) } else { Err(Error::NotOurs(directory.to_owned())) }
 }
 
-/// FNV-1a: the same for ever, which is all that a name needs.
-fn hash(bytes: &[u8]) -> u64 {
+/// Writes a file anew: whoever reads it sees what was there before, or all of this.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut new = path.to_owned().into_os_string();
+    new.push(format!(".{}", std::process::id()));
+    let new = PathBuf::from(new);
+    let mut options = std::fs::OpenOptions::new();
+    // Nobody else may have put something there.
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&new)?;
+    let written = file.write_all(bytes).and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
+/// FNV-1a: the same for ever, which is all that a name or a mark needs.
+pub fn hash(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::MaybeUninit;
 
-/// An extended regular expression of POSIX.
+/// A regular expression of POSIX, an extended one or a basic one.
 #[derive(Debug)]
 pub struct Regex(Box<libc::regex_t>);
 
@@ -21,11 +21,27 @@ pub struct Flags {
 #[error("Could Not Compile Regular Expression: {0}")]
 pub struct Error(String);
 
+impl Error {
+    /// The C library's words alone.
+    pub fn words(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Regex {
     /// Reads one.
     pub fn new(pattern: &[u8], flags: Flags) -> Result<Self, Error> {
+        Self::compile(pattern, flags, libc::REG_EXTENDED)
+    }
+
+    /// Reads a basic one.
+    pub fn basic(pattern: &[u8], flags: Flags) -> Result<Self, Error> {
+        Self::compile(pattern, flags, 0)
+    }
+
+    fn compile(pattern: &[u8], flags: Flags, kind: c_int) -> Result<Self, Error> {
         let pattern = CString::new(pattern).map_err(|_| Error("a zero byte in it".to_owned()))?;
-        let mut bits = libc::REG_EXTENDED | libc::REG_NOSUB;
+        let mut bits = kind | libc::REG_NOSUB;
         bits |= if flags.ignore_case { libc::REG_ICASE } else { 0 };
         bits |= if flags.line_span { 0 } else { libc::REG_NEWLINE };
         let mut regex: Box<MaybeUninit<libc::regex_t>> = Box::new(MaybeUninit::zeroed());
@@ -91,6 +107,15 @@ mod tests {
         assert!(found("a.b", "a\nb", false, true));
         assert!(found("after", "zero\0after", false, false));
         assert!(found("^$", "", false, false));
+    }
+
+    #[test]
+    fn a_basic_one_is_as_grep_has_it() {
+        let found = |pattern: &str, text: &str| {
+            Regex::basic(pattern.as_bytes(), Flags::default()).unwrap().is_match(text.as_bytes())
+        };
+        assert!(found("a+(b", "a+(b") && !found("a+", "aa"));
+        assert!(found("^\\(a\\|b\\)\\{2\\}$", "ab"));
     }
 
     #[test]

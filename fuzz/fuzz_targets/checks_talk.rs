@@ -1,10 +1,11 @@
-//! What servers say to the checks: SSH's first line, answers of mail servers, packets of NTP, records of DNS as text.
+//! What servers say to the checks: SSH's first line, answers of mail servers, packets of NTP, records of DNS as text, messages of D-Bus.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_checks::checks::dns::expected::{Expected, met};
 use plimsoll_checks::checks::smtp::Reply;
 use plimsoll_checks::checks::ssh::Identification;
+use plimsoll_checks::checks::systemd::bus;
 use plimsoll_checks::checks::tcp::{Expect, Service};
 use plimsoll_checks::net::dns::{Data, Message, kind};
 use plimsoll_checks::net::ntp::control::{self, Answer, Part};
@@ -25,6 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
         let offset = packet.offset(Stamp(0));
         assert!(offset.is_finite());
         assert!(general(offset).parse::<f64>().is_ok());
+    }
+    if let Some(units) = bus::Message::parse(bytes).and_then(|message| message.units()) {
+        assert!(units.len() * 40 <= bytes.len());
     }
     control_messages(bytes);
     greetings(bytes);

@@ -64,6 +64,21 @@ impl Cgroup {
         }
     }
 
+    /// Moves a process of another parent into it.
+    pub fn enter(&self, pid: u32) -> Result<()> {
+        let path = self.directory.join("cgroup.procs");
+        std::fs::write(&path, pid.to_string()).with_context(|| path.display().to_string())
+    }
+
+    /// Waits until nobody is in it any more, and removes it.
+    pub fn remove_when_empty(self) -> Result<()> {
+        let path = self.directory.join("cgroup.events");
+        while std::fs::read_to_string(&path)?.contains("populated 1") {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        self.remove()
+    }
+
     /// Removes it: an error if a task or a cgroup is left in it.
     pub fn remove(self) -> Result<()> {
         std::fs::remove_dir(&self.directory).with_context(|| self.directory.display().to_string())

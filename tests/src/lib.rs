@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod cgroup;
 pub mod exporter;
 pub mod hierarchy;
+pub mod host;
 pub mod icinga;
 pub mod loopback;
 pub mod nameserver;

@@ -133,7 +133,7 @@ impl Servers {
     }
 
     /// A path of its own, removed at the end, by a name.
-    fn path(&mut self, name: &str) -> PathBuf {
+    pub fn path(&mut self, name: &str) -> PathBuf {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path =

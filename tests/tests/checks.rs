@@ -7,6 +7,8 @@ mod bridges;
 mod cases;
 #[path = "checks/compare.rs"]
 mod compare;
+#[path = "checks/host.rs"]
+mod host;
 #[path = "checks/hostile.rs"]
 mod hostile;
 #[path = "checks/kept.rs"]
@@ -36,7 +38,7 @@ pub(crate) type Case = (&'static str, &'static str);
 
 #[test]
 fn side_by_side() -> Result<()> {
-    let (servers, _nginx, _services) = cases::servers()?;
+    let (servers, _nginx, _services, _host) = cases::servers()?;
     let all: Vec<Case> = cases::ALL.iter().flat_map(|cases| cases.iter().copied()).collect();
     let listed =
         compare::listed(&std::fs::read_to_string(tools::workspace().join("docs/checks-differences.md"))?)?;

@@ -1,16 +1,14 @@
 //! `check_load`: the load averages, and who is on the CPUs.
 
-mod processes;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::num::NonZeroUsize;
 
-use self::processes::Process;
 use crate::frame::{Call, Check};
 use crate::options::{Arg, Opt, common, value};
 use crate::output::{Outcome, Output, Stop};
 use crate::perfdata::{Form, Number, Perfdata};
+use crate::processes::{self, Process, Wants};
 use crate::state::State;
 
 /// The row of the table.
@@ -77,7 +75,7 @@ fn run(call: &mut Call) -> Outcome {
     if config.show == 0 {
         return Ok(output);
     }
-    let mut busiest = processes::all(deadline)?;
+    let mut busiest = processes::all(Wants { args: true, locked: true, container: false }, deadline)?;
     busiest.sort_by(|a, b| b.cpu.total_cmp(&a.cpu));
     let lines = busiest.iter().take(config.show).map(Process::line);
     Ok(std::iter::once(processes::HEAD.to_owned()).chain(lines).fold(output, Output::line))

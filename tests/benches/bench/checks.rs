@@ -40,6 +40,11 @@ const ROWS: &[Row] = &[
     ("check_file_age -f /etc/passwd", true, EXECUTIONS),
     ("check_load -w 5000 -c 6000", true, EXECUTIONS),
     ("check_users -w 1000 -c 2000", false, EXECUTIONS),
+    ("check_procs -w 10000 -c 20000", true, EXECUTIONS),
+    ("check_procs -a nosuchprogram -c 10000", true, EXECUTIONS),
+    ("check_log -F /etc/services -O /dev/null -q nosuchservice", true, EXECUTIONS),
+    ("check_disk -w 1% -c 1% -p /", false, EXECUTIONS),
+    ("check_disk -w 1% -c 1% -X tmp", false, EXECUTIONS),
     ("check_swap -w 10% -c 5%", false, EXECUTIONS),
     ("negate {plugins}/check_dummy 0", false, EXECUTIONS),
     ("check_icmp -H 127.0.0.1", false, EXECUTIONS),
@@ -50,8 +55,11 @@ const ROWS: &[Row] = &[
     ("check_spop -H 127.0.0.1 -p {real-pops}", false, EXECUTIONS),
 ];
 
-/// Those that Debian has no plugin of, beside the nearest that it has: one that asks the same server for a page.
+/// Those that Debian has no plugin of, beside the nearest that it has: one that asks the same server for a page, or reads as small a file.
 const ALONE: &[(&str, &str)] = &[
+    ("check_mem -u -w 100 -c 100", "check_swap -w 1% -c 1%"),
+    ("check_pressure -w 100", "check_swap -w 1% -c 1%"),
+    ("check_time", "check_swap -w 1% -c 1%"),
     (
         "check_ssl_cert -H localhost -p {https-good} -r {www}/authority.pem",
         "check_http -S -H localhost -p {https-good} -C 15",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use plimsoll_tests::host::{Family, Mounts};
 use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::servers::Servers;
 use plimsoll_tests::services::Services;
@@ -13,6 +14,8 @@ use crate::Case;
 mod cluster;
 #[path = "cases/curl.rs"]
 mod curl;
+#[path = "cases/disk.rs"]
+mod disk;
 #[path = "cases/dns.rs"]
 mod dns;
 #[path = "cases/dummy.rs"]
@@ -25,6 +28,8 @@ mod http;
 mod https;
 #[path = "cases/load.rs"]
 mod load;
+#[path = "cases/log.rs"]
+mod log;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ntp.rs"]
@@ -33,6 +38,8 @@ mod ntp;
 mod pgsql;
 #[path = "cases/ping.rs"]
 mod ping;
+#[path = "cases/procs.rs"]
+mod procs;
 #[path = "cases/smtp.rs"]
 mod smtp;
 #[path = "cases/ssh.rs"]
@@ -41,6 +48,8 @@ mod ssh;
 mod swap;
 #[path = "cases/tcp.rs"]
 mod tcp;
+#[path = "cases/time.rs"]
+mod time;
 #[path = "cases/tls.rs"]
 mod tls;
 #[path = "cases/users.rs"]
@@ -50,20 +59,24 @@ mod users;
 pub(crate) const ALL: &[&[Case]] = &[
     cluster::CASES,
     curl::CASES,
+    disk::CASES,
     dns::CASES,
     dummy::CASES,
     file_age::CASES,
     http::CASES,
     https::CASES,
     load::CASES,
+    log::CASES,
     negate::CASES,
     ntp::CASES,
     pgsql::CASES,
     ping::CASES,
+    procs::CASES,
     smtp::CASES,
     ssh::CASES,
     swap::CASES,
     tcp::CASES,
+    time::CASES,
     tls::CASES,
     users::CASES,
 ];
@@ -75,8 +88,11 @@ pub(crate) fn web() -> Result<(Servers, Nginx)> {
     Ok((servers, nginx))
 }
 
+/// What the checks of a host look at.
+pub(crate) type Host = (Family, Mounts);
+
 /// Everything they talk to, and what keeps it running. Once at a time: name servers have one port.
-pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
+pub(crate) fn servers() -> Result<(Servers, Nginx, Services, Host)> {
     let (mut servers, nginx) = web()?;
     let certificates = PathBuf::from(servers.place("www")?);
     let services = Services::start(&mut servers, &certificates)?;
@@ -85,8 +101,10 @@ pub(crate) fn servers() -> Result<(Servers, Nginx, Services)> {
     crate::names::serve(LIAR)?;
     servers.name("liar", LIAR);
     servers.file("ini", INI)?;
+    servers.file("log", log::LOG)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
-    Ok((servers, nginx, services))
+    let host = (Family::start(&mut servers)?, Mounts::make(&mut servers)?);
+    Ok((servers, nginx, services, host))
 }
 
 /// Where the name server is that lies.

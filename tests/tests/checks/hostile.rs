@@ -89,6 +89,9 @@ const HOSTILE: &[(&str, &str)] = &[
     ("check_tcp -H 127.0.0.1 -p {flood} -s x -e nothing -d 30", SOCKET),
     ("check_tcp -H 127.0.0.1 -p {silent} -S", SOCKET),
     ("check_tcp -H {backlog} -p {port}", SOCKET),
+    ("check_systemd -s {silent-socket}", PLUGIN),
+    ("check_time -H 127.0.0.1 -p {silent}", SOCKET),
+    ("check_time -H 127.0.0.1 -p {udp-silent} -u", SOCKET),
     ("check_udp -H 127.0.0.1 -p {udp-silent} -s x -e y", SOCKET),
     ("negate -T 1 /bin/sleep 30", PLUGIN),
 ];
@@ -104,6 +107,8 @@ const ASK_NOBODY: &[&str] = &[
     "check_load",
     "check_log",
     "check_mem",
+    "check_mem.pl",
+    "check_pressure",
     "check_procs",
     "check_swap",
     "check_uptime",
@@ -119,6 +124,8 @@ fn a_timeout_is_kept_by_every_name_against_every_hostile_server() -> Result<()> 
     servers.name("port", full.0);
     let silent = silent_name_server()?;
     servers.name("dns-silent", silent.local_addr()?.ip());
+    // Whoever connects is kept waiting by the system.
+    let _listener = std::os::unix::net::UnixListener::bind(servers.path("silent-socket"))?;
     let failures = Mutex::new(Vec::new());
     let next = Mutex::new(HOSTILE.iter());
     std::thread::scope(|scope| {
