@@ -21,6 +21,7 @@ pub mod nginx_status;
 pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
+pub mod pgsql;
 pub mod ping;
 pub mod plimsoll;
 pub mod pressure;
@@ -58,6 +59,7 @@ pub static ALL: &[&Check] = &[
     &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,
+    &pgsql::CHECK,
     &ping::CHECK,
     &plimsoll::CHECK,
     &pressure::CHECK,

@@ -68,6 +68,13 @@ impl Output {
         self
     }
 
+    /// The same in this state, if it is worse.
+    #[must_use]
+    pub fn at_least(mut self, state: State) -> Self {
+        self.state = self.state.worst(state);
+        self
+    }
+
     /// The state.
     pub const fn state(&self) -> State {
         self.state

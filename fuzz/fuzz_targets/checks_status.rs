@@ -1,5 +1,5 @@
-//! What servers count, as the checks read it: the text of `/metrics`, answers of Prometheus, the page of nginx, replies of Redis and
-//! memcached, and what a check kept of an earlier run.
+//! What servers count, as the checks read it: the text of `/metrics`, answers of Prometheus, the page of nginx, replies of Redis,
+//! memcached and PostgreSQL, and what a check kept of an earlier run.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,6 +7,8 @@ use plimsoll_checks::checks::container::rows::{Rows, Selector};
 use plimsoll_checks::checks::container::window::Window;
 use plimsoll_checks::checks::memcached::Stats;
 use plimsoll_checks::checks::nginx_status::page::Page;
+use plimsoll_checks::checks::pgsql::message::Message;
+use plimsoll_checks::checks::pgsql::scram::Scram;
 use plimsoll_checks::checks::prometheus::answer::Answered;
 use plimsoll_checks::checks::redis::info::Info;
 use plimsoll_checks::checks::redis::reply::Reply;
@@ -24,7 +26,16 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(length > 0 && length <= rest.len());
         rest = &rest[length..];
     }
+    let mut rest = bytes;
+    while let Ok(Some((message, length))) = Message::take(rest) {
+        assert!(length >= 5 && length <= rest.len());
+        let _ = (message.error(), message.columns(), message.first_column().map(<[u8]>::len));
+        rest = &rest[length..];
+    }
     let text = String::from_utf8_lossy(bytes);
+    if !text.contains("i=") || text.contains("i=1,") {
+        let _ = Scram::new("x", b"").answer(&text);
+    }
     let info = Info::parse(&text);
     assert!(info.hit_rate().is_none_or(f64::is_finite));
     let _ = (info.keys(), info.memory(None), info.replication_delay());

@@ -14,6 +14,7 @@ use crate::tools;
 
 mod files;
 mod mailbox;
+mod postgres;
 pub mod stores;
 
 /// Where the name server is: nobody else's, since every address of 127.0.0.0/8 is this host.
@@ -28,7 +29,7 @@ pub struct Services {
 
 impl Services {
     /// Starts them, and gives their places names: `ssh`, `nsd`, `chrony`, `chrony-unset`, `smtp`, `real-ftp`, `vsftpd`,
-    /// `vsftpds`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
+    /// `vsftpds`, `pgsql`, `pgsql-socket`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
     /// certificate in this directory.
     pub fn start(servers: &mut Servers, certificates: &Path) -> Result<Self> {
         let directory = std::env::temp_dir().join(format!("plimsoll-services-{}", std::process::id()));
@@ -41,6 +42,7 @@ impl Services {
         services.mail(servers, certificates)?;
         services.mailboxes(servers, certificates)?;
         services.files(servers, certificates)?;
+        services.postgres(servers, certificates)?;
         Ok(services)
     }
 

@@ -30,6 +30,7 @@ const ROWS: &[Row] = &[
     ("check_ssh -H 127.0.0.1 -p {ssh-plain}", false, EXECUTIONS),
     ("check_smtp -H 127.0.0.1 -p {smtp}", false, EXECUTIONS),
     ("check_smtp -S -H 127.0.0.1 -p {starttls-good}", false, EXECUTIONS),
+    ("check_pgsql -H 127.0.0.1 -P {pgsql} -l tester", false, EXECUTIONS),
     ("check_ntp_time -H 127.0.0.1 -p {chrony}", false, EXECUTIONS),
     ("check_ntp_peer -H 127.0.0.1 -p {ntp-source}", false, EXECUTIONS),
     ("check_dns -H www.example.test -s {nsd}", true, EXECUTIONS),

@@ -34,6 +34,8 @@ mod log;
 mod negate;
 #[path = "cases/ntp.rs"]
 mod ntp;
+#[path = "cases/pgsql.rs"]
+mod pgsql;
 #[path = "cases/ping.rs"]
 mod ping;
 #[path = "cases/procs.rs"]
@@ -67,6 +69,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     log::CASES,
     negate::CASES,
     ntp::CASES,
+    pgsql::CASES,
     ping::CASES,
     procs::CASES,
     smtp::CASES,
