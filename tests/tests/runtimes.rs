@@ -70,7 +70,8 @@ fn read_request(stream: &UnixStream) {
 
 /// The name, image and label of a row's system calls, and how many there were.
 fn shown(scrape: &Scrape, id: &str) -> Vec<(String, String, Option<String>, f64)> {
-    let series = scrape.all("container_syscalls_total", &[("id", id), ("syscall", "getsid")]);
+    let wanted = [("id", id), ("syscall", "getsid")];
+    let series = scrape.all("container_syscalls_total", &wanted);
     let of = |label: &str, labels: &std::collections::BTreeMap<String, String>| labels.get(label).cloned();
     series
         .map(|sample| {
