@@ -24,6 +24,8 @@ pub use switches::Collector;
 pub use units::{UnitError, parse_duration, parse_percent, parse_size};
 
 use crate::http::ListenAddress;
+use crate::identity::Runtime;
+use crate::runtimes::Socket;
 use crate::telemetry::log::LogFormat;
 use crate::telemetry::{REVISION, RUST_VERSION, VERSION};
 
@@ -48,6 +50,9 @@ pub struct Config {
     /// How long a dead container is still served.
     #[command(flatten)]
     pub tombstone: Tombstone,
+    /// Container runtimes.
+    #[command(flatten)]
+    pub runtimes: Runtimes,
     /// The log.
     #[command(flatten)]
     pub log: Log,
@@ -172,6 +177,18 @@ pub struct Overhead {
     pub interval: Duration,
 }
 
+/// Container runtimes.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Runtimes")]
+pub struct Runtimes {
+    /// Socket of a container runtime, in place of its usual one: docker=PATH or podman=PATH; may be given more than once
+    #[arg(long = "runtime.socket", value_name = "SOCKET", value_parser = runtime_socket)]
+    pub sockets: Vec<Socket>,
+    /// Look for sockets at their usual places.
+    #[arg(skip)]
+    pub discover: bool,
+}
+
 /// How long a dead container is still served.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(next_help_heading = "Tombstones")]
@@ -258,6 +275,7 @@ impl Config {
         let mut config = Self::from_arg_matches(matches)?;
         config.web.zero_first = switches::is_on(matches, switches::ZERO_FIRST, false);
         config.web.openmetrics_created = switches::is_on(matches, switches::CREATED, true);
+        config.runtimes.discover = switches::is_on(matches, switches::DISCOVER, true);
         config.web.lifecycle = switches::is_on(matches, switches::LIFECYCLE, false);
         config.collectors = switches::collectors(matches, collectors);
         if let Some(text) = config.tcp.contradiction() {
@@ -336,6 +354,12 @@ fn directory(text: &str) -> Result<PathBuf, &'static str> {
         return Ok(PathBuf::from(text));
     }
     Err("expected an absolute path")
+}
+
+fn runtime_socket(text: &str) -> Result<Socket, &'static str> {
+    let (name, path) = text.split_once('=').ok_or("expected RUNTIME=PATH")?;
+    let runtime = [Runtime::Docker, Runtime::Podman].into_iter().find(|runtime| runtime.as_str() == name);
+    Ok(Socket { runtime: runtime.ok_or("the runtime is docker or podman")?, path: directory(path)? })
 }
 
 fn telemetry_path(text: &str) -> Result<String, &'static str> {

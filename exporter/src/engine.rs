@@ -37,7 +37,7 @@ use self::worker::Worker;
 use crate::exposition::Births;
 use crate::host::{Hierarchies, HostPaths, HostReader, HostStats, ReaderOptions, WalkBounds};
 use crate::identity::state::{Details, StateDirs};
-use crate::identity::{Identity, Labelling};
+use crate::identity::{Directory, Identity, Labelling};
 use crate::kernel::{
     CALLS, CGROUPS, Counted, Facts, Kernel, Plan, PlanError, Program, ProgramStatus, Settings,
 };
@@ -76,6 +76,8 @@ pub struct Options {
     pub destination_names: bool,
     /// What Plimsoll may cost.
     pub overhead: Overhead,
+    /// What runtimes say of containers.
+    pub directory: Arc<Directory>,
     /// How rows are labelled at first.
     pub labelling: Labelling,
 }
@@ -139,6 +141,7 @@ struct State {
     numbers: Numbers,
     /// Names of the groups of destinations.
     groups: Vec<String>,
+    directory: Arc<Directory>,
     labelling: Labelling,
     /// The labels of what has no slot.
     nobody: String,
@@ -164,6 +167,10 @@ struct Known {
     renamed: bool,
     /// Its names are known, or will not be asked for again.
     looks_left: u32,
+    /// When it was first seen.
+    seen: Instant,
+    /// What its state directory says, while its runtime is waited for, which may know more.
+    waiting: Option<Arc<Details>>,
     /// Its last numbers from the host, once it is gone.
     last: Option<Box<HostStats>>,
     /// They are not its final ones, and that was not counted yet.
@@ -184,6 +191,9 @@ impl std::fmt::Debug for State {
     }
 }
 
+/// How long a runtime that is followed is waited for when its state directory names a container: it tells of most before
+/// they are there. Labels change once, so it is better they are all there then.
+const WORD_OF_RUNTIME: Duration = Duration::from_secs(1);
 /// How often the state directories are asked about one cgroup.
 const LOOKS: u32 = 12;
 /// When a runtime is asked about a new cgroup, beside at once, at its end and at scrapes: it writes its state a
@@ -267,6 +277,7 @@ impl Engine {
         let mut state = self.lock();
         state.drain_events(&self.options, &self.hierarchies, &self.worker);
         state.take_findings(&self.worker);
+        state.take_word_of_runtimes(&self.worker);
         state.expire_questions(Instant::now());
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);
@@ -323,6 +334,7 @@ impl State {
             senders: Senders::default(),
             numbers: Numbers::new(),
             groups: options.destination_groups.iter().map(|group| group.name.clone()).collect(),
+            directory: Arc::clone(&options.directory),
             labelling: options.labelling.clone(),
             nobody: options.labelling.render_nobody(scrape::UNATTRIBUTED_PATH),
             trouble: Trouble::default(),

@@ -11,6 +11,7 @@
 //! What somebody gave a container beside its names ([`Metadata`]) becomes labels by the user's [`tags::Rules`].
 
 mod component;
+mod directory;
 mod labelling;
 mod labels;
 mod metadata;
@@ -20,6 +21,7 @@ pub mod tags;
 
 use std::borrow::Cow;
 
+pub use directory::Directory;
 pub use labelling::{INFO_LABELS, Info, Labelling, Rendered};
 pub use labels::Labels;
 pub use metadata::{Metadata, Origin};
@@ -140,6 +142,20 @@ impl<'p> Identity<'p> {
             nested: false,
             helper: false,
         }
+    }
+
+    /// What a runtime said of the container with this id, as far as it is believed: whoever may make cgroups could
+    /// otherwise borrow another container's name, and outside a pod Kubernetes' labels are whatever somebody wrote.
+    pub fn believes(&self, said: &std::sync::Arc<state::Details>) -> Option<std::sync::Arc<state::Details>> {
+        let same = self.runtime.is_none() || said.runtime.is_none() || self.runtime == said.runtime;
+        if !same || self.kind != Kind::Container || self.nested || self.owner.starts_with("/user.slice/") {
+            return None;
+        }
+        if self.pod_uid.is_some() || (said.kubernetes.is_none() && !said.sandbox) {
+            return Some(std::sync::Arc::clone(said));
+        }
+        let plain = state::Details { kubernetes: None, sandbox: false, ..(**said).clone() };
+        Some(std::sync::Arc::new(plain))
     }
 
     /// The container's name by its path alone: its id, with systemd's `\x2d` escapes undone.

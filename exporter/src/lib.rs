@@ -14,5 +14,6 @@ pub mod kernel;
 pub mod ledger;
 pub mod names;
 pub mod reload;
+pub mod runtimes;
 pub mod signals;
 pub mod telemetry;

@@ -11,8 +11,10 @@ use plimsoll::config::{Collector, Config, DestinationGroup, Invocation, When, on
 use plimsoll::engine::{Engine, Group, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Limits, Reload, Server, Settings, Source};
+use plimsoll::identity::Directory;
 use plimsoll::ledger::Keep;
 use plimsoll::reload::Reloader;
+use plimsoll::runtimes::{RuntimeMetrics, follow, sockets};
 use plimsoll::signals;
 use plimsoll::telemetry::{ConfigMetrics, REVISION, Telemetry, VERSION, log};
 use tokio::signal::unix::{SignalKind, signal};
@@ -97,7 +99,11 @@ fn run(config: &Config, file: FileConfig, collectors: &[Collector]) -> anyhow::R
     let telemetry = Telemetry::new().context("cannot set up the own metrics")?;
     raise_nofile_limit();
     map_large_buffers();
-    let engine = Engine::start(options(config, file), telemetry.clone()).context("cannot start")?;
+    let (directory, runtimes) = (Arc::default(), RuntimeMetrics::new(&telemetry.registry)?);
+    let found = sockets(&config.host.rootfs, config.runtimes.discover, &config.runtimes.sockets);
+    follow(found, Arc::clone(&directory), runtimes).context("cannot start a thread")?;
+    let engine =
+        Engine::start(options(config, file, directory), telemetry.clone()).context("cannot start")?;
     let reloader = reloader(config, &engine, &telemetry)?;
     let settings = settings(config, collectors, reloader.clone());
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -172,7 +178,7 @@ fn settings(config: &Config, collectors: &[Collector], reloader: Option<Arc<Relo
     }
 }
 
-fn options(config: &Config, file: FileConfig) -> Options {
+fn options(config: &Config, file: FileConfig, directory: Arc<Directory>) -> Options {
     let host = &config.host;
     Options {
         paths: HostPaths {
@@ -199,6 +205,7 @@ fn options(config: &Config, file: FileConfig) -> Options {
         zero_first: config.web.zero_first,
         created: config.web.openmetrics_created,
         dns_ports: config.kernel.dns_ports.clone(),
+        directory,
         labelling: file.labelling,
         dns_names: config.kernel.dns_names,
         destination_names: config.tcp.destination_names,

@@ -16,9 +16,11 @@ pub struct Collector {
 pub(super) const ZERO_FIRST: &str = "web.zero-first";
 pub(super) const CREATED: &str = "web.openmetrics-created";
 pub(super) const LIFECYCLE: &str = "web.enable-lifecycle";
+pub(super) const DISCOVER: &str = "runtime.discover";
 const DISABLE_DEFAULTS: &str = "collector.disable-defaults";
 const WEB: &str = "Web";
 const COLLECTORS: &str = "Collectors";
+const RUNTIMES: &str = "Runtimes";
 
 /// All flags that are on or off.
 pub(super) fn args(collectors: &[Collector]) -> Vec<Arg> {
@@ -30,6 +32,8 @@ pub(super) fn args(collectors: &[Collector]) -> Vec<Arg> {
     switch(&mut args, WEB, CREATED, created, true);
     let lifecycle = "Let POST /-/reload read the configuration file again";
     switch(&mut args, WEB, LIFECYCLE, lifecycle, false);
+    let discover = "Look for the sockets of container runtimes at their usual places";
+    switch(&mut args, RUNTIMES, DISCOVER, discover, true);
     let none = "Turn all collectors off that no flag turns on";
     switch(&mut args, COLLECTORS, DISABLE_DEFAULTS, none, false);
     for collector in collectors {

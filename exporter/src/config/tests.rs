@@ -44,6 +44,7 @@ fn defaults() {
         overhead: Overhead { cpu: 0.02, interval: Duration::from_secs(10) },
         tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
         log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
+        runtimes: Runtimes { sockets: Vec::new(), discover: true },
         file: None,
         collectors: vec!["syscalls", "oom", "connections"],
     };
@@ -115,6 +116,12 @@ fn every_flag_with_a_value() {
         ("tombstone.max", "1", |c| c.tombstone.max == 1, &["", "0", "1000001", "-5", "x"]),
         ("log.level", "debug", |c| c.log.level == LogLevel::Debug, &["", "loud", "INFO", "trace"]),
         ("config.file", "/etc/plimsoll.yml", |c| c.file == Some("/etc/plimsoll.yml".into()), &[""]),
+        (
+            "runtime.socket",
+            "podman=/srv/podman.sock",
+            |c| c.runtimes.sockets == [Socket { runtime: Runtime::Podman, path: "/srv/podman.sock".into() }],
+            &["", "/run/docker.sock", "rkt=/run/rkt.sock", "docker=docker.sock"],
+        ),
         ("log.format", "json", |c| c.log.format == LogFormat::Json, &["", "xml", "JSON"]),
     ];
     let takes_value = |arg: &&clap::Arg| arg.get_action().takes_values();
@@ -144,6 +151,7 @@ fn switches_and_their_twins() {
         (&["--no-web.openmetrics-created", "--web.openmetrics-created"], |c| c.web.openmetrics_created),
         (&["--web.zero-first", "--no-web.zero-first"], |c| !c.web.zero_first),
         (&["--web.enable-lifecycle"], |c| c.web.lifecycle),
+        (&["--no-runtime.discover"], |c| !c.runtimes.discover),
         (&["--no-collector.oom"], |c| c.collectors == ["syscalls", "connections"]),
         (&["--no-collector.oom", "--collector.oom"], |c| c.collectors == ["syscalls", "oom", "connections"]),
         (&["--collector.oom", "--no-collector.oom"], |c| c.collectors == ["syscalls", "connections"]),

@@ -1,12 +1,13 @@
 //! Labels of rows: made when a row's names are known, and again when the configuration changes.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::own::{LABEL_LEFT_OUT, Own};
-use super::{Engine, Known, LOOKS};
+use super::{Engine, Known, LOOKS, State};
 use crate::identity::state::Details;
 use crate::identity::tags::Collision;
-use crate::identity::{Identity, Labelling};
+use crate::identity::{Identity, Kind, Labelling};
 
 /// What went wrong while labels were made, until it is counted.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(super) struct Trouble {
     /// At most [`MAX_COLLISIONS`].
     collisions: Vec<Collision>,
     left_out: u64,
+    /// How long containers were served, or would have been, without their names.
+    unnamed: Vec<Duration>,
 }
 
 /// Collisions told at a time: with bad rules every container has the same ones.
@@ -54,6 +57,8 @@ impl Known {
             since,
             renamed: false,
             looks_left: LOOKS,
+            seen: Instant::now(),
+            waiting: None,
             last: None,
             missed: false,
         };
@@ -70,6 +75,9 @@ impl Known {
         trouble: &mut Trouble,
     ) {
         self.details = Some(details);
+        if self.identity.kind == Kind::Container {
+            trouble.unnamed.push(self.seen.elapsed());
+        }
         self.label(labelling, scrape, trouble);
     }
 
@@ -87,9 +95,24 @@ impl Known {
 impl Trouble {
     /// Counts what there is, and says which keys it was.
     pub(super) fn tell(&mut self, own: &Own) {
+        for unnamed in self.unnamed.drain(..) {
+            own.named_after(unnamed);
+        }
         own.lost(LABEL_LEFT_OUT, std::mem::take(&mut self.left_out));
         for collision in self.collisions.drain(..) {
             own.collided(&collision);
         }
+    }
+}
+
+impl State {
+    /// Containers that live and have no names yet.
+    pub(super) fn unnamed(&self) -> usize {
+        let unnamed = |(path, known): &(&String, &Known)| {
+            known.identity.kind == Kind::Container
+                && known.details.is_none()
+                && self.ledger.owner(path).is_some_and(|owner| owner.death.is_none())
+        };
+        self.known.iter().filter(unnamed).count()
     }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::worker::{Finding, Worker};
 use super::{
-    Dying, GRACE, Known, LOOK_AFTER, LOOKS, Options, SETTLE, State, unix_now, unix_of_boot, walk_bounds,
+    Dying, GRACE, Known, LOOK_AFTER, LOOKS, Options, SETTLE, State, WORD_OF_RUNTIME, unix_now, unix_of_boot,
+    walk_bounds,
 };
 use crate::host::{Found, Hierarchies, Scope};
 use crate::identity::state::Details;
@@ -126,7 +127,7 @@ impl State {
     pub(super) fn take_findings(&mut self, worker: &Worker) {
         for finding in worker.findings() {
             match finding {
-                Finding::Details { path, details } => self.named(&path, details, worker),
+                Finding::Details { path, details } => self.found(&path, details, worker),
                 Finding::Gone { path, stats, missed } => {
                     if let Some(known) = self.known.get_mut(&path) {
                         known.last = stats.map(|stats| Box::new(stats.into_last()));
@@ -135,6 +136,32 @@ impl State {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes in what runtimes said meanwhile, and ends waiting for those that say nothing.
+    pub(super) fn take_word_of_runtimes(&mut self, worker: &Worker) {
+        let fresh = self.directory.fresh();
+        let mut named = Vec::new();
+        for (path, known) in self.known.iter().filter(|(_, known)| known.looks_left > 0) {
+            let said = known.identity.container_id.as_deref().and_then(|id| fresh.get(id));
+            let said = said.and_then(|said| known.identity.believes(said));
+            let waited = || known.waiting.clone().filter(|_| known.seen.elapsed() >= WORD_OF_RUNTIME);
+            named.extend(said.or_else(waited).map(|details| (path.clone(), details)));
+        }
+        for (path, details) in named {
+            self.named(&path, details, worker);
+        }
+    }
+
+    /// A state directory knows a container; its runtime may know more, and have said so already.
+    fn found(&mut self, path: &str, details: Arc<Details>, worker: &Worker) {
+        let Some(known) = self.known.get_mut(path).filter(|known| known.looks_left > 0) else { return };
+        let follows = details.runtime.is_some_and(|runtime| self.directory.is_followed(runtime));
+        if follows && known.identity.kind == Kind::Container && known.seen.elapsed() < WORD_OF_RUNTIME {
+            known.waiting = Some(details);
+        } else {
+            self.named(path, details, worker);
         }
     }
 
@@ -182,6 +209,8 @@ impl State {
             }
         };
         (known.last, known.missed, known.looks_left) = (None, false, LOOKS);
+        let told = known.identity.container_id.as_deref().and_then(|id| self.directory.get(id));
+        let told = told.and_then(|said| known.identity.believes(&said));
         if matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(path, known.identity.clone());
             if created.is_some() {
@@ -190,6 +219,9 @@ impl State {
                     queue.push_back((now + after, path.to_owned()));
                 }
             }
+        }
+        if let Some(details) = told {
+            self.named(path, details, worker);
         }
     }
 

@@ -6,14 +6,18 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use plimsoll_abi::loss;
-use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 use super::State;
 use super::govern::{Govern, Overhead};
 use super::worker::Reading;
 use crate::host::Collector;
+use crate::identity::Runtime;
 use crate::identity::tags::Collision;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
+use crate::runtimes::RuntimeMetrics;
 use crate::telemetry::{ConfigMetrics, Telemetry, registered};
 
 /// The metrics, set at every scrape.
@@ -32,6 +36,8 @@ pub(super) struct Own {
     host_seconds: Gauge,
     host_up: Gauge,
     collisions: IntCounterVec,
+    unnamed: IntGauge,
+    unnamed_for: Histogram,
     /// Labels that collisions were told of.
     collided: Mutex<BTreeSet<String>>,
     /// Events lost when the hierarchy was last walked.
@@ -70,6 +76,8 @@ pub fn own_families() -> Vec<(String, &'static str, String)> {
     let program = ProgramStatus { program: "", signal: "", refused: None };
     let Ok(own) = Own::new(&telemetry.registry, &[program], None) else { return Vec::new() };
     let Ok(_) = ConfigMetrics::new(&telemetry.registry) else { return Vec::new() };
+    let Ok(runtimes) = RuntimeMetrics::new(&telemetry.registry) else { return Vec::new() };
+    runtimes.found(Runtime::Docker);
     telemetry.collector("", Duration::ZERO, true);
     own.touch();
     let overhead = Overhead { ceiling: 0.0, interval: Duration::ZERO };
@@ -170,6 +178,23 @@ impl Own {
                 "plimsoll_scrape_host_read_success",
                 "Whether cgroup files and procfs were read in time for this scrape.",
             )?,
+            unnamed: registered(
+                registry,
+                IntGauge::new(
+                    "plimsoll_containers_unnamed",
+                    "Containers that live and that no state directory and no runtime has named yet.",
+                )?,
+            )?,
+            unnamed_for: registered(
+                registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "plimsoll_container_unnamed_seconds",
+                        "How long after a container's cgroup was seen its names were known, of those that were.",
+                    )
+                    .buckets(vec![0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0]),
+                )?,
+            )?,
             collisions: counters(
                 "plimsoll_label_collisions_total",
                 "Keys of a container's labels or annotations whose label another key of it has already, by label; the log says which.",
@@ -207,6 +232,7 @@ impl Own {
         let (live, tombstones) = state.ledger.counts();
         self.cgroups.with_label_values(&["live"]).set(live as i64);
         self.cgroups.with_label_values(&["tombstone"]).set(tombstones as i64);
+        self.unnamed.set(state.unnamed() as i64);
         self.kernel_seconds.set(kernel_took.as_secs_f64());
         self.numbers.set(state.numbers.given as f64);
         if let Some(kernel) = &state.kernel {
@@ -248,6 +274,11 @@ impl Own {
     /// Counts what was lost on this side of the kernel.
     pub(super) fn lost(&self, reason: &str, count: u64) {
         self.losses.with_label_values(&[reason]).inc_by(count);
+    }
+
+    /// A container's names became known.
+    pub(super) fn named_after(&self, unnamed: Duration) {
+        self.unnamed_for.observe(unnamed.as_secs_f64());
     }
 
     /// Counts a collision, and says which keys it was the first time its label has one.

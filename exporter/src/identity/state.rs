@@ -13,7 +13,7 @@ use super::{Metadata, Runtime};
 
 pub use dirs::StateDirs;
 pub use oci::{CrunStatus, OciConfig, RuncState, parse_crun_status, parse_oci_config, parse_runc_state};
-pub use other::{StorageNames, parse_docker_config, parse_storage_names};
+pub use other::{StorageNames, of_docker_labels, parse_docker_config, parse_storage_names};
 
 /// The most that is read of one file.
 pub const MAX_FILE: u64 = 1 << 20;

@@ -39,11 +39,23 @@ struct DockerState {
     pid: Option<u32>,
 }
 
-/// Parses Docker's `config.v2.json`, with the labels of Docker's shim for Kubernetes where there are any.
+/// Parses Docker's `config.v2.json`.
 pub fn parse_docker_config(bytes: &[u8]) -> Result<Details, serde_json::Error> {
     let file: DockerFile = serde_json::from_slice(bytes)?;
     let (image, labels) = file.config.map_or((None, None), |config| (config.image, config.labels));
-    let mut labels = labels.unwrap_or_default();
+    Ok(Details {
+        runtime: Some(Runtime::Docker),
+        // The name is a path in Docker's own tree of links.
+        name: file.name.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty()),
+        image,
+        created: unix_seconds(file.created.as_deref()),
+        init_pid: file.state.and_then(|state| state.pid).filter(|pid| *pid != 0),
+        ..of_docker_labels(labels.unwrap_or_default())
+    })
+}
+
+/// What a container's labels say, with those of Docker's shim for Kubernetes where there are any.
+pub fn of_docker_labels(mut labels: BTreeMap<String, String>) -> Details {
     let sandbox = labels.get("io.kubernetes.docker.type").is_some_and(|kind| kind == "podsandbox");
     let kubernetes = Kubernetes {
         container: labels.remove("io.kubernetes.container.name").filter(|_| !sandbox),
@@ -52,17 +64,12 @@ pub fn parse_docker_config(bytes: &[u8]) -> Result<Details, serde_json::Error> {
     };
     let mut metadata = Metadata::default();
     metadata.extend(Origin::ContainerLabel, &labels);
-    Ok(Details {
-        runtime: Some(Runtime::Docker),
-        // The name is a path in Docker's own tree of links.
-        name: file.name.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty()),
-        image,
+    Details {
         kubernetes: (kubernetes != Kubernetes::default()).then_some(kubernetes),
         sandbox,
-        created: unix_seconds(file.created.as_deref()),
-        init_pid: file.state.and_then(|state| state.pid).filter(|pid| *pid != 0),
         metadata,
-    })
+        ..Details::default()
+    }
 }
 
 #[derive(Deserialize)]

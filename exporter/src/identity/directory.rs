@@ -1,0 +1,120 @@
+//! What runtimes said of containers, by the containers' ids, until somebody wants to know.
+//!
+//! Runtimes speak of a container before its cgroup is there and after it is gone, so what was said stays for a while.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Runtime;
+use super::state::Details;
+
+/// The table; one for all runtimes.
+#[derive(Debug, Default)]
+pub struct Directory {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    known: HashMap<String, Arc<Details>>,
+    /// The ids in the order they came.
+    order: VecDeque<String>,
+    /// Ids of which something new was said.
+    fresh: Vec<String>,
+    /// Runtimes that are followed just now.
+    followed: HashSet<Runtime>,
+}
+
+/// Containers; beyond it those that were told first go. One whose cgroup is there has its labels by then.
+const MAX_KNOWN: usize = 8192;
+
+impl Directory {
+    /// A runtime says this of a container.
+    pub fn tell(&self, id: String, details: Details) {
+        let mut inner = self.lock();
+        if inner.known.insert(id.clone(), Arc::new(details)).is_none() {
+            inner.order.push_back(id.clone());
+            if inner.order.len() > MAX_KNOWN
+                && let Some(oldest) = inner.order.pop_front()
+            {
+                inner.known.remove(&oldest);
+            }
+        }
+        if inner.fresh.len() < MAX_KNOWN {
+            inner.fresh.push(id);
+        }
+    }
+
+    /// A runtime is followed from now on, or no longer.
+    pub fn follows(&self, runtime: Runtime, followed: bool) {
+        let mut inner = self.lock();
+        if followed {
+            inner.followed.insert(runtime);
+        } else {
+            inner.followed.remove(&runtime);
+        }
+    }
+
+    /// Whether a runtime's word is to be waited for.
+    pub fn is_followed(&self, runtime: Runtime) -> bool {
+        self.lock().followed.contains(&runtime)
+    }
+
+    /// What is known of a container.
+    pub fn get(&self, id: &str) -> Option<Arc<Details>> {
+        self.lock().known.get(id).cloned()
+    }
+
+    /// What was said since the last call.
+    pub fn fresh(&self) -> HashMap<String, Arc<Details>> {
+        let mut inner = self.lock();
+        let fresh = std::mem::take(&mut inner.fresh);
+        fresh
+            .into_iter()
+            .filter_map(|id| inner.known.get(&id).cloned().map(|details| (id, details)))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Details {
+        Details { name: Some(name.to_owned()), ..Details::default() }
+    }
+
+    #[test]
+    fn what_is_new_is_told_once_and_stays_known() {
+        let directory = Directory::default();
+        directory.tell("a".into(), named("first"));
+        directory.tell("a".into(), named("second"));
+        assert_eq!(directory.fresh(), HashMap::from([("a".into(), Arc::new(named("second")))]));
+        assert_eq!(directory.fresh(), HashMap::new());
+        assert_eq!(directory.get("a"), Some(Arc::new(named("second"))));
+        assert_eq!(directory.get("b"), None);
+    }
+
+    #[test]
+    fn the_first_told_go_first() {
+        let directory = Directory::default();
+        for at in 0..=MAX_KNOWN {
+            directory.tell(at.to_string(), named("x"));
+        }
+        assert_eq!((directory.get("0"), directory.get("1").is_some()), (None, true));
+        assert_eq!(directory.fresh().len(), MAX_KNOWN - 1, "of those still known");
+    }
+
+    #[test]
+    fn who_is_followed() {
+        let directory = Directory::default();
+        directory.follows(Runtime::Podman, true);
+        assert_eq!([Runtime::Podman, Runtime::Docker].map(|r| directory.is_followed(r)), [true, false]);
+        directory.follows(Runtime::Podman, false);
+        assert!(!directory.is_followed(Runtime::Podman));
+    }
+}
