@@ -1,7 +1,7 @@
 //! Time servers in every state, and hostile ones: what they say of the time, and of their own sources.
 
 use std::net::{Ipv4Addr, UdpSocket};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
@@ -43,7 +43,7 @@ fn serve(socket: UdpSocket, answer: Answer) {
 }
 
 const AT_123: &[(&str, Answer)] = &[
-    ("ntp-ahead-123", |question| vec![time(question, 0x24, 2, 100)]),
+    ("ntp-ahead-123", |question| vec![time(question, 0x24, 2, AHEAD_MS)]),
     ("ntp-kiss-123", |question| vec![time(question, 0x24, 0, 0)]),
     ("ntp-both-123", |question| both(question, &[(1, 0x96), (2, 0x94), (3, 0x91)])),
     ("ntp-both-candidates-123", |question| both(question, &[(1, 0x94), (2, 0x94)])),
@@ -57,18 +57,21 @@ const AT_123: &[(&str, Answer)] = &[
     }),
 ];
 
+/// Not a whole number of seconds: it is a number with a fraction however exactly it is measured.
+const AHEAD_MS: i64 = 100_500;
+
 /// The time, 100 seconds ahead, or the sources, each with its jitter alone, as it is asked for.
 fn both(question: &[u8], peers: &[(u16, u8)]) -> Vec<Vec<u8>> {
     match question {
         [0x16, 2, ..] => vec![reply(question, 0x16, 0x82, 0, b"jitter=0.25")],
         [0x16, ..] => control(question, 0x16, peers),
-        _ => vec![time(question, 0x24, 2, 100)],
+        _ => vec![time(question, 0x24, 2, AHEAD_MS)],
     }
 }
 
 const SERVERS: &[(&str, Answer)] = &[
-    ("ntp-ahead", |question| vec![time(question, 0x24, 2, 100)]),
-    ("ntp-behind", |question| vec![time(question, 0x24, 2, -70)]),
+    ("ntp-ahead", |question| vec![time(question, 0x24, 2, AHEAD_MS)]),
+    ("ntp-behind", |question| vec![time(question, 0x24, 2, -70_500)]),
     ("ntp-kiss", |question| vec![time(question, 0x24, 0, 0)]),
     ("ntp-alarm", |question| vec![time(question, 0xe4, 2, 0)]),
     ("ntp-garbage", |_| vec![b"\x16\x03|x=1\xff".to_vec()]),
@@ -91,12 +94,14 @@ const SERVERS: &[(&str, Answer)] = &[
 ];
 
 /// An answer to a question for the time, by a clock so many seconds ahead.
-fn time(question: &[u8], flags: u8, stratum: u8, ahead: i64) -> Vec<u8> {
+fn time(question: &[u8], flags: u8, stratum: u8, ahead_ms: i64) -> Vec<u8> {
     if question.len() < 48 {
         return Vec::new();
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = now.as_secs().wrapping_add_signed(2_208_988_800 + ahead);
+    let ahead = Duration::from_millis(ahead_ms.unsigned_abs());
+    let now = if ahead_ms < 0 { now.saturating_sub(ahead) } else { now + ahead };
+    let seconds = now.as_secs() + 2_208_988_800;
     let stamp = ((seconds << 32) | ((u64::from(now.subsec_nanos()) << 32) / 1_000_000_000)).to_be_bytes();
     let mut bytes = vec![flags, stratum, 4, 0xfa];
     bytes.resize(24, 0);

@@ -75,6 +75,8 @@ pub struct Namespace {
 pub(super) struct Memo {
     /// When everything was read: see [`HostReader::due`].
     refreshed: Option<u64>,
+    /// It was read when it was young: a runtime may have written limits since.
+    was_young: bool,
     /// The CPU time it had used, which says whether it ran since.
     usage: Option<u64>,
     memory: MemoryStats,
@@ -219,7 +221,8 @@ impl HostReader {
     fn fill(&mut self, files: &mut CgroupFiles, want: Wanted, stats: &mut HostStats) {
         let anew = files.memo.want.replace(want) != Some(want);
         let due = self.due(files);
-        let full = anew || files.memo.refreshed != Some(due) || self.is_young(files);
+        let young = self.is_young(files);
+        let full = anew || files.memo.refreshed != Some(due) || young || files.memo.was_young;
         if want.limits() && full {
             self.read_limits(files, want);
         }
@@ -266,6 +269,7 @@ impl HostReader {
             stats.machine = Some(self.machine);
         }
         files.memo.refreshed = Some(due);
+        files.memo.was_young = young;
         stats.created = files.created.unwrap_or(self.unix);
         stats.last_seen = Some(self.unix);
     }

@@ -2,6 +2,8 @@
 
 mod live;
 
+use std::time::Duration;
+
 use super::*;
 use crate::host::fixture::Fixture;
 use crate::host::parse::MemoryEvents;
@@ -150,6 +152,26 @@ fn the_lowest_limit_of_threads_is_what_holds() {
     fixture.file("cgroup/pod/pids.max", "max\n");
     fixture.file("cgroup/pod/a/pids.max", "max\n");
     assert_eq!(limit("/pod/a"), Some(4000), "the kernel's");
+}
+
+/// A runtime writes limits after it made the cgroup, and the next scrape may be long after.
+#[test]
+fn limits_read_when_a_cgroup_was_young_are_read_again() {
+    let fixture = Fixture::v2("young");
+    v2_cgroup(&fixture, "cgroup/a");
+    let mut reader = reader(&fixture, ReaderOptions { refresh: Duration::from_secs(1 << 40), ..options() });
+    let (mut files, mut stats) = (reader.open("/a", Scope::Subtree), HostStats::default());
+    let mut threads = |created: f64, limit: &str| {
+        fixture.file("cgroup/a/pids.max", limit);
+        files.set_created(created);
+        reader.begin_scrape();
+        reader.read(&mut files, Wanted::ALL, &mut stats).expect("there");
+        stats.limits.threads
+    };
+    let old = unix_now() - 60.0;
+    assert_eq!(threads(unix_now(), "max\n"), Some(0), "none yet");
+    assert_eq!(threads(old, "7\n"), Some(7));
+    assert_eq!(threads(old, "9\n"), Some(7), "until it is refreshed");
 }
 
 #[test]
