@@ -21,8 +21,8 @@ fn every_flag_refuses_nonsense_in_one_line_that_names_it() -> Result<()> {
     for arg in command.get_arguments() {
         let Some(name) = arg.get_long() else { continue };
         let takes_value = arg.get_action().takes_values();
-        // Any directory may be one that is mounted later, and any path of the web may be wanted.
-        if !takes_value || name.starts_with("path.") {
+        // Any directory may be one that is mounted later, and any path of the web may be wanted. A file is named by its path.
+        if !takes_value || name.starts_with("path.") || name == "config.file" {
             continue;
         }
         let flag = format!("--{name}=\u{1}nonsense \"");
@@ -35,6 +35,15 @@ fn every_flag_refuses_nonsense_in_one_line_that_names_it() -> Result<()> {
         tried += 1;
     }
     assert!(tried >= 11, "flags tried: {tried}");
+    Ok(())
+}
+
+#[test]
+fn a_configuration_file_that_is_not_there_is_named() -> Result<()> {
+    let output = refused(&["--config.file=/nonexistent/plimsoll.yml"])?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error, "/nonexistent/plimsoll.yml: No such file or directory (os error 2)\n");
     Ok(())
 }
 
