@@ -16,7 +16,7 @@ const MODES: usize = 4;
 
 /// Turns, every other one in the reverse order. Each gives a ratio for each mode; their median counts, since a busy
 /// neighbour of this machine can spoil or favour any single one.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 8;
 /// What the kernel still has to do after an exporter began or ended (programs compiled, 64 MiB of maps freed) is no part
 /// of what a load loses: it is let pass before each turn.
 const SETTLE: Duration = Duration::from_secs(1);
