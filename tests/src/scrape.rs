@@ -80,6 +80,12 @@ impl Scrape {
         row
     }
 
+    /// A container's cgroup is gone, and its counters are there. (How many tombstones there are is for other tests to move, too.)
+    pub fn is_tombstone(&self, id: &str) -> bool {
+        let has = |family| self.value(family, &[("id", id)]).is_some();
+        has("container_process_forks_total") && !has("container_threads")
+    }
+
     /// Losses by reason, those that happened, and by program what each missed.
     pub fn losses(&self) -> BTreeMap<String, f64> {
         let by = |family: &str, label: &str| -> Vec<_> {

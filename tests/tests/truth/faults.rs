@@ -87,20 +87,15 @@ fn a_killer_from_outside_is_named_beyond_its_own_end() -> Result<()> {
         Ok(())
     };
     named(&exporter.scrape()?)?;
-    // Its cgroup is gone, and its counters are there. (How many tombstones there are is for other tests to move, too.)
-    let is_gone = |scrape: &Scrape, id: &str| {
-        let has = |family| scrape.value(family, &[("id", id)]).is_some();
-        has("container_process_forks_total") && !has("container_threads")
-    };
     killer.finish()?;
-    let gone = exporter.scrape_until("the killer's tombstone", |scrape| is_gone(scrape, &senders[0]))?;
+    let gone = exporter.scrape_until("the killer's tombstone", |scrape| scrape.is_tombstone(&senders[0]))?;
     named(&gone)?;
     for victim in victims {
         victim.finish()?;
     }
     named(
         &exporter
-            .scrape_until("the victims' tombstones", |scrape| ids.iter().all(|id| is_gone(scrape, id)))?,
+            .scrape_until("the victims' tombstones", |scrape| ids.iter().all(|id| scrape.is_tombstone(id)))?,
     )
 }
 
