@@ -68,7 +68,7 @@ pub static FREQUENT: &[Frequent] = &[
 ];
 
 /// No program is taken for cheaper than this: on a busy machine a measurement can come out as nothing.
-const LEAST_NS: f64 = 1.0;
+pub(super) const LEAST_NS: f64 = 1.0;
 
 /// Makes an event happen, before and after a program is attached to it.
 pub(super) struct Meter {

@@ -35,8 +35,11 @@ impl Live {
         let mut command = Command::new("sh");
         let child = command.args(["-c", &format!("{join} exec sleep 600")]).spawn().expect("sh runs");
         let live = Self { path, directories, child };
-        let comm = format!("/proc/{}/comm", live.child.id());
-        while fs::read_to_string(&comm).expect("it lives") != "sleep\n" {
+        // It opens files until it sleeps.
+        let call = format!("/proc/{}/syscall", live.child.id());
+        let sleeps = [libc::SYS_clock_nanosleep, libc::SYS_nanosleep].map(|number| format!("{number} "));
+        let sleeping = |call: &str| sleeps.iter().any(|sleep| call.starts_with(sleep));
+        while !sleeping(&fs::read_to_string(&call).expect("it lives")) {
             std::thread::yield_now();
         }
         Some(live)
