@@ -111,8 +111,11 @@ fn measure(api: &mut Api, config: &Config) -> Result<Measured, Error> {
 }
 
 fn container(api: &mut Api, config: &Config, listed: &Listed) -> Result<Container, Error> {
-    let mut container =
-        Container { name: listed.name().to_owned(), state: listed.state().to_owned(), ..Container::default() };
+    let mut container = Container {
+        name: listed.name().to_owned(),
+        state: listed.state().to_owned(),
+        ..Container::default()
+    };
     let id = &listed.id;
     if config.inspects() {
         container.inspected = api.get(&format!("/containers/{id}/json"))?;
