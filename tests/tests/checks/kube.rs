@@ -201,7 +201,8 @@ fn a_recorded_cluster_is_judged() -> Result<()> {
     let own = format!("--server {} --ca-cert {}", server.url(), server.path("authority.pem").display());
     let rows: Vec<(String, i32, &str)> =
         ROWS.iter().map(|(line, code, text)| (line.replace("{own}", &own), *code, *text)).collect();
-    let rows: Vec<Row> = rows.iter().map(|(line, code, text)| (line.as_str(), *code, *text)).collect();
+    let rows: Vec<(&str, i32, &str)> =
+        rows.iter().map(|(line, code, text)| (line.as_str(), *code, *text)).collect();
     all_say(&servers, &rows)?;
     let pages = server
         .asked()
