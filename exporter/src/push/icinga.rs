@@ -46,7 +46,7 @@ pub(super) enum Error {
 }
 
 /// Icinga answers at once, or is busy with more than us.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// `execution_start` comes back as Icinga writes numbers: to the microsecond.
 const SAME: f64 = 1e-5;
 
