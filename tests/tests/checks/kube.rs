@@ -215,7 +215,8 @@ fn a_recorded_cluster_is_judged() -> Result<()> {
         .map(|asked| (asked.parameter("limit"), asked.parameter("continue").is_some(), asked.version))
         .collect();
     let limit = || Some("500".to_owned());
-    assert_eq!(pages, [(limit(), false, 1), (limit(), true, 1), (limit(), true, 1), (limit(), true, 1)]);
+    let once = vec![(limit(), false, 1), (limit(), true, 1), (limit(), true, 1), (limit(), true, 1)];
+    assert_eq!(pages, [once.clone(), once].concat(), "by either of the two that ask so");
     Ok(())
 }
 
