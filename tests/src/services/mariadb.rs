@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -135,7 +135,7 @@ fn made(place: &Path, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn copied(from: &Path, to: &PathBuf) -> Result<()> {
+fn copied(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
     chown(to, Some(NOBODY), Some(NOBODY))?;
     for entry in std::fs::read_dir(from)? {
