@@ -4,11 +4,13 @@ use crate::frame::Check;
 
 pub mod cluster;
 pub mod container;
+pub mod containerd;
 pub mod dig;
 pub mod disk;
 pub mod dns;
 pub mod docker;
 pub mod dummy;
+pub mod engine;
 pub mod file_age;
 pub mod grpc_health;
 pub mod http;
@@ -47,6 +49,7 @@ pub mod users;
 pub static ALL: &[&Check] = &[
     &cluster::CHECK,
     &container::CHECK,
+    &containerd::CHECK,
     &dig::CHECK,
     &disk::CHECK,
     &dns::CHECK,

@@ -1,8 +1,10 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
+pub mod apiserver;
 pub mod capture;
 pub mod certificates;
 pub mod cgroup;
+pub mod containerd;
 pub mod exporter;
 pub mod hierarchy;
 pub mod host;
