@@ -14,7 +14,7 @@ use crate::tls::{self, Verify};
 
 pub mod message;
 
-use message::{Serving, question};
+use message::Serving;
 
 /// The row of the table.
 pub static CHECK: Check = Check {
@@ -204,21 +204,10 @@ impl Config {
     fn request(&self) -> Request {
         let authority =
             self.authority.clone().unwrap_or_else(|| format!("{}:{}", bracketed(&self.host), self.port));
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut headers = vec![
-            pair("content-type", "application/grpc"),
-            pair("te", "trailers"),
-            pair("user-agent", &crate::help::version_words(CHECK.name)),
-        ];
-        headers.extend(self.headers.iter().cloned());
-        Request {
-            method: "POST".to_owned(),
-            scheme: if self.tls.is_some() { "https" } else { "http" },
-            authority,
-            path: "/grpc.health.v1.Health/Check".to_owned(),
-            headers,
-            body: question(&self.service),
-        }
+        let agent = crate::help::version_words(CHECK.name);
+        let mut request = message::request(&self.service, self.tls.is_some(), authority, &agent);
+        request.headers.extend(self.headers.iter().cloned());
+        request
     }
 }
 

@@ -1,5 +1,7 @@
 //! The two messages of `grpc.health.v1.Health/Check`, each with the five bytes that gRPC puts before.
 
+use crate::http2::Request;
+
 /// What a server says of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serving {
@@ -15,6 +17,19 @@ pub enum Serving {
 
 /// An answer that is longer is none.
 pub const LONGEST: usize = 64 * 1024;
+
+/// What asks a server for the health of a service.
+pub fn request(service: &str, tls: bool, authority: String, agent: &str) -> Request {
+    let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("user-agent", agent)];
+    Request {
+        method: "POST".to_owned(),
+        scheme: if tls { "https" } else { "http" },
+        authority,
+        path: "/grpc.health.v1.Health/Check".to_owned(),
+        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        body: question(service),
+    }
+}
 
 /// The question after a service; the server as a whole if it has no name.
 pub fn question(service: &str) -> Vec<u8> {

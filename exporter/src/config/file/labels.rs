@@ -36,28 +36,11 @@ pub(super) fn rules(node: &Node<'_>, taken: &BTreeSet<&str>, faults: &mut Vec<Fa
 pub(super) fn info(node: &Node<'_>, faults: &mut Vec<Fault>) -> Info {
     let mut info = Info::default();
     let mut fields = Fields::of(node, "info", faults);
-    if let Some(node) = fields.take("max_labels")
-        && let Some(text) = text(node, &fields.name("max_labels"), faults)
-    {
-        match text.parse() {
-            Ok(number) if number <= MAX_INFO_LABELS => info.max_labels = number,
-            _ => {
-                let expected = format!("expected a number from 0 to {MAX_INFO_LABELS}, not {text:?}");
-                faults.push(Fault::new(node.at, &fields.name("max_labels"), expected));
-            }
-        }
+    if let Some(number) = fields.number("max_labels", 0..=MAX_INFO_LABELS, faults) {
+        info.max_labels = number;
     }
-    if let Some(node) = fields.take("annotations")
-        && let Some(text) = text(node, &fields.name("annotations"), faults)
-    {
-        match text {
-            "true" => info.annotations = true,
-            "false" => info.annotations = false,
-            _ => {
-                let expected = format!("expected true or false, not {text:?}");
-                faults.push(Fault::new(node.at, &fields.name("annotations"), expected));
-            }
-        }
+    if let Some(annotations) = fields.flag("annotations", faults) {
+        info.annotations = annotations;
     }
     fields.refuse_the_rest(faults);
     info
