@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::Signal;
 
 use crate::certificates::{self, KINDS};
 use crate::servers::Servers;
+use crate::services::signal;
 use crate::tools;
 
 /// One that runs; stopped when dropped.
@@ -68,6 +70,16 @@ impl Nginx {
         }
         let log = std::fs::read_to_string(directory.join("error.log")).unwrap_or_default();
         bail!("nginx does not start: {log}")
+    }
+
+    /// Has it stand still: it takes connections, and says nothing.
+    pub fn pause(&self) {
+        signal(&self.child, Signal::STOP);
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) {
+        signal(&self.child, Signal::CONT);
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::certificates::KINDS;
 use crate::servers::Servers;
@@ -32,9 +33,7 @@ impl Services {
     /// `vsftpds`, `pgsql`, `pgsql-socket`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
     /// certificate in this directory.
     pub fn start(servers: &mut Servers, certificates: &Path) -> Result<Self> {
-        let directory = std::env::temp_dir().join(format!("plimsoll-services-{}", std::process::id()));
-        std::fs::create_dir_all(&directory)?;
-        let mut services = Self { children: Vec::new(), directory };
+        let mut services = Self::none()?;
         services.ssh(servers)?;
         services.dns(servers)?;
         services.ntp(servers, "chrony", "local stratum 3")?;
@@ -46,6 +45,23 @@ impl Services {
         Ok(services)
     }
 
+    /// None yet.
+    pub fn none() -> Result<Self> {
+        let directory = std::env::temp_dir().join(format!("plimsoll-services-{}", std::process::id()));
+        std::fs::create_dir_all(&directory)?;
+        Ok(Self { children: Vec::new(), directory })
+    }
+
+    /// Has all of them stand still: they take connections, and say nothing.
+    pub fn pause(&self) {
+        self.children.iter().for_each(|child| signal(child, Signal::STOP));
+    }
+
+    /// Has them go on.
+    pub fn resume(&self) {
+        self.children.iter().for_each(|child| signal(child, Signal::CONT));
+    }
+
     fn spawn(&mut self, name: &str, mut command: Command) -> Result<&mut Child> {
         let log = std::fs::File::create(self.directory.join(format!("{name}.log")))?;
         command.stderr(log).stdin(Stdio::piped());
@@ -53,8 +69,8 @@ impl Services {
         self.children.last_mut().context("no child")
     }
 
-    /// One that is not root has no need of a user of its own.
-    fn ssh(&mut self, servers: &mut Servers) -> Result<()> {
+    /// `ssh`. One that is not root has no need of a user of its own.
+    pub fn ssh(&mut self, servers: &mut Servers) -> Result<()> {
         let (sshd, libraries) = tools::service("sshd")?;
         let key = self.directory.join("key");
         let made =
@@ -176,6 +192,13 @@ const ZONES: &[(&str, &str)] = &[
          @ NS ns.example.test.\n1 PTR www.example.test.\n1 PTR two.example.test.\n3 PTR both.example.test.\n",
     ),
 ];
+
+/// One that is gone already is as good.
+pub fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}
 
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

@@ -28,9 +28,14 @@ pub fn promtool() -> Result<PathBuf> {
     fetched("prometheus-2/promtool", "prometheus")
 }
 
-/// Icinga 2, for its console.
+/// Icinga 2; its library is beside it.
 pub fn icinga() -> Result<PathBuf> {
     fetched("icinga2/icinga2", "icinga2")
+}
+
+/// Nagios 4.
+pub fn nagios() -> Result<PathBuf> {
+    fetched("icinga2/nagios4", "icinga2")
 }
 
 /// A server of Debian's, and where the libraries are that were unpacked with it.

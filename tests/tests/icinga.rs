@@ -1,0 +1,8 @@
+//! A real Icinga 2 runs the bundle of `deploy`, and Nagios and NRPE read theirs.
+
+#[path = "icinga/commands.rs"]
+mod commands;
+#[path = "icinga/nagios.rs"]
+mod nagios;
+#[path = "icinga/screen.rs"]
+mod screen;
