@@ -5,6 +5,7 @@ pub mod capture;
 pub mod certificates;
 pub mod cgroup;
 pub mod exporter;
+pub mod grpc;
 pub mod hierarchy;
 pub mod host;
 pub mod icinga;

@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result, ensure};
 use cases::{CASES, DIFFERENCES, MODULES};
 use plimsoll_tests::blackbox::Blackbox;
 use plimsoll_tests::exporter::{Exporter, ask, status};
+use plimsoll_tests::grpc;
 use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::scrape::Scrape;
 use plimsoll_tests::servers::Servers;
@@ -113,6 +114,9 @@ fn side_by_side() -> Result<()> {
     let _nginx = Nginx::start(&mut servers)?;
     let certificates = PathBuf::from(servers.place("www")?);
     let _services = Services::start(&mut servers, &certificates)?;
+    for (name, answer) in cases::GRPC {
+        grpc::start(&mut servers, name, *answer)?;
+    }
     let modules = MODULES.replace("CERTIFICATES", &certificates.display().to_string());
     let (theirs, ours) = (File::new(&modules)?, File::new(&format!("probe:\n  allow: ['*']\n{modules}"))?);
     let blackbox = Blackbox::start(&theirs.0)?;

@@ -92,8 +92,8 @@ fn judge(module: &Dns, message: &Message, report: &mut Report) -> Result<(), End
         report.set(gauge, records.len() as f64);
     }
     if module.kind == SOA {
-        let serials = message.answers.iter().filter_map(serial);
-        report.set(&SERIAL, serials.last().unwrap_or_default());
+        let last = message.answers.iter().rev().find_map(serial);
+        report.set(&SERIAL, last.unwrap_or_default());
     }
     if !module.codes.contains(&message.code()) {
         return Err(End::Failed(format!("the code of the response is {}", message.code())));

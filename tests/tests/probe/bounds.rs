@@ -19,8 +19,11 @@ modules:
   fast: {prober: tcp, timeout: 50s, state: {warning: 50, critical: 50}}
 ";
 
+/// A probe under way.
+type Asked = std::thread::JoinHandle<Result<(u16, String)>>;
+
 /// A connection that the exporter has made, and how its probe ends.
-fn held(exporter: &Exporter) -> Result<(TcpStream, std::thread::JoinHandle<Result<(u16, String)>>)> {
+fn held(exporter: &Exporter) -> Result<(TcpStream, Asked)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (address, target) = (exporter.address(), listener.local_addr()?.to_string());
     let asked = std::thread::spawn(move || probe(address, "waits", &target));

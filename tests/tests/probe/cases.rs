@@ -1,5 +1,17 @@
 //! The modules and targets: `{name}` stands for a server's port or path (see `plimsoll_tests::servers`).
 
+use plimsoll_tests::grpc::Answer;
+
+/// Servers of gRPC.
+pub(crate) const GRPC: &[(&str, Answer)] = &[
+    ("grpc-unknown", Answer::Health(0)),
+    ("grpc-serving", Answer::Health(1)),
+    ("grpc-not-serving", Answer::Health(2)),
+    ("grpc-service-unknown", Answer::Health(3)),
+    ("grpc-not-found", Answer::Code("5")),
+    ("grpc-unimplemented", Answer::Code("12")),
+];
+
 /// By name: the module and the target.
 type Case = (&'static str, &'static str, &'static str);
 
@@ -192,6 +204,13 @@ pub(crate) const CASES: &[Case] = &[
     ("dns silent", "dns_short", "127.0.0.1:{udp-silent}"),
     ("dns garbage", "dns_short", "127.0.0.1:{udp-greets}"),
     ("dns closed", "dns_short", "127.0.0.1:1"),
+    ("grpc serving", "grpc_plain", "127.0.0.1:{grpc-serving}"),
+    ("grpc not serving", "grpc_plain", "127.0.0.1:{grpc-not-serving}"),
+    ("grpc unknown", "grpc_plain", "127.0.0.1:{grpc-unknown}"),
+    ("grpc service unknown", "grpc_plain", "127.0.0.1:{grpc-service-unknown}"),
+    ("grpc not found", "grpc_plain", "127.0.0.1:{grpc-not-found}"),
+    ("grpc unimplemented", "grpc_plain", "127.0.0.1:{grpc-unimplemented}"),
+    ("grpc no name", "grpc_plain", "nonexistent.invalid:1"),
     ("grpc closed", "grpc_plain", "127.0.0.1:1"),
 ];
 
