@@ -7,11 +7,13 @@ pub mod container;
 pub mod dig;
 pub mod disk;
 pub mod dns;
+pub mod docker;
 pub mod dummy;
 pub mod file_age;
 pub mod grpc_health;
 pub mod http;
 pub mod icmp;
+pub mod kube;
 pub mod load;
 pub mod log;
 pub mod mem;
@@ -46,11 +48,13 @@ pub static ALL: &[&Check] = &[
     &dig::CHECK,
     &disk::CHECK,
     &dns::CHECK,
+    &docker::CHECK,
     &dummy::CHECK,
     &file_age::CHECK,
     &grpc_health::CHECK,
     &http::CHECK,
     &icmp::CHECK,
+    &kube::CHECK,
     &load::CHECK,
     &log::CHECK,
     &mem::CHECK,

@@ -38,9 +38,19 @@ impl Limits {
 
     /// Warns outside of this range unless something was asked for.
     pub fn warn_by_default(&mut self, name: &'static str, range: &str) -> Result<(), Stop> {
+        self.by_default(name, Some(range), None)
+    }
+
+    /// The ranges of a value for which nothing was asked.
+    pub fn by_default(
+        &mut self,
+        name: &'static str,
+        warning: Option<&str>,
+        critical: Option<&str>,
+    ) -> Result<(), Stop> {
         let thresholds = self.entry(name);
         if *thresholds == Thresholds::default() {
-            thresholds.warning = Some(Range::parse(range)?);
+            *thresholds = Thresholds::parse(warning, critical)?;
         }
         Ok(())
     }
@@ -80,6 +90,11 @@ impl Findings {
     /// Its perfdata alone.
     pub fn datum(&mut self, (label, unit): (&'static str, &'static str), value: f64, limits: &Thresholds) {
         let datum = plain(label, unit, value).warn(limits.warning.as_ref()).crit(limits.critical.as_ref());
+        self.data.push(datum);
+    }
+
+    /// Perfdata of any form.
+    pub fn perf(&mut self, datum: Perfdata) {
         self.data.push(datum);
     }
 

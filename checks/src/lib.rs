@@ -6,7 +6,7 @@
 //! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
 //! - `net`, `tls`: names, connections and packets under a deadline.
 //! - `host`: the host a check is about, in the words of 2.x where it cannot be reached.
-//! - `http`, `http2`: HTTP over either.
+//! - `http`, `http2`: HTTP over either; `api`: programs that are asked for JSON by it.
 //! - `exposition`: the text of `/metrics`.
 //! - `findings`: values that are judged each by itself, and make one line together.
 //! - `history`: what a check keeps from one run to the next.
@@ -14,6 +14,7 @@
 //! - `process`: other programs under a deadline; `processes`: those that run on this host.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
 
+pub mod api;
 pub mod checks;
 pub mod deadline;
 pub mod exposition;

@@ -18,7 +18,7 @@ mod trust;
 pub mod version;
 
 pub use certificate::Certificate;
-pub use session::{Session, Transport, certificates};
+pub use session::{PEM, Session, Transport, certificates};
 pub use shown::{Own, Shown};
 pub use trust::{Verify, vouched_for};
 pub use version::Versions;
@@ -32,7 +32,7 @@ pub struct Wanted {
     pub days: Option<(u32, u32)>,
     /// Which versions may be spoken.
     pub versions: Versions,
-    /// Files of a certificate of our own and of its key, in PEM.
+    /// Files of a certificate of our own and of its key, in PEM, or their texts.
     pub identity: Option<(String, String)>,
     /// What is to be true of the other side's certificate; nothing by default.
     pub verify: Option<Verify>,

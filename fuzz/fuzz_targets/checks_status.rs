@@ -1,10 +1,15 @@
 //! What servers count, as the checks read it: the text of `/metrics`, answers of Prometheus, the page of nginx, replies of Redis,
-//! memcached and PostgreSQL, and what a check kept of an earlier run.
+//! memcached and PostgreSQL, of Docker and Kubernetes, kubeconfigs, and what a check kept of an earlier run.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_checks::checks::container::rows::{Rows, Selector};
 use plimsoll_checks::checks::container::window::Window;
+use plimsoll_checks::checks::docker::answer as docker;
+use plimsoll_checks::checks::kube::kubeconfig::Kubeconfig;
+use plimsoll_checks::checks::kube::node::Node;
+use plimsoll_checks::checks::kube::pod::{Pod, Pods};
+use plimsoll_checks::checks::kube::workload::{Kind, Workload};
 use plimsoll_checks::checks::memcached::Stats;
 use plimsoll_checks::checks::nginx_status::page::Page;
 use plimsoll_checks::checks::pgsql::message::Message;
@@ -46,6 +51,28 @@ fuzz_target!(|bytes: &[u8]| {
         names.extend(sample.labels().map(|(name, value)| (name.to_owned(), value.into_owned())));
     }
     assert!(names.len() <= bytes.len());
+    if let Ok(inspected) = serde_json::from_slice::<docker::Inspected>(bytes) {
+        assert!(inspected.started().is_none_or(|started| started > 0.0));
+        assert!(inspected.cpus(Some(4.0)).is_some_and(|cpus| cpus > 0.0));
+    }
+    if let Ok(stats) = serde_json::from_slice::<docker::Stats>(bytes) {
+        let _ = (stats.memory(), stats.memory_limit(), stats.cpu_seconds(), stats.online());
+    }
+    if let Ok(pod) = serde_json::from_slice::<Pod>(bytes) {
+        let mut pods = Pods::default();
+        pods.add(&pod, 1e9, 300.0);
+        assert_eq!(pods.count, 1);
+    }
+    if let Ok(node) = serde_json::from_slice::<Node>(bytes) {
+        assert!(node.pressures().len() <= 4);
+    }
+    if let Ok(object) = serde_json::from_slice(bytes) {
+        assert_eq!(Workload::new(Kind::Job, object).kind, Kind::Job);
+    }
+    let mut kubeconfig = Kubeconfig::default();
+    if kubeconfig.add("/x/config".as_ref(), &text).is_ok() {
+        let _ = kubeconfig.choose(None);
+    }
     let mut selector = Selector::default();
     selector.add("id", "*".to_owned());
     let rows = Rows::read(&text, &selector);

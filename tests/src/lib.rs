@@ -16,6 +16,7 @@ pub mod nginx;
 pub mod ntp;
 pub mod ntpd;
 pub mod plugins;
+pub mod podman;
 pub mod prometheus;
 pub mod relay;
 pub mod runc;

@@ -7,6 +7,8 @@ mod bridges;
 mod cases;
 #[path = "checks/compare.rs"]
 mod compare;
+#[path = "checks/engines.rs"]
+mod engines;
 #[path = "checks/host.rs"]
 mod host;
 #[path = "checks/hostile.rs"]

@@ -51,6 +51,28 @@ pub fn base64(bytes: &[u8]) -> String {
     out
 }
 
+/// The same, back; the padding may be missing.
+pub fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut word, mut bits) = (Vec::new(), 0_u32, 0);
+    for byte in text.trim_end_matches('=').bytes() {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        word = word << 6 | u32::from(digit);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((word >> bits & 255) as u8);
+        }
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +96,12 @@ mod tests {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
         assert_eq!(base64(&[0xff, 0xef, 0xbe]), "/+++");
+        assert_eq!(unbase64("/+++"), Some(vec![0xff, 0xef, 0xbe]));
+        assert_eq!(
+            pairs.map(|(_, coded)| unbase64(coded)),
+            pairs.map(|(plain, _)| Some(plain.as_bytes().to_vec()))
+        );
+        assert_eq!(unbase64("a b"), None);
         assert_eq!(basic("user:passwd"), "Basic dXNlcjpwYXNzd2Q=");
     }
 }

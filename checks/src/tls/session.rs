@@ -139,15 +139,32 @@ fn server_name(name: &str) -> ServerName<'static> {
     ServerName::try_from(name.trim_matches(['[', ']']).to_owned()).unwrap_or_else(|_| nobody())
 }
 
-/// The certificates in a file, in PEM.
-pub fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let wrong = |why: &dyn std::fmt::Display| Error::File { path: path.to_owned(), why: why.to_string() };
-    let all = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
-    let all: Vec<_> = all.collect::<Result<_, _>>().map_err(|error| wrong(&error))?;
+/// How PEM begins, which no path does.
+pub const PEM: &str = "-----BEGIN ";
+
+/// The certificates in a file, in PEM, or in the text itself.
+pub fn certificates(source: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let wrong = |why: &dyn std::fmt::Display| fault(source, why);
+    let all: Result<Vec<_>, _> = if source.contains(PEM) {
+        CertificateDer::pem_slice_iter(source.as_bytes()).collect()
+    } else {
+        CertificateDer::pem_file_iter(source).map_err(|error| wrong(&error))?.collect()
+    };
+    let all = all.map_err(|error| wrong(&error))?;
     if all.is_empty() { Err(wrong(&"no certificate in it")) } else { Ok(all) }
 }
 
-fn private_key(path: &str) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| Error::File { path: path.to_owned(), why: error.to_string() })
+fn private_key(source: &str) -> Result<PrivateKeyDer<'static>, Error> {
+    let key = if source.contains(PEM) {
+        PrivateKeyDer::from_pem_slice(source.as_bytes())
+    } else {
+        PrivateKeyDer::from_pem_file(source)
+    };
+    key.map_err(|error| fault(source, &error))
+}
+
+/// A text is not told: it may be a key.
+fn fault(source: &str, why: &dyn std::fmt::Display) -> Error {
+    let path = if source.contains(PEM) { "the text of a certificate or key" } else { source };
+    Error::File { path: path.to_owned(), why: why.to_string() }
 }

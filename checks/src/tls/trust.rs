@@ -21,7 +21,7 @@ pub struct Verify {
     pub name: bool,
     /// That the other side has its key; true wherever one of the others is.
     pub key: bool,
-    /// A file with the authorities, in PEM, where they are not the system's.
+    /// A file with the authorities, in PEM, where they are not the system's; or its text.
     pub authorities: Option<String>,
 }
 

@@ -84,6 +84,8 @@ const ALONE: &[(&str, &str)] = &[
         "check_prometheus -H 127.0.0.1 -p {http} -q 1",
         "check_http -H 127.0.0.1 -p {http} -u /api/v1/query?query=1",
     ),
+    ("check_docker -H 127.0.0.1:{http}", "check_http -H 127.0.0.1 -p {http} -u /version"),
+    ("check_kube --server http://127.0.0.1:{http}", "check_http -H 127.0.0.1 -p {http} -u /readyz"),
     ("check_grpc_health -H 127.0.0.1 -p {h2c}", "check_http -H 127.0.0.1 -p {http}"),
     ("check_grpc_health -S -H 127.0.0.1 -p {https-good}", "check_http -S -H 127.0.0.1 -p {https-good}"),
 ];

@@ -51,6 +51,7 @@ pub fn expected(datum: &Datum) -> Result<Parsed> {
         "" => ("", 1.0, false),
         "s" => ("seconds", 1.0, false),
         "ms" => ("seconds", 1e-3, false),
+        "d" => ("seconds", 86_400.0, false),
         "us" => ("seconds", 1e-6, false),
         "%" => ("percent", 1.0, false),
         "B" => ("bytes", 1.0, false),

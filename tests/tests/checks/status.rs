@@ -7,7 +7,7 @@ use plimsoll_tests::servers::Servers;
 use plimsoll_tests::services::stores::Stores;
 
 /// Command line, exit code, and the beginning of what it says.
-type Row = (&'static str, i32, &'static str);
+pub(crate) type Row = (&'static str, i32, &'static str);
 
 const NGINX: &[Row] = &[
     (
@@ -141,7 +141,7 @@ fn the_status_of_nginx_is_judged() -> Result<()> {
 }
 
 /// Each row, and that Icinga can read what it says.
-fn all_say(servers: &Servers, rows: &[Row]) -> Result<()> {
+pub(crate) fn all_say(servers: &Servers, rows: &[Row]) -> Result<()> {
     let (mut failures, mut data) = (Vec::new(), Vec::new());
     for (line, code, text) in rows {
         let ran = run(servers, &line.replace("0.#", "0.000001"))?;

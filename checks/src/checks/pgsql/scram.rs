@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use ring::{digest, hmac, pbkdf2};
 
-use crate::http::request::base64;
+use crate::http::request::{base64, unbase64};
 
 /// A login that was begun.
 #[derive(Clone, Debug)]
@@ -59,28 +59,6 @@ impl Scram {
 
 fn sign(key: &[u8], text: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text)
-}
-
-/// RFC 4648, with its padding.
-fn unbase64(text: &str) -> Option<Vec<u8>> {
-    let (mut bytes, mut word, mut bits) = (Vec::new(), 0_u32, 0);
-    for byte in text.trim_end_matches('=').bytes() {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        word = word << 6 | u32::from(digit);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((word >> bits & 255) as u8);
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
