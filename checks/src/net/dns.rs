@@ -171,12 +171,11 @@ pub fn question(id: u16, name: &str, kind: u16) -> Result<Vec<u8>, Error> {
     for word in [id, 0x0100, 1, 0, 0, 0] {
         message.extend_from_slice(&word.to_be_bytes());
     }
-    // The root has no labels.
-    let labels = if name == "." { None } else { Some(name.strip_suffix('.').unwrap_or(name)) };
-    if labels.is_some_and(|name| name.is_empty() || name.len() > 253) {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() || name.len() > 253 {
         return Err(Error::Question);
     }
-    for label in labels.into_iter().flat_map(|name| name.split('.')) {
+    for label in name.split('.') {
         let length = u8::try_from(label.len()).ok().filter(|length| (1..64).contains(length));
         message.push(length.ok_or(Error::Question)?);
         message.extend_from_slice(label.as_bytes());
