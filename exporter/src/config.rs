@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _, ValueEnum, value_parser};
 
 use plimsoll_abi::connections::MAX_PREFIXES;
 
@@ -72,6 +72,13 @@ pub enum Invocation {
     Serve(Box<Config>),
     /// Whether these configuration files are valid.
     CheckConfig(Vec<PathBuf>),
+    /// Results of checks, for an Icinga that cannot reach this host.
+    Push {
+        /// The file that says which.
+        file: PathBuf,
+        /// Whether only to say whether it is valid.
+        check: bool,
+    },
 }
 
 /// The HTTP side.
@@ -252,6 +259,12 @@ impl Invocation {
             let files = matches.get_many("file").into_iter().flatten().cloned();
             return Ok(Self::CheckConfig(files.collect()));
         }
+        if let Some((CHECKS, matches)) = matches.subcommand()
+            && let Some((_, matches)) = matches.subcommand()
+            && let Some(file) = matches.get_one::<PathBuf>("file")
+        {
+            return Ok(Self::Push { file: file.clone(), check: matches.get_flag("check") });
+        }
         Config::from_matches(&mut command, &matches, collectors).map(|config| Self::Serve(Box::new(config)))
     }
 }
@@ -266,6 +279,7 @@ impl Config {
             .version(format!("{VERSION} (revision {REVISION}, rust {RUST_VERSION})"))
             .args(switches::args(collectors))
             .subcommand(check_config())
+            .subcommand(checks())
             .args_conflicts_with_subcommands(true)
             .disable_help_subcommand(true)
     }
@@ -339,6 +353,19 @@ fn check_config() -> Command {
     let file = Arg::new("file").value_name("FILE").required(true).num_args(1..);
     let about = "Says whether configuration files are valid, and every fault they have";
     Command::new(CHECK_CONFIG).about(about).arg(file.value_parser(value_parser!(PathBuf)))
+}
+
+const CHECKS: &str = "checks";
+
+fn checks() -> Command {
+    let file = Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
+    let check = Arg::new("check").long("check").action(ArgAction::SetTrue);
+    let push = Command::new("push")
+        .about("Runs checks, and hands their results to an Icinga that cannot reach this host")
+        .arg(file.help("What to run, and where Icinga is, in YAML"))
+        .arg(check.help("Only say whether the file is valid, and every fault it has"));
+    let about = "Checks of Nagios and Icinga: the program plimsoll-checks has them";
+    Command::new(CHECKS).about(about).subcommand(push).subcommand_required(true).disable_help_subcommand(true)
 }
 
 /// More would cost every packet.

@@ -14,6 +14,7 @@ use plimsoll::http::{CollectorName, Limits, Probes, Reload, Server, Settings, So
 use plimsoll::identity::Directory;
 use plimsoll::ledger::Keep;
 use plimsoll::probe::InForce;
+use plimsoll::push;
 use plimsoll::reload::Reloader;
 use plimsoll::runtimes::{RuntimeMetrics, follow, sockets};
 use plimsoll::signals;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let config = match Invocation::from_args(std::env::args_os(), &collectors) {
         Ok(Invocation::Serve(config)) => config,
         Ok(Invocation::CheckConfig(files)) => return check_config(&files),
+        Ok(Invocation::Push { file, check }) => return push(&file, check),
         Err(error) => return refuse(&error),
     };
     let file = match config.file.as_deref().map(read_config).transpose() {
@@ -46,14 +48,35 @@ fn main() -> ExitCode {
 
 /// Reads a configuration file; says every fault it has in a line.
 fn read_config(path: &Path) -> Result<FileConfig, ExitCode> {
-    FileConfig::load(path, &signals::labels()).map_err(|error| {
-        let path = path.display();
-        match error {
-            FileError::Faults(faults) => faults.iter().for_each(|fault| say(&format!("{path}: {fault}"))),
-            error => say(&format!("{path}: {error}")),
-        }
-        ExitCode::FAILURE
-    })
+    FileConfig::load(path, &signals::labels()).map_err(|error| faulty(path, &error))
+}
+
+fn faulty(path: &Path, error: &FileError) -> ExitCode {
+    let path = path.display();
+    match error {
+        FileError::Faults(faults) => faults.iter().for_each(|fault| say(&format!("{path}: {fault}"))),
+        error => say(&format!("{path}: {error}")),
+    }
+    ExitCode::FAILURE
+}
+
+/// Runs checks and hands over their results; with `check` says only whether the file is valid.
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn push(path: &Path, check: bool) -> ExitCode {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let settings = match push::Settings::load(path, &host) {
+        Ok(settings) => settings,
+        Err(error) => return faulty(path, &error),
+    };
+    if check {
+        println!("{}: valid, checks: {}", path.display(), settings.checks.len());
+        return ExitCode::SUCCESS;
+    }
+    log::init(tracing::Level::INFO, log::LogFormat::Logfmt);
+    if let Err(error) = push::push(settings) {
+        say(&format!("plimsoll: {error}"));
+    }
+    ExitCode::FAILURE
 }
 
 /// Says of every file what it is.

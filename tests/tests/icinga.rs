@@ -4,5 +4,11 @@
 mod commands;
 #[path = "icinga/nagios.rs"]
 mod nagios;
+#[path = "icinga/nrpe.rs"]
+mod nrpe;
+#[path = "icinga/push.rs"]
+mod push;
 #[path = "icinga/screen.rs"]
 mod screen;
+#[path = "icinga/write.rs"]
+mod write;

@@ -6,6 +6,7 @@
 mod fields;
 mod labels;
 mod probes;
+mod push;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use std::path::Path;
 use self::fields::Fields;
 use crate::identity::Labelling;
 use crate::probe::Probing;
+use crate::push::Settings;
 
 /// What the file says, complete and valid.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,21 +72,7 @@ const MAX_FILE: u64 = 1 << 20;
 impl FileConfig {
     /// Reads and validates the file at `path`. `taken` are labels that series have already: no rule may give them.
     pub fn load(path: &Path, taken: &BTreeSet<&str>) -> Result<Self, FileError> {
-        // Not to wait for the other end of a FIFO.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-        let file = File::options().read(true).custom_flags(flags).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(FileError::NotRegular);
-        }
-        let mut bytes = Vec::new();
-        if file.take(MAX_FILE + 1).read_to_end(&mut bytes)? as u64 > MAX_FILE {
-            return Err(FileError::TooLarge);
-        }
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let before = &bytes[..error.valid_up_to()];
-            FileError::NotUtf8(1 + before.iter().filter(|byte| **byte == b'\n').count())
-        })?;
-        Self::parse(text, taken).map_err(FileError::Faults)
+        Self::parse(&read(path)?, taken).map_err(FileError::Faults)
     }
 
     /// Validates a file's text; `Err` has at least one fault, in the order of the file.
@@ -115,6 +103,31 @@ impl FileConfig {
         faults.sort_by_key(|fault| (fault.at.line, fault.at.column));
         Err(faults)
     }
+}
+
+impl Settings {
+    /// Reads and validates the file of `plimsoll checks push` at `path`; `host` is what this host calls itself.
+    pub fn load(path: &Path, host: &str) -> Result<Self, FileError> {
+        push::parse(&read(path)?, host).map_err(FileError::Faults)
+    }
+}
+
+/// The text of a file.
+fn read(path: &Path) -> Result<String, FileError> {
+    // Not to wait for the other end of a FIFO.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(FileError::NotRegular);
+    }
+    let mut bytes = Vec::new();
+    if file.take(MAX_FILE + 1).read_to_end(&mut bytes)? as u64 > MAX_FILE {
+        return Err(FileError::TooLarge);
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let (at, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        FileError::NotUtf8(1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count())
+    })
 }
 
 impl Fault {
