@@ -13,6 +13,7 @@ shellcheck      shellcheck         checks the scripts
 monitoring-plugins-basic    check_tcp  is what the checks are held against
 monitoring-plugins-standard check_dig  is what more of the checks are held against
 liburiparser1   check_curl         is what check_curl misses otherwise
+libmariadb3     check_mysql        is what check_mysql misses otherwise
 bind9-dnsutils  dig                is what check_dig and check_dns of Debian start
 python3-aiosmtpd    python3        is the mail server the checks are held against
 python3-pyftpdlib   python3        is the FTP server the checks are held against

@@ -18,6 +18,8 @@ pub mod load;
 pub mod log;
 pub mod mem;
 pub mod memcached;
+pub mod mysql;
+pub mod mysql_query;
 pub mod negate;
 pub mod nginx_status;
 pub mod ntp;
@@ -59,6 +61,8 @@ pub static ALL: &[&Check] = &[
     &log::CHECK,
     &mem::CHECK,
     &memcached::CHECK,
+    &mysql::CHECK,
+    &mysql_query::CHECK,
     &nginx_status::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,

@@ -11,6 +11,7 @@
 //! - `findings`: values that are judged each by itself, and make one line together.
 //! - `history`: what a check keeps from one run to the next.
 //! - `regex`: expressions of POSIX.
+//! - `passwd`: who is who.
 //! - `process`: other programs under a deadline; `processes`: those that run on this host.
 //! - `checks`: the table, and one file a check, in which measuring, judging and printing are three functions.
 
@@ -29,6 +30,7 @@ pub mod http2;
 pub mod net;
 pub mod options;
 pub mod output;
+pub mod passwd;
 pub mod perfdata;
 pub mod process;
 pub mod processes;

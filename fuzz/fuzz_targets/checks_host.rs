@@ -7,6 +7,7 @@ use plimsoll_checks::checks::log::mark::Mark;
 use plimsoll_checks::checks::mem::Memory;
 use plimsoll_checks::checks::pressure::Pressure;
 use plimsoll_checks::checks::procs::filter;
+use plimsoll_checks::passwd;
 use plimsoll_checks::processes::{Process, Units, container};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -27,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(mark) = Mark::parse(&text) {
         assert_eq!(Mark::parse(&mark.render()), Some(mark));
     }
-    let _ = (Memory::parse(&text), filter::user(&text, "root"));
+    let _ = (Memory::parse(&text), passwd::find(&text, "root"));
     if let Some(pressure) = Pressure::parse(&text) {
         assert!(pressure.some.into_iter().chain(pressure.full).flatten().all(|percent| percent >= 0.0));
     }

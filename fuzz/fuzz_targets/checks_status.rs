@@ -1,5 +1,6 @@
 //! What servers count, as the checks read it: the text of `/metrics`, answers of Prometheus, the page of nginx, replies of Redis,
-//! memcached and PostgreSQL, of Docker and Kubernetes, kubeconfigs, and what a check kept of an earlier run.
+//! memcached, PostgreSQL and MySQL with its option files, of Docker and Kubernetes, kubeconfigs, and what a check kept of an earlier
+//! run.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,6 +12,8 @@ use plimsoll_checks::checks::kube::node::Node;
 use plimsoll_checks::checks::kube::pod::{Pod, Pods};
 use plimsoll_checks::checks::kube::workload::{Kind, Workload};
 use plimsoll_checks::checks::memcached::Stats;
+use plimsoll_checks::checks::mysql::option_file;
+use plimsoll_checks::checks::mysql::packet::{self, Greeting, Packet};
 use plimsoll_checks::checks::nginx_status::page::Page;
 use plimsoll_checks::checks::pgsql::message::Message;
 use plimsoll_checks::checks::pgsql::scram::Scram;
@@ -37,7 +40,9 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = (message.error(), message.columns(), message.first_column().map(<[u8]>::len));
         rest = &rest[length..];
     }
+    mysql(bytes);
     let text = String::from_utf8_lossy(bytes);
+    assert!(option_file::lines(&text, &["client"]).len() <= bytes.len());
     if !text.contains("i=") || text.contains("i=1,") {
         let _ = Scram::new("x", b"").answer(&text);
     }
@@ -81,3 +86,20 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(grown.is_none_or(|grown| grown.seconds > 0.0));
     assert_eq!(Window::of_json(&window.to_json()), window);
 });
+
+/// Packets one after the other, each read as all that it may be.
+fn mysql(bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Ok(Some((packet, length))) = Packet::take(rest) {
+        assert!(length >= 4 && length <= rest.len());
+        assert_eq!(packet.to_bytes(), rest[..length]);
+        if let Some(greeting) = Greeting::parse(&packet.body) {
+            assert!(greeting.nonce.len() >= 20 && greeting.nonce.len() < packet.body.len());
+        }
+        let _ = (packet::Reply::parse(&packet.body), packet::column_name(&packet.body));
+        if let Some(row) = packet::row(&packet.body, 3) {
+            assert!(row.iter().flatten().map(Vec::len).sum::<usize>() <= packet.body.len());
+        }
+        rest = &rest[length..];
+    }
+}

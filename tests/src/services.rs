@@ -15,6 +15,7 @@ use crate::tools;
 
 mod files;
 mod mailbox;
+mod mariadb;
 mod postgres;
 pub mod stores;
 
@@ -30,7 +31,7 @@ pub struct Services {
 
 impl Services {
     /// Starts them, and gives their places names: `ssh`, `nsd`, `chrony`, `chrony-unset`, `smtp`, `real-ftp`, `vsftpd`,
-    /// `vsftpds`, `pgsql`, `pgsql-socket`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
+    /// `vsftpds`, `pgsql`, `pgsql-socket`, `mysql`, `mysql-socket`, `mysql-replica`, `mysql-stopped`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
     /// certificate in this directory.
     pub fn start(servers: &mut Servers, certificates: &Path) -> Result<Self> {
         let mut services = Self::none()?;
@@ -42,6 +43,7 @@ impl Services {
         services.mailboxes(servers, certificates)?;
         services.files(servers, certificates)?;
         services.postgres(servers, certificates)?;
+        services.mariadb(servers, certificates)?;
         Ok(services)
     }
 

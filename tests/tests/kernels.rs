@@ -35,6 +35,8 @@ struct Kernel {
     programs: &'static [(&'static str, &'static str)],
     /// Whether it tells of datagrams (6.3).
     datagrams: bool,
+    /// Whether what is remembered of connections is kept with their sockets (5.12).
+    storage: bool,
     /// Sockets for CPUs, of which two are filled.
     possible_cpus: u32,
 }
@@ -46,13 +48,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("cgroups", "cgroup_rmdir"),
     ("faults", "fatal_signal_sent"),
     ("sched", "sched_switch"),
-    ("tcp", "inet_sock_set_state"),
-    ("tcp", "tcp_probe"),
-    ("tcp", "tcp_rcv_space_adjust"),
-    ("tcp", "tcp_retransmit_skb"),
     ("tcp", "tcp_send_reset"),
     ("tcp", "tcp_receive_reset"),
-    ("tcp", "tcp_open"),
     ("dns", "dns_sent"),
     ("dns", "dns_received"),
     ("drops", "udp_fail_queue_rcv_skb"),
@@ -65,6 +62,19 @@ const RECLAIM: [(&str, &str); 4] = [
     ("reclaim", "mm_vmscan_direct_reclaim_end"),
     ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
     ("reclaim", "mm_vmscan_memcg_reclaim_end"),
+];
+
+/// Those of connections, which are kept with their sockets where the kernel can.
+const CONNECTIONS: [(&str, &str); 3] =
+    [("tcp", "inet_sock_set_state"), ("tcp", "tcp_look"), ("tcp", "tcp_open")];
+
+/// Those of the kernels that cannot.
+const CONNECTIONS_5_10: [(&str, &str); 5] = [
+    ("tcp", "inet_sock_set_state_5_10"),
+    ("tcp", "tcp_probe"),
+    ("tcp", "tcp_rcv_space_adjust"),
+    ("tcp", "tcp_retransmit_skb"),
+    ("tcp", "tcp_open_5_10"),
 ];
 
 /// The programs for datagrams, which older kernels do not have the tracepoints for.
@@ -86,7 +96,7 @@ const KERNELS: &[Kernel] = &[
             ("faults", "fatal_exit_by_live"),
             ("oom", "signal_generate"),
             ("oom", "mark_victim_by_pid"),
-            ("unix", "unix_exit_5_10"),
+            ("unix", "sys_exit_all_5_10"),
             ("block_io", "block_rq_complete_rq_disk"),
             RECLAIM[0],
             RECLAIM[1],
@@ -94,6 +104,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
+        storage: false,
         possible_cpus: 2,
     },
     Kernel {
@@ -110,7 +121,7 @@ const KERNELS: &[Kernel] = &[
             ("process", "sched_process_exit_by_live"),
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
-            ("unix", "unix_exit_5_10"),
+            ("unix", "sys_exit_all_5_10"),
             ("block_io", "block_rq_complete_rq_disk"),
             RECLAIM[0],
             RECLAIM[1],
@@ -118,6 +129,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
+        storage: false,
         possible_cpus: 128,
     },
     Kernel {
@@ -135,7 +147,7 @@ const KERNELS: &[Kernel] = &[
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
             ("drops", "kfree_skb_sent"),
-            ("unix", "unix_exit"),
+            ("unix", "sys_exit_all"),
             ("block_io", "block_rq_complete"),
             RECLAIM[0],
             RECLAIM[1],
@@ -143,6 +155,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
+        storage: true,
         possible_cpus: 2,
     },
     Kernel {
@@ -160,7 +173,7 @@ const KERNELS: &[Kernel] = &[
             ("faults", "fatal_exit_by_live"),
             ("oom", "mark_victim"),
             ("drops", "kfree_skb"),
-            ("unix", "unix_exit"),
+            ("unix", "sys_exit_all"),
             ("unix", "unix_sent"),
             ("unix", "unix_received"),
             ("block_io", "block_rq_complete"),
@@ -170,13 +183,14 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: true,
+        storage: true,
         possible_cpus: 128,
     },
     Kernel {
         series: "7",
         programs: &[
             ("syscalls", "sys_exit_all_perf"),
-            ("unix", "unix_exit_perf"),
+            ("unix", "sys_exit_all_perf"),
             ("unix", "unix_sent"),
             ("unix", "unix_received"),
             ("block_io", "block_rq_complete"),
@@ -198,9 +212,19 @@ const KERNELS: &[Kernel] = &[
             ("reclaim", "mm_vmscan_memcg_reclaim_end_perf"),
         ],
         datagrams: true,
+        storage: true,
         possible_cpus: 2,
     },
 ];
+
+impl Kernel {
+    /// The programs that run in it, by signal.
+    fn all_programs(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let datagrams: &[_] = if self.datagrams { &DATAGRAMS } else { &[] };
+        let connections: &[_] = if self.storage { &CONNECTIONS } else { &CONNECTIONS_5_10 };
+        EVERYWHERE.iter().chain(self.programs).chain(datagrams).chain(connections).copied()
+    }
+}
 
 #[test]
 fn every_kernel_counts_exactly_what_happens() -> Result<()> {

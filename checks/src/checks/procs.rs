@@ -10,6 +10,7 @@ use crate::deadline::Deadline;
 use crate::frame::{Call, Check};
 use crate::options::{Arg, Opt, common, value};
 use crate::output::{Outcome, Output, Stop};
+use crate::passwd;
 use crate::perfdata::{Form, Number, Perfdata};
 use crate::processes::{self, Process, Wants};
 use crate::range::Thresholds;
@@ -196,11 +197,8 @@ fn filter(key: &str, text: &str, call: &Call) -> Result<Option<(Filter, String)>
 
 /// Number and name of a user. A number without a name is as good: that may be in a directory, or in a container.
 fn user(text: &str, call: &Call) -> Result<(u32, String), Stop> {
-    const PASSWD: &str = "/etc/passwd";
-    let passwd = fs::read(PASSWD).unwrap_or_default();
-    let known = filter::user(&String::from_utf8_lossy(&passwd), text);
     let number = value::not_negative(text).map(|uid| (uid, text.to_owned()));
-    known.or(number).ok_or_else(|| call.usage(&format!("User name was not found - {text}")))
+    passwd::user(text).or(number).ok_or_else(|| call.usage(&format!("User name was not found - {text}")))
 }
 
 /// Those that are meant. Neither this process is, nor its parent, nor other calls of this check.

@@ -21,7 +21,7 @@ pub struct Verify {
     pub name: bool,
     /// That the other side has its key; true wherever one of the others is.
     pub key: bool,
-    /// A file with the authorities, in PEM, where they are not the system's; or its text.
+    /// A file with the authorities, in PEM, or a directory of such files, where they are not the system's; or their text.
     pub authorities: Option<String>,
 }
 
@@ -77,11 +77,18 @@ fn authorities(file: Option<&str>) -> Result<RootCertStore, Error> {
     let path = place(file);
     let mut store = RootCertStore::empty();
     // A system's list may have some that no one can use.
-    let (taken, _) = store.add_parsable_certificates(certificates(path)?);
+    let (taken, _) = store.add_parsable_certificates(listed(path)?);
     match taken {
         0 => Err(Error::File { path: path.to_owned(), why: "no authority in it".to_owned() }),
         _ => Ok(store),
     }
+}
+
+/// Those of a file, or of every file in a directory that has any.
+fn listed(path: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let Ok(files) = std::fs::read_dir(path) else { return certificates(path) };
+    let paths = files.flatten().map(|file| file.path().display().to_string());
+    Ok(paths.filter_map(|path| certificates(&path).ok()).flatten().collect())
 }
 
 impl ServerCertVerifier for Anyone {

@@ -30,6 +30,8 @@ mod https;
 mod load;
 #[path = "cases/log.rs"]
 mod log;
+#[path = "cases/mysql.rs"]
+mod mysql;
 #[path = "cases/negate.rs"]
 mod negate;
 #[path = "cases/ntp.rs"]
@@ -67,6 +69,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     https::CASES,
     load::CASES,
     log::CASES,
+    mysql::CASES,
     negate::CASES,
     ntp::CASES,
     pgsql::CASES,
@@ -102,6 +105,7 @@ pub(crate) fn servers() -> Result<(Servers, Nginx, Services, Host)> {
     servers.name("liar", LIAR);
     servers.file("ini", INI)?;
     servers.file("log", log::LOG)?;
+    servers.file("my-cnf", mysql::OPTION_FILE)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
     let host = (Family::start(&mut servers)?, Mounts::make(&mut servers)?);
     Ok((servers, nginx, services, host))

@@ -27,7 +27,7 @@ pub(crate) fn difference(ours: &Ran, theirs: &Ran) -> Difference {
     if ours.code != theirs.code {
         difference.insert(Part::Exit);
     }
-    if masked(ours.summary()) != masked(theirs.summary()) {
+    if steady(ours.summary()) != steady(theirs.summary()) {
         difference.insert(Part::Line);
     }
     if perfdata(ours) != perfdata(theirs) {
@@ -68,7 +68,24 @@ fn part(name: &str) -> Result<Part> {
 }
 
 fn fixed(datum: Datum) -> Datum {
-    Datum { value: masked(&datum.value), ..datum }
+    let value = if counts(&datum) { "#".to_owned() } else { masked(&datum.value) };
+    Datum { value, ..datum }
+}
+
+/// What a server counts is another number for who asks after the other.
+fn counts(datum: &Datum) -> bool {
+    datum.unit == "c" || ["Open_", "Qcache_", "Threads_"].iter().any(|start| datum.label.starts_with(start))
+}
+
+/// The same of a line in which a server says what it counts.
+fn steady(text: &str) -> String {
+    match text.strip_prefix("Uptime: ") {
+        None => masked(text),
+        Some(counts) => {
+            let words = counts.split(' ').map(|word| if word.parse::<f64>().is_ok() { "#" } else { word });
+            words.collect::<Vec<_>>().join(" ")
+        }
+    }
 }
 
 /// With `#` for every number that has a fraction, whatever its sign and its exponent, and for one of milliseconds.

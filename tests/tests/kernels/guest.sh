@@ -256,12 +256,15 @@ stop TERM first
 
 # ---- a second one dies without warning, a third finds the kernel clean and what lives in its place
 phase 'SIGKILL'
-exporter second /plimsoll $FLAGS --no-collector.syscalls --no-collector.syscall_latency
+exporter second /plimsoll $FLAGS --no-collector.syscalls --no-collector.syscall_latency --no-collector.unix
 part second.prom machine
 stop KILL second
-exporter alone /plimsoll $FLAGS --no-collector.syscalls --no-collector.files
+exporter alone /plimsoll $FLAGS --no-collector.syscalls --no-collector.files --no-collector.unix
 part alone.prom machine
 stop TERM alone
+exporter paths /plimsoll $FLAGS --no-collector.syscalls --no-collector.files --no-collector.syscall_latency
+part paths.prom machine
+stop TERM paths
 exporter third /plimsoll $FLAGS
 scrape third.before.prom
 tell b 'syscalls 1000 getppid'

@@ -8,7 +8,7 @@ use plimsoll_tests::scrape::Scrape;
 use crate::checks::Checks;
 use crate::run::{B, Run};
 use crate::truth::Between;
-use crate::{DATAGRAMS, EVERYWHERE, Kernel, cgroups};
+use crate::{DATAGRAMS, Kernel, cgroups};
 
 /// The signals that need the kernel.
 pub(crate) const KERNEL_SIGNALS: [&str; 16] = [
@@ -35,9 +35,7 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
     checks.group("all programs load");
     let scrape = run.scrape("before")?;
     let seen: BTreeSet<(&str, &str)> = programs_up(&scrape, 1.0).collect();
-    let datagrams: &[_] = if kernel.datagrams { &DATAGRAMS } else { &[] };
-    let wanted: BTreeSet<(&str, &str)> =
-        EVERYWHERE.iter().chain(kernel.programs).chain(datagrams).copied().collect();
+    let wanted: BTreeSet<(&str, &str)> = kernel.all_programs().collect();
     checks.equal("programs up", seen, wanted);
     let refused: &[_] = if kernel.datagrams { &[] } else { &DATAGRAMS };
     for sample in scrape.all("plimsoll_program_info", &[]) {
@@ -51,9 +49,11 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),
         refused.iter().copied().collect(),
     );
-    for (name, signal, alone) in
-        [("second", "files", "files_exit"), ("alone", "syscall_latency", "syscall_exit")]
-    {
+    for (name, signal, alone) in [
+        ("second", "files", "files_exit"),
+        ("alone", "syscall_latency", "syscall_exit"),
+        ("paths", "unix", "unix_exit"),
+    ] {
         let scrape = run.scrape(name)?;
         let own = programs_up(&scrape, 1.0).any(|(of, program)| of == signal && program.starts_with(alone));
         checks.holds(format!("{signal} has a program of its own"), own);
@@ -83,9 +83,15 @@ fn collectors(scrape: &Scrape, success: f64) -> Vec<&str> {
 /// Asked to or not, it leaves nothing in the kernel.
 pub(crate) fn ends(run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("nothing stays after SIGTERM or SIGKILL");
-    for (name, status) in
-        [("first", "0"), ("second", "137"), ("alone", "0"), ("third", "0"), ("no-btf", "0"), ("nobody", "0")]
-    {
+    for (name, status) in [
+        ("first", "0"),
+        ("second", "137"),
+        ("alone", "0"),
+        ("paths", "0"),
+        ("third", "0"),
+        ("no-btf", "0"),
+        ("nobody", "0"),
+    ] {
         checks.equal(format!("status of {name}"), run.text(&format!("{name}.status"))?.trim(), status);
         let left = run.text(&format!("{name}.bpf"))?;
         checks.equal(format!("programs, maps and links after {name}"), left, run.text("bpf")?);

@@ -6,6 +6,7 @@ use crate::frame::Call;
 use crate::net::{self, Family};
 use crate::options::{Arg, Found, Opt, common, value};
 use crate::output::Stop;
+use crate::passwd;
 use crate::range::{Range, Thresholds};
 use crate::tls::Verify;
 
@@ -88,7 +89,7 @@ impl Config {
             config.take(call, &found)?;
         }
         if config.place.user.is_empty() {
-            config.place.user = own_name();
+            config.place.user = std::env::var("PGUSER").unwrap_or_else(|_| passwd::own_name());
         }
         Ok(config)
     }
@@ -188,18 +189,6 @@ fn parameters(text: &str) -> Vec<(String, String)> {
         rest = left.trim_start();
     }
     found
-}
-
-/// Who runs the check: `$PGUSER`, or the name that goes with the number.
-fn own_name() -> String {
-    if let Ok(name) = std::env::var("PGUSER") {
-        return name;
-    }
-    let uid = rustix::process::geteuid().as_raw().to_string();
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let own = lines.find(|fields| fields.get(2) == Some(&uid.as_str()));
-    own.and_then(|fields| fields.first().map(|name| (*name).to_owned())).unwrap_or(uid)
 }
 
 #[cfg(test)]

@@ -115,16 +115,6 @@ pub fn first_word(command: &str) -> &str {
     word.rsplit('/').find(|part| !part.is_empty()).unwrap_or(word)
 }
 
-/// Number and name of a user by either, of a text like `/etc/passwd`.
-pub fn user(passwd: &str, text: &str) -> Option<(u32, String)> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, uid) = (fields.next()?, fields.nth(1)?);
-        let found = name == text || uid == text;
-        (found && !name.is_empty()).then_some((uid.parse().ok()?, name.to_owned()))
-    })
-}
-
 /// A container's name, or the beginning of its id: no less than `docker ps` shows would be certain, and less is up to the user.
 fn is_container(id: &str, name: &str) -> bool {
     let long = id.len() == 64 && !name.is_empty();

@@ -103,16 +103,6 @@ fn names_are_those_of_2x() {
 }
 
 #[test]
-fn a_user_is_found_by_name_or_number() {
-    let passwd = "root:x:0:0:root:/root:/bin/sh\nwww:x:33:33::/:\nbroken\n::5:\n";
-    assert_eq!(filter::user(passwd, "www"), Some((33, "www".to_owned())));
-    assert_eq!(filter::user(passwd, "0"), Some((0, "root".to_owned())));
-    for text in ["5", "", "x", "broken"] {
-        assert_eq!(filter::user(passwd, text), None, "{text}");
-    }
-}
-
-#[test]
 fn the_number_of_processes_is_judged() {
     let two = [process("a"), process("b")];
     assert_eq!(line(&[], &two), "PROCS OK: 2 processes |procs=2;;;0;\n");
