@@ -3,7 +3,6 @@
 use prost::Message;
 
 use crate::deadline::Deadline;
-use crate::help::version_words;
 use crate::http2::{self, Request};
 use crate::tls::Transport;
 
@@ -11,7 +10,7 @@ use crate::tls::Transport;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Method {
     /// Who asks, for the server's logs.
-    pub check: &'static str,
+    pub agent: String,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// The name of the host in the request.
@@ -80,7 +79,7 @@ pub fn request(method: &Method, question: &impl Message) -> Request {
     let mut headers = vec![
         pair("content-type", "application/grpc"),
         pair("te", "trailers"),
-        pair("user-agent", &version_words(method.check)),
+        pair("user-agent", &method.agent),
     ];
     headers.extend(method.headers.iter().cloned());
     let message = question.encode_to_vec();

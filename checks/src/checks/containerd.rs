@@ -10,6 +10,7 @@ use crate::api;
 use crate::deadline::Deadline;
 use crate::frame::{Call, Check};
 use crate::grpc::{self, Refused};
+use crate::help::version_words;
 use crate::http2;
 use crate::net;
 use crate::options::{Arg, Opt, joined};
@@ -207,7 +208,7 @@ impl Containerd<'_> {
         let mut stream = net::connect_socket(self.address, self.deadline).map_err(failed)?;
         let named = ("containerd-namespace".to_owned(), namespace.to_owned());
         let method = grpc::Method {
-            check: CHECK.name,
+            agent: version_words(CHECK.name),
             scheme: "http",
             authority: "localhost".to_owned(),
             path: path.to_owned(),

@@ -3,6 +3,7 @@
 use crate::deadline::Deadline;
 use crate::frame::{Call, Check};
 use crate::grpc::{self, Refused};
+use crate::help::version_words;
 use crate::http::url::bracketed;
 use crate::http2::{self, Answer, Request};
 use crate::net::{self, Family};
@@ -15,7 +16,7 @@ use crate::tls::{self, Verify};
 
 pub mod message;
 
-use message::{Question, Serving};
+use message::Serving;
 
 /// The row of the table.
 pub static CHECK: Check = Check {
@@ -195,14 +196,8 @@ impl Config {
     fn request(&self) -> Request {
         let authority =
             self.authority.clone().unwrap_or_else(|| format!("{}:{}", bracketed(&self.host), self.port));
-        let method = grpc::Method {
-            check: CHECK.name,
-            scheme: if self.tls.is_some() { "https" } else { "http" },
-            authority,
-            path: "/grpc.health.v1.Health/Check".to_owned(),
-            headers: self.headers.clone(),
-        };
-        grpc::request(&method, &Question { service: self.service.clone() })
+        let agent = version_words(CHECK.name);
+        message::request(&self.service, self.tls.is_some(), authority, agent, &self.headers)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Connections: made, read and written under one deadline.
 
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
@@ -37,7 +37,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, C
             Ok(left) => deadline.within(left / waiting),
             Err(expired) => return Err(ConnectError { last: expired.into(), ..failed }),
         };
-        match connect_one(*address, SocketType::STREAM, turn) {
+        match connect_one(*address, SocketType::STREAM, None, turn) {
             Ok(fd) => return Ok(Stream { fd, deadline }),
             Err(error) => {
                 failed.refused |= matches!(&error, Error::System(error) if error.kind() == io::ErrorKind::ConnectionRefused);
@@ -52,12 +52,35 @@ pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, C
 pub fn connect_udp(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, ConnectError> {
     let mut failed = ConnectError { last: Error::System(Errno::ADDRNOTAVAIL.into()), refused: false };
     for address in addresses {
-        match connect_one(*address, SocketType::DGRAM, deadline) {
+        match connect_one(*address, SocketType::DGRAM, None, deadline) {
             Ok(fd) => return Ok(Stream { fd, deadline }),
             Err(error) => failed.last = error,
         }
     }
     Err(failed)
+}
+
+/// How packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// In a connection.
+    Tcp,
+    /// Each by itself.
+    Udp,
+}
+
+/// Connects to one address, from one of this host's if that matters.
+pub fn connect_to(
+    address: SocketAddr,
+    protocol: Protocol,
+    source: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<Stream, Error> {
+    let kind = match protocol {
+        Protocol::Tcp => SocketType::STREAM,
+        Protocol::Udp => SocketType::DGRAM,
+    };
+    Ok(Stream { fd: connect_one(address, kind, source, deadline)?, deadline })
 }
 
 /// Connects to a socket in the file system.
@@ -149,7 +172,12 @@ fn flags() -> SocketFlags {
     SocketFlags::NONBLOCK | SocketFlags::CLOEXEC
 }
 
-fn connect_one(address: SocketAddr, kind: SocketType, deadline: Deadline) -> Result<OwnedFd, Error> {
+fn connect_one(
+    address: SocketAddr,
+    kind: SocketType,
+    source: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<OwnedFd, Error> {
     let (family, protocol) = match (address.is_ipv4(), kind) {
         (true, SocketType::DGRAM) => (AddressFamily::INET, ipproto::UDP),
         (true, _) => (AddressFamily::INET, ipproto::TCP),
@@ -157,6 +185,9 @@ fn connect_one(address: SocketAddr, kind: SocketType, deadline: Deadline) -> Res
         (false, _) => (AddressFamily::INET6, ipproto::TCP),
     };
     let fd = rustix::net::socket_with(family, kind, flags(), Some(protocol))?;
+    if let Some(source) = source {
+        rustix::net::bind(&fd, &SocketAddrAny::from(SocketAddr::new(source, 0)))?;
+    }
     match rustix::net::connect(&fd, &SocketAddrAny::from(address)) {
         Ok(()) => return Ok(fd),
         Err(Errno::INPROGRESS | Errno::INTR) => {}

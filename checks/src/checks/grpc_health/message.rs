@@ -3,6 +3,7 @@
 use prost::Message;
 
 use crate::grpc;
+use crate::http2::Request;
 
 /// The question after a service; the server as a whole if it has no name.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -29,6 +30,24 @@ pub enum Serving {
     NotServing,
     /// 3
     ServiceUnknown,
+}
+
+/// What asks a server for the health of a service.
+pub fn request(
+    service: &str,
+    tls: bool,
+    authority: String,
+    agent: String,
+    headers: &[(String, String)],
+) -> Request {
+    let method = grpc::Method {
+        agent,
+        scheme: if tls { "https" } else { "http" },
+        authority,
+        path: "/grpc.health.v1.Health/Check".to_owned(),
+        headers: headers.to_vec(),
+    };
+    grpc::request(&method, &Question { service: service.to_owned() })
 }
 
 /// An answer that is longer is none.
