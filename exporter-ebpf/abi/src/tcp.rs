@@ -83,8 +83,8 @@ pub type Walk = u64;
 pub const LOOK: Walk = 0;
 /// To write the other sides of each, as two [`Peer`]s.
 pub const LIST: Walk = 1;
-/// To count those that are open as closed, and forget them all.
-pub const SETTLE: Walk = 2;
+/// To forget them all.
+pub const FORGET: Walk = 2;
 
 /// What is remembered of a socket between two events: what it had counted then.
 #[repr(C)]

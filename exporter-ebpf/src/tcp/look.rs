@@ -4,9 +4,9 @@
 use aya_ebpf::helpers::generated::bpf_seq_write;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
-use plimsoll_abi::tcp::{LIST, SETTLE, Walk};
+use plimsoll_abi::tcp::{FORGET, LIST, Walk};
 
-use super::{Store as _, Stored, count_closed, look};
+use super::{Store as _, Stored, look};
 use crate::cells::MMAPABLE;
 use crate::sock::tcp;
 use crate::task::Struct;
@@ -46,12 +46,7 @@ extern "C" fn tcp_look(element: *const Element) -> i32 {
                 let sequence = (*meta).sequence.cast_mut().cast();
                 let _ = bpf_seq_write(sequence, (&raw const peers).cast(), length);
             }
-            SETTLE => {
-                if (*socket).open == 1 {
-                    count_closed(&*socket);
-                }
-                Stored::remove(tcp);
-            }
+            FORGET => Stored::remove(tcp),
             // While the attempt is under way its destination may still change.
             _ if (*socket).open == 1 => look::<Stored>(socket, tcp),
             _ => {}

@@ -247,6 +247,16 @@ impl Kernel {
     pub fn pause(&mut self, signal: &str) {
         self.rest(signal);
         self.end_parts();
+        if signal == TCP {
+            // Nobody will see how they end, and whose they are may be gone when the programs come back.
+            self.count_as_closed();
+        }
+    }
+
+    fn count_as_closed(&mut self) {
+        if let Err(error) = self.close_connections() {
+            tracing::warn!(%error, "connections that end while tcp rests stay open");
+        }
     }
 
     /// The same, but what it is a part of stays.
@@ -262,7 +272,8 @@ impl Kernel {
             attached.begin();
         }
         if signal == TCP {
-            self.settle_sockets()?;
+            self.forget_sockets()?;
+            self.count_as_closed();
         }
         if signal == DNS {
             // Their answers were missed.

@@ -168,7 +168,7 @@ const PODMAN: &[Row] = &[
         "DOCKER OK - Podman #.#.# answers in #.# seconds, # of # containers running|time=#.#s;;;#.# containers=#;;; running=#;;;",
     ),
     (
-        "check_docker -H unix://{podman} --containers web --status running --memory 50:90:% --uptime 0:0 --restarts 1:2 --image-age 1:2",
+        "check_docker -H unix://{podman} --containers web --status running --memory 50:90:% --uptime 0:,0: --restarts 1:2 --image-age 1:2",
         0,
         "DOCKER OK - Podman #.#.# answers in #.# seconds, web is running, web memory is #%, web uptime is #",
     ),
@@ -254,7 +254,7 @@ const CONTAINERD: &[Row] = &[
          # of # containers running|",
     ),
     (
-        "check_containerd -H {containerd} --no-cri --namespace shop --containers web --status running --memory 80:90:% --uptime 0:0",
+        "check_containerd -H {containerd} --no-cri --namespace shop --containers web --status running --memory 80:90:% --uptime 0:,0:",
         0,
         "CONTAINERD OK - containerd #.#.#~ds# answers in #.# seconds, web is running, web memory is #%, web uptime is #",
     ),

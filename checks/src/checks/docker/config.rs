@@ -42,7 +42,7 @@ const OWN: &[Opt] = &[
         Arg::Value("PLACE"),
         "Where the engine listens: a socket, or HOST:PORT (/var/run/docker.sock, or else Podman's)",
     ),
-    Opt { short: 'H', long: "hostname", arg: Arg::Value("PLACE"), help: "", key: "H" },
+    Opt { short: '\0', long: "hostname", arg: Arg::Value("PLACE"), help: "", key: "H" },
     Opt::new("secure-connection", "secure-connection", Arg::Value("HOST:PORT"), "The same, by TLS"),
     common::IPV4,
     common::IPV6,

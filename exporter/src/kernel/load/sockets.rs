@@ -1,5 +1,6 @@
 //! What the programs of `tcp` remember of sockets: with each of them, walked by an iterator, or before 5.12 in a table.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::mem::offset_of;
@@ -8,8 +9,10 @@ use std::sync::atomic::Ordering;
 
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData};
-use plimsoll_abi::connections::{BEYOND, CLIENT, INCOMING, Peer, Record};
-use plimsoll_abi::tcp::{Cell, DIRECTIONS, LIST, LOOK, SETTLE, Socket, Walk};
+use plimsoll_abi::connections::{Peer, Record};
+use plimsoll_abi::keyed::record_key;
+use plimsoll_abi::slot::UNATTRIBUTED;
+use plimsoll_abi::tcp::{Cell, DIRECTIONS, FORGET, LIST, LOOK, Socket, Walk};
 use zerocopy::FromBytes as _;
 
 use super::super::layout::{CELLS, CONNECTIONS, CONNECTIONS_BEYOND, CONNECTIONS_CLIENTS};
@@ -83,23 +86,56 @@ impl Kernel {
         self.sockets.walk(&mut self.ebpf, LOOK).map(drop)
     }
 
-    /// Counts all sockets that are open as closed, and forgets them: what became of them while the programs were off is
-    /// not known, and those that are still there will be found again.
-    pub(super) fn settle_sockets(&mut self) -> Result<(), String> {
-        if self.keeps_with_sockets() {
-            self.sockets.walk(&mut self.ebpf, SETTLE)?;
-            if let Some(count) = self.sockets.count.get().first() {
-                // Some went with their sockets, unseen.
-                count.store(0, Ordering::Relaxed);
+    /// Forgets all sockets: what became of them while the programs were off is not known, and those that are still there
+    /// will be found again.
+    pub(super) fn forget_sockets(&mut self) -> Result<(), String> {
+        if !self.keeps_with_sockets() {
+            let all: Vec<u64> = self.sockets.table.keys().filter_map(Result::ok).collect();
+            for address in all {
+                let _ = self.sockets.table.remove(&address);
             }
             return Ok(());
         }
-        let all: Vec<(u64, Socket)> = self.in_table().collect();
-        for (address, socket) in all {
-            if socket.open == 1 {
-                self.count_closed(&socket);
+        self.sockets.walk(&mut self.ebpf, FORGET)?;
+        if let Some(count) = self.sockets.count.get().first() {
+            // Some went with their sockets, unseen.
+            count.store(0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Counts all that is open as closed, of whoever has a slot. Only while no program counts connections.
+    pub(super) fn close_connections(&mut self) -> io::Result<()> {
+        let tcp = CELLS.iter().find(|cells| cells.signal == TCP);
+        let tcp = tcp.and_then(|map| Some((map.words, self.cells.iter().find(|(at, _)| *at == map.first)?)));
+        let Some((words, (_, cells))) = tcp else { return Ok(()) };
+        let taken = |slot: &u32| *slot == UNATTRIBUTED || self.slots.owner(*slot).is_some_and(|id| id != 0);
+        for slot in (0..=self.slots.count()).filter(taken) {
+            let mut row = vec![0; words];
+            cells.add_to(slot, &mut row)?;
+            for direction in 0..DIRECTIONS.len() {
+                let word = |columns: usize| columns / 8 + direction;
+                let (opened, closed) = (word(offset_of!(Cell, opened)), word(offset_of!(Cell, closed)));
+                cells.add(slot, closed, row[opened].wrapping_sub(row[closed]))?;
             }
-            let _ = self.sockets.table.remove(&address);
+        }
+        for map in [CONNECTIONS, CONNECTIONS_BEYOND, CONNECTIONS_CLIENTS] {
+            let Some(keyed) = self.keyed.get_mut(map as usize) else { continue };
+            let mut counted = Vec::new();
+            keyed.read(&mut counted)?;
+            let mut open: BTreeMap<(u32, [u32; 2]), u64> = BTreeMap::new();
+            for counter in counted {
+                let (key, word) = record_key(counter.key);
+                let open = open.entry((counter.slot, key)).or_default();
+                match word {
+                    OPENED => *open = open.wrapping_add(counter.count),
+                    CLOSED => *open = open.wrapping_sub(counter.count),
+                    _ => {}
+                }
+            }
+            for ((slot, key), open) in open.into_iter().filter(|(_, open)| *open != 0) {
+                keyed.count(slot, key, CLOSED, open);
+            }
         }
         Ok(())
     }
@@ -126,25 +162,11 @@ impl Kernel {
             .filter_map(Result::ok)
             .map(|(address, words)| (address, zerocopy::transmute!(words)))
     }
-
-    fn count_closed(&self, socket: &Socket) {
-        let slot = self.slots.of(socket.cgroup);
-        let first = CELLS.iter().find(|cells| cells.signal == TCP).map(|cells| cells.first);
-        let cells = self.cells.iter().find(|(at, _)| Some(*at) == first);
-        let direction = socket.direction as usize;
-        if let Some((_, cells)) = cells.filter(|_| direction < DIRECTIONS.len()) {
-            let _ = cells.add(slot, offset_of!(Cell, closed) / 8 + direction, 1);
-        }
-        const CLOSED: usize = offset_of!(Record, closed) / 8;
-        for peer in [socket.peer, socket.client].into_iter().filter(|peer| peer[1] != 0) {
-            let named = if peer[1] & CLIENT != 0 { CONNECTIONS_CLIENTS } else { CONNECTIONS };
-            let rest = [0, BEYOND | peer[1] & (INCOMING | CLIENT)];
-            let _ = [(named, peer), (CONNECTIONS_BEYOND, rest)].into_iter().any(|(map, key)| {
-                self.keyed.get(map as usize).is_some_and(|keyed| keyed.count(slot, key, CLOSED))
-            });
-        }
-    }
 }
+
+/// Words of a record of connections.
+const OPENED: usize = offset_of!(Record, opened) / 8;
+const CLOSED: usize = offset_of!(Record, closed) / 8;
 
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_ITER_CREATE: libc::c_long = 33;
