@@ -5,12 +5,12 @@
 use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::Array;
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
-use plimsoll_abi::calls::{FILES, SYSCALL_LATENCY, SYSCALLS, UNIX};
+use plimsoll_abi::calls::{FILES, SYSCALL_LATENCY, SYSCALLS};
 
 use crate::calls::{Current, Returned};
 use crate::cells::{MMAPABLE, SIZES, fixed};
 use crate::slots::slot_of;
-use crate::{files, syscall_latency, syscalls, unix};
+use crate::{files, syscall_latency, syscalls};
 
 /// The parts that rest now; user space writes it.
 #[map]
@@ -51,9 +51,6 @@ fn exit(returned: Returned, current: Current) -> i32 {
     }
     if works(FILES) {
         files::exit(returned, current, |_| slot);
-    }
-    if works(UNIX) {
-        unix::exit(returned, current);
     }
     0
 }

@@ -102,7 +102,7 @@ fn passed(sock: Struct, result: i32) -> Option<(*mut Record, u64)> {
 }
 
 #[inline(always)]
-pub(crate) fn exit(returned: Returned, current: Current) -> i32 {
+fn exit(returned: Returned, current: Current) -> i32 {
     let (native, compat) = of(returned.number);
     if operation(native) != CONNECT && operation(compat) != CONNECT {
         return 0;

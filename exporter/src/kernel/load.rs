@@ -25,7 +25,7 @@ use super::keyed::{Counted, Keyed};
 use super::layout::{CELLS, KEYED, WORDS};
 use super::missed::missed;
 use super::plan::{Decision, Plan};
-use super::programs::{self, CALLS, CGROUPS, ITERATOR, PARTS, SYS_EXIT};
+use super::programs::{self, CALLS, CGROUPS, ITERATOR, SYS_EXIT};
 use super::questions::Questions;
 use super::slots::Slots;
 pub use numbers::{Number, Table};
@@ -178,15 +178,8 @@ impl Kernel {
     /// Attaches the programs of all signals. What is refused is in [`Kernel::programs`].
     pub fn attach_signals(&mut self) {
         let is_frequent = |signal: &str| signal == CALLS || FREQUENT.iter().any(|f| f.signal == signal);
+        self.attach(|program| program.signal != CGROUPS && !is_frequent(program.signal));
         self.begin_parts();
-        let begun: Vec<_> =
-            PARTS.iter().filter(|(signal, _)| !is_frequent(signal) && self.begin_part(signal)).collect();
-        let is_begun = |program: &programs::Program| {
-            program.tracepoint == SYS_EXIT && begun.iter().any(|(signal, _)| *signal == program.signal)
-        };
-        self.attach(|program| {
-            program.signal != CGROUPS && !is_frequent(program.signal) && !is_begun(program)
-        });
         for at in 0..self.frequent.len() {
             let frequent = self.frequent[at].what;
             let mut meter = Meter::new(self.event(frequent));

@@ -40,12 +40,8 @@ pub const CALLS: &str = "calls";
 pub(super) const SYS_EXIT: &str = "sys_exit";
 
 /// The signals that are parts of it, which rest one by one. Each has a program of its own, for a kernel that refuses this one.
-pub(super) const PARTS: [(&str, u32); 4] = [
-    ("syscalls", calls::SYSCALLS),
-    ("files", calls::FILES),
-    ("syscall_latency", calls::SYSCALL_LATENCY),
-    ("unix", calls::UNIX),
-];
+pub(super) const PARTS: [(&str, u32); 3] =
+    [("syscalls", calls::SYSCALLS), ("files", calls::FILES), ("syscall_latency", calls::SYSCALL_LATENCY)];
 
 macro_rules! reads {
     ($($field:ident),* $(,)?) => { &[$((stringify!($field), |offsets| offsets.$field)),*] };

@@ -256,15 +256,12 @@ stop TERM first
 
 # ---- a second one dies without warning, a third finds the kernel clean and what lives in its place
 phase 'SIGKILL'
-exporter second /plimsoll $FLAGS --no-collector.syscalls --no-collector.syscall_latency --no-collector.unix
+exporter second /plimsoll $FLAGS --no-collector.syscalls --no-collector.syscall_latency
 part second.prom machine
 stop KILL second
-exporter alone /plimsoll $FLAGS --no-collector.syscalls --no-collector.files --no-collector.unix
+exporter alone /plimsoll $FLAGS --no-collector.syscalls --no-collector.files
 part alone.prom machine
 stop TERM alone
-exporter paths /plimsoll $FLAGS --no-collector.syscalls --no-collector.files --no-collector.syscall_latency
-part paths.prom machine
-stop TERM paths
 exporter third /plimsoll $FLAGS
 scrape third.before.prom
 tell b 'syscalls 1000 getppid'

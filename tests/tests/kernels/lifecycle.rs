@@ -49,11 +49,9 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),
         refused.iter().copied().collect(),
     );
-    for (name, signal, alone) in [
-        ("second", "files", "files_exit"),
-        ("alone", "syscall_latency", "syscall_exit"),
-        ("paths", "unix", "unix_exit"),
-    ] {
+    for (name, signal, alone) in
+        [("second", "files", "files_exit"), ("alone", "syscall_latency", "syscall_exit")]
+    {
         let scrape = run.scrape(name)?;
         let own = programs_up(&scrape, 1.0).any(|(of, program)| of == signal && program.starts_with(alone));
         checks.holds(format!("{signal} has a program of its own"), own);
