@@ -81,15 +81,9 @@ fn collectors(scrape: &Scrape, success: f64) -> Vec<&str> {
 /// Asked to or not, it leaves nothing in the kernel.
 pub(crate) fn ends(run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("nothing stays after SIGTERM or SIGKILL");
-    for (name, status) in [
-        ("first", "0"),
-        ("second", "137"),
-        ("alone", "0"),
-        ("paths", "0"),
-        ("third", "0"),
-        ("no-btf", "0"),
-        ("nobody", "0"),
-    ] {
+    for (name, status) in
+        [("first", "0"), ("second", "137"), ("alone", "0"), ("third", "0"), ("no-btf", "0"), ("nobody", "0")]
+    {
         checks.equal(format!("status of {name}"), run.text(&format!("{name}.status"))?.trim(), status);
         let left = run.text(&format!("{name}.bpf"))?;
         checks.equal(format!("programs, maps and links after {name}"), left, run.text("bpf")?);
