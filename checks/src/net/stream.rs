@@ -1,7 +1,7 @@
 //! Connections: made, read and written under one deadline.
 
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
@@ -30,6 +30,15 @@ pub struct ConnectError {
 
 /// Connects by TCP to the first of the addresses that takes it. None may use up the time of those after it.
 pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, ConnectError> {
+    connect_from(addresses, None, deadline)
+}
+
+/// The same from an address of this host.
+pub fn connect_from(
+    addresses: &[SocketAddr],
+    from: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<Stream, ConnectError> {
     let mut failed = ConnectError { last: Error::System(Errno::ADDRNOTAVAIL.into()), refused: false };
     for (number, address) in addresses.iter().enumerate() {
         let waiting = u32::try_from(addresses.len() - number).unwrap_or(u32::MAX);
@@ -37,7 +46,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, C
             Ok(left) => deadline.within(left / waiting),
             Err(expired) => return Err(ConnectError { last: expired.into(), ..failed }),
         };
-        match connect_one(*address, SocketType::STREAM, turn) {
+        match connect_one(*address, SocketType::STREAM, from, turn) {
             Ok(fd) => return Ok(Stream { fd, deadline }),
             Err(error) => {
                 failed.refused |= matches!(&error, Error::System(error) if error.kind() == io::ErrorKind::ConnectionRefused);
@@ -52,7 +61,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, C
 pub fn connect_udp(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, ConnectError> {
     let mut failed = ConnectError { last: Error::System(Errno::ADDRNOTAVAIL.into()), refused: false };
     for address in addresses {
-        match connect_one(*address, SocketType::DGRAM, deadline) {
+        match connect_one(*address, SocketType::DGRAM, None, deadline) {
             Ok(fd) => return Ok(Stream { fd, deadline }),
             Err(error) => failed.last = error,
         }
@@ -149,7 +158,12 @@ fn flags() -> SocketFlags {
     SocketFlags::NONBLOCK | SocketFlags::CLOEXEC
 }
 
-fn connect_one(address: SocketAddr, kind: SocketType, deadline: Deadline) -> Result<OwnedFd, Error> {
+fn connect_one(
+    address: SocketAddr,
+    kind: SocketType,
+    from: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<OwnedFd, Error> {
     let (family, protocol) = match (address.is_ipv4(), kind) {
         (true, SocketType::DGRAM) => (AddressFamily::INET, ipproto::UDP),
         (true, _) => (AddressFamily::INET, ipproto::TCP),
@@ -157,6 +171,9 @@ fn connect_one(address: SocketAddr, kind: SocketType, deadline: Deadline) -> Res
         (false, _) => (AddressFamily::INET6, ipproto::TCP),
     };
     let fd = rustix::net::socket_with(family, kind, flags(), Some(protocol))?;
+    if let Some(from) = from {
+        rustix::net::bind(&fd, &SocketAddrAny::from(SocketAddr::new(from, 0)))?;
+    }
     match rustix::net::connect(&fd, &SocketAddrAny::from(address)) {
         Ok(()) => return Ok(fd),
         Err(Errno::INPROGRESS | Errno::INTR) => {}
