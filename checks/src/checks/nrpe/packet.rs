@@ -85,7 +85,8 @@ impl Version {
             return Err(Error::Unreadable);
         }
         let (start, room) = match self {
-            Self::Two(room) => (HEAD, room),
+            // What follows the text of version 2 is whatever was in the server's memory, and counts.
+            Self::Two(room) => (HEAD, room + AFTER),
             Self::Three | Self::Four => {
                 let Some(count) = bytes.get(LONG_HEAD - 4..LONG_HEAD) else { return Ok(None) };
                 (LONG_HEAD, u32::from_be_bytes([count[0], count[1], count[2], count[3]]) as usize)
@@ -94,9 +95,9 @@ impl Version {
         if room > LONGEST {
             return Err(Error::TooLong);
         }
-        // What is missing of the rest is zero: nobody waits for it.
+        // What follows that of version 3 is zero, and nobody waits for it.
         let Some(whole) = bytes.get(..start + room) else { return Ok(None) };
-        let after = if start == HEAD { AFTER } else { self.after() };
+        let after = self.after();
         let mut summed = whole.to_vec();
         let given = summed.splice(4..8, [0; 4]).collect::<Vec<u8>>();
         if start == LONG_HEAD {
@@ -146,9 +147,8 @@ mod tests {
             let wanted = Response { code: 2, text: b"BAD|x=1".to_vec() };
             let (found, length) = version.take(&bytes).unwrap().unwrap();
             assert_eq!((found, length), (wanted.clone(), bytes.len()));
-            // What a structure has after its text may be missing.
-            let after = if matches!(version, Version::Two(_)) { 2 } else { version.after() };
-            let least = bytes.len() - after;
+            // What a structure of version 3 has after its text may be missing.
+            let least = bytes.len() - version.after();
             assert_eq!(version.take(&bytes[..least]).unwrap(), Some((wanted, least)));
             for end in [0, 9, least - 1] {
                 assert!(matches!(version.take(&bytes[..end]), Ok(None)), "{version:?} {end}");
