@@ -44,7 +44,6 @@ struct Answered {
 fn run(call: &mut Call) -> Outcome {
     let config = Config::read(call)?;
     let deadline = call.deadline();
-    config.resolve(call, deadline)?;
     let command: Vec<OsString> = [SSH].into_iter().map(OsString::from).chain(config.words.clone()).collect();
     let finished = process::run(&command, deadline).map_err(|error| match error {
         process::Error::Expired => Stop::Timeout,

@@ -2,10 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::deadline::Deadline;
 use crate::frame::Call;
-use crate::host::Host;
-use crate::net::Family;
 use crate::options::{Arg, Found, Opt, common, value};
 use crate::output::Stop;
 
@@ -22,7 +19,6 @@ pub(super) struct Config {
     pub(super) unknown: bool,
     pub(super) passive: Option<Passive>,
     host: String,
-    family: Family,
     commands: Vec<String>,
     file: Option<String>,
     services: Vec<String>,
@@ -121,12 +117,6 @@ impl Config {
         Ok(config)
     }
 
-    /// A host that there is none of is a fault of the command line, as 2.x sees it.
-    pub(super) fn resolve(&self, call: &Call, deadline: Deadline) -> Result<(), Stop> {
-        let host = Host { name: self.host.clone(), port: 22, family: self.family };
-        host.addresses(call, deadline).map(drop)
-    }
-
     fn take(&mut self, call: &mut Call, found: &Found) -> Result<(), Stop> {
         let text = found.text();
         let wrong = |call: &Call, what: &str| call.usage(&format!("{what} - {text}"));
@@ -162,10 +152,8 @@ impl Config {
             "2" => self.hand_on("-2", None),
             "f" => self.hand_on("-f", None),
             "q" => self.hand_on("-q", None),
-            "4" | "6" => {
-                self.family.take(found);
-                self.hand_on(if found.key == "4" { "-4" } else { "-6" }, None);
-            }
+            "4" => self.hand_on("-4", None),
+            "6" => self.hand_on("-6", None),
             _ => call.common(found)?,
         }
         Ok(())
