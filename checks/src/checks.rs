@@ -5,11 +5,13 @@ use crate::frame::Check;
 pub mod by_ssh;
 pub mod cluster;
 pub mod container;
+pub mod containerd;
 pub mod dig;
 pub mod disk;
 pub mod dns;
 pub mod docker;
 pub mod dummy;
+pub mod engine;
 pub mod file_age;
 pub mod grpc_health;
 pub mod http;
@@ -50,6 +52,7 @@ pub static ALL: &[&Check] = &[
     &by_ssh::CHECK,
     &cluster::CHECK,
     &container::CHECK,
+    &containerd::CHECK,
     &dig::CHECK,
     &disk::CHECK,
     &dns::CHECK,

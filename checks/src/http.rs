@@ -46,8 +46,8 @@ pub enum Error {
     /// The time is over.
     #[error("timed out")]
     Expired {
-        /// How many bytes of the page had come by then.
-        body: u64,
+        /// What had come by then.
+        partial: Box<Response>,
     },
     /// The connection broke before anything came.
     #[error("{}", crate::words(.0))]
@@ -82,14 +82,16 @@ pub fn exchange(
                 response.push(buffer.get(..read).unwrap_or_default());
             }
             Err(error) => match net::Error::from(error) {
-                net::Error::Expired => return Err(Error::Expired { body: response.body_received() }),
+                net::Error::Expired => return Err(Error::Expired { partial: Box::new(response) }),
                 // As in 2.x what came before the other side broke off counts.
                 net::Error::System(error) if response.received == 0 => return Err(Error::Receive(error)),
                 net::Error::System(_) => break,
             },
         }
         // Who always has more to say never has to be waited for.
-        deadline.remaining().map_err(|_| Error::Expired { body: response.body_received() })?;
+        if deadline.remaining().is_err() {
+            return Err(Error::Expired { partial: Box::new(response) });
+        }
         if response.is_complete() || (!wants.body && response.has_head()) {
             break;
         }
@@ -105,7 +107,7 @@ pub fn exchange(
 /// Only the end of the time matters.
 fn expired(result: std::io::Result<()>) -> Result<(), Error> {
     match result.map_err(net::Error::from) {
-        Err(net::Error::Expired) => Err(Error::Expired { body: 0 }),
+        Err(net::Error::Expired) => Err(Error::Expired { partial: Box::new(Response::new(true, 0)) }),
         Ok(()) | Err(net::Error::System(_)) => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
+use crate::http;
 use crate::net;
 use crate::tls::Transport;
 
@@ -26,6 +27,27 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// What is sent after them.
     pub body: Vec<u8>,
+}
+
+impl Request {
+    /// What version 1 would ask; what is said there of the connection is not said here. The name of the host is that of
+    /// its header, else this one.
+    pub fn of_version_1(request: &http::Request, tls: bool, authority: &str) -> Self {
+        let pairs = request.headers.iter().filter_map(|header| header.split_once(':'));
+        let mut headers: Vec<(String, String)> = pairs
+            .map(|(name, value)| (name.trim_ascii().to_ascii_lowercase(), value.trim_ascii().to_owned()))
+            .collect();
+        let host = headers.iter().find(|(name, _)| name == "host").map(|(_, host)| host.clone());
+        headers.retain(|(name, _)| name != "host" && name != "connection");
+        Self {
+            method: request.method.clone(),
+            scheme: if tls { "https" } else { "http" },
+            authority: host.unwrap_or_else(|| authority.to_owned()),
+            path: request.target.clone(),
+            headers,
+            body: request.body.clone(),
+        }
+    }
 }
 
 /// An answer, and how long it took.

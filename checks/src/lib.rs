@@ -6,7 +6,7 @@
 //! - `deadline`, `frame`, `help`: what surrounds a check; the only places that print or end the process.
 //! - `net`, `tls`: names, connections and packets under a deadline.
 //! - `host`: the host a check is about, in the words of 2.x where it cannot be reached.
-//! - `http`, `http2`: HTTP over either; `api`: programs that are asked for JSON by it.
+//! - `http`, `http2`: HTTP over either; `api`, `grpc`: programs that are asked for JSON or messages by it.
 //! - `exposition`: the text of `/metrics`.
 //! - `findings`: values that are judged each by itself, and make one line together.
 //! - `history`: what a check keeps from one run to the next.
@@ -22,6 +22,7 @@ pub mod exposition;
 pub mod extra_opts;
 pub mod findings;
 pub mod frame;
+pub mod grpc;
 pub mod help;
 pub mod history;
 pub mod host;

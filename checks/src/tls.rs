@@ -13,12 +13,14 @@ pub mod anonymous;
 pub mod certificate;
 pub mod days;
 mod session;
+mod shown;
 pub mod start;
 mod trust;
 pub mod version;
 
 pub use certificate::Certificate;
 pub use session::{PEM, Session, Transport, certificates};
+pub use shown::{Own, Shown};
 pub use trust::{Verify, vouched_for};
 pub use version::Versions;
 

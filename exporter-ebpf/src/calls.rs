@@ -63,12 +63,11 @@ impl Current {
         Self::Bare(unsafe { bpf_get_current_task() } as Struct)
     }
 
-    /// Its address, which no other living task has.
+    /// Its address, which no other living task has: a number one can calculate with, which a pointer is not to the verifier.
     #[inline(always)]
-    pub(crate) fn address(self) -> u64 {
-        match self {
-            Self::Known(task) | Self::Bare(task) => task as u64,
-        }
+    pub(crate) fn address() -> u64 {
+        // SAFETY: the helper takes nothing and cannot fail.
+        unsafe { bpf_get_current_task() }
     }
 
     /// The id of its cgroup in the v2 hierarchy.

@@ -1,7 +1,8 @@
 //! `syscall_latency`: how long system calls take, by class, and operations on regular files.
 //!
 //! A task has one entry for as long as it lives, written when a call begins and emptied when it returns: to insert and
-//! delete one for each call would cost twice as much.
+//! delete one for each call would cost twice as much. Most have it in an array, at a place made of their address, which costs
+//! no call to be looked up; those whose place is another's have it in a hash.
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
@@ -10,7 +11,7 @@ use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::calls::{CLASS, OPEN, WRITE};
 use plimsoll_abi::files::{FILE, OPERATIONS};
 use plimsoll_abi::histogram::Histogram;
-use plimsoll_abi::syscall_latency::{CLASSES, Cell, Start};
+use plimsoll_abi::syscall_latency::{CLASSES, Cell, Near, Start, near};
 use plimsoll_abi::{loss, run};
 
 use crate::calls::{Current, Returned, begun, begun_to_perf, of, operation};
@@ -18,31 +19,34 @@ use crate::cells::{MMAPABLE, cell, observe};
 use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
-use crate::task::Struct;
 
 #[map]
 static SYSCALL_LATENCY: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
 
-/// A task, by the address of its `task_struct` → the call it is in. Removed when the task exits.
+/// A task, by the address of its `task_struct` → the call it is in. Removed when the task exits. Besides, for each place of
+/// [`SYSCALL_NEAR`] that is taken, an entry under its number, so that two cannot take it at once.
 #[map]
 static SYSCALL_STARTS: HashMap<u64, Start> = HashMap::with_max_entries(1, 0);
+
+#[map]
+static SYSCALL_NEAR: Array<Near> = Array::with_max_entries(1, MMAPABLE);
+
+const NONE: Start = Start { began_ns: 0, call: 0 };
+const BPF_NOEXIST: u64 = 1;
 
 /// The highest bit of [`Start::call`], beside the call's byte: it goes through the 32-bit ABI.
 const COMPAT: u64 = 1 << 63;
 
 /// No call of a task follows its exit; the next task at its address must not find what it left.
 #[btf_tracepoint(function = "sched_process_exit")]
-fn syscall_task_exit(ctx: BtfTracePointContext) -> i32 {
-    let task: Struct = ctx.arg(0);
-    let _ = SYSCALL_STARTS.remove(task as u64);
-    0
+fn syscall_task_exit(_: BtfTracePointContext) -> i32 {
+    forget(Current::address())
 }
 
 /// For kernels that may preempt a program in the middle (7.0 on).
 #[tracepoint(category = "sched", name = "sched_process_exit")]
 fn syscall_task_exit_perf(_: TracePointContext) -> i32 {
-    let _ = SYSCALL_STARTS.remove(Current::known().address());
-    0
+    forget(Current::address())
 }
 
 /// For kernels that give a task pointer the verifier knows (5.11 on).
@@ -85,17 +89,66 @@ fn syscall_enter_5_10(ctx: BtfTracePointContext) -> i32 {
 fn enter(number: u32, current: Current) -> i32 {
     let (native, compat) = of(number);
     let call = if current.is_compat() { u64::from(compat) | COMPAT } else { u64::from(native) };
-    let key = current.address();
-    if let Some(start) = SYSCALL_STARTS.get_ptr_mut(key) {
-        // SAFETY: a value of SYSCALL_STARTS, which only its own task writes; the helper takes nothing.
+    let key = Current::address();
+    if let Some(start) = entry(key) {
+        // SAFETY: the entry of this task, which alone writes it; the helper takes nothing.
         unsafe { *start = Start { call, began_ns: bpf_ktime_get_ns() } };
         return 0;
     }
     // SAFETY: as above.
     let start = Start { call, began_ns: unsafe { bpf_ktime_get_ns() } };
-    if SYSCALL_STARTS.insert(key, start, 0).is_err() {
+    if !take_place(key, start) && SYSCALL_STARTS.insert(key, start, 0).is_err() {
         lost(loss::SYSCALL_TABLE_FULL);
     }
+    0
+}
+
+/// Where a task's call is noted.
+#[inline(always)]
+fn entry(task: u64) -> Option<*mut Start> {
+    if let Some(place) = SYSCALL_NEAR.get_ptr_mut(near(task)) {
+        // SAFETY: a value of SYSCALL_NEAR; volatile, since others take and leave places.
+        unsafe {
+            if (&raw const (*place).task).read_volatile() == task {
+                return Some(&raw mut (*place).start);
+            }
+        }
+    }
+    SYSCALL_STARTS.get_ptr_mut(task)
+}
+
+/// A task's first call. `false`: its place is another's.
+#[inline(always)]
+fn take_place(task: u64, start: Start) -> bool {
+    let number = near(task);
+    let Some(place) = SYSCALL_NEAR.get_ptr_mut(number) else { return false };
+    // SAFETY: a value of SYSCALL_NEAR, which nobody else writes once its number is in the hash.
+    unsafe {
+        if (&raw const (*place).task).read_volatile() != 0
+            || SYSCALL_STARTS.insert(u64::from(number), NONE, BPF_NOEXIST).is_err()
+        {
+            return false;
+        }
+        (*place).start = start;
+        (&raw mut (*place).task).write_volatile(task);
+    }
+    true
+}
+
+#[inline(always)]
+fn forget(task: u64) -> i32 {
+    let number = near(task);
+    if let Some(place) = SYSCALL_NEAR.get_ptr_mut(number) {
+        // SAFETY: a value of SYSCALL_NEAR; the place is this task's.
+        unsafe {
+            if (&raw const (*place).task).read_volatile() == task {
+                (&raw mut (*place).task).write_volatile(0);
+                let _ = SYSCALL_STARTS.remove(u64::from(number));
+                return 0;
+            }
+        }
+    }
+    let _ = SYSCALL_STARTS.remove(task);
     0
 }
 
@@ -106,9 +159,9 @@ pub(crate) fn exit(returned: Returned, current: Current) -> i32 {
     ran(run::SYSCALL_LATENCY);
     // SAFETY: the helper takes nothing and cannot fail.
     let now = unsafe { bpf_ktime_get_ns() };
-    let Some(start) = SYSCALL_STARTS.get_ptr_mut(current.address()) else { return 0 };
-    // SAFETY: a value of SYSCALL_STARTS, which only its own task writes.
-    let Start { began_ns, call } = unsafe { core::mem::replace(&mut *start, Start { began_ns: 0, call: 0 }) };
+    let Some(start) = entry(Current::address()) else { return 0 };
+    // SAFETY: the entry of this task, which alone writes it.
+    let Start { began_ns, call } = unsafe { core::mem::replace(&mut *start, NONE) };
     // The child of a fork returns from a call it did not begin, and so do calls from before our time.
     if began_ns == 0 {
         return 0;

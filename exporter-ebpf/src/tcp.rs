@@ -1,9 +1,9 @@
 //! `tcp`: how attempts to connect end, which connections are open, and what goes through them.
 //!
 //! The kernel counts bytes and segments of each socket itself. What they grew by since they were looked at last is
-//! added to the owner's cell: when the reader takes data, when an acknowledgement arrives, when a segment is sent
-//! again, and when the state changes. All of these hold the socket's lock, so nobody else looks at the same time. A
-//! segment with data costs nothing by itself.
+//! added to the owner's cell: when the state changes, which holds the socket's lock, and when somebody wants to know
+//! (see [`look`]). So no segment costs anything by itself. Before 5.12 nobody can look at a socket from outside: there it is done
+//! when its reader takes data, when an acknowledgement arrives and when a segment is sent again.
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_tracepoint, map};
@@ -29,6 +29,10 @@ use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::sock::{owner, tcp};
 use crate::task::{OFFSETS, Struct, at, load};
+pub(crate) use store::{Store, Stored, Tabled};
+
+pub(crate) mod look;
+mod store;
 
 #[map]
 static TCP: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
@@ -38,10 +42,6 @@ static TCP_CONNECTS: HashMap<Key, Record> = HashMap::with_max_entries(1, 0);
 
 #[map]
 static TCP_CONNECTS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
-
-/// A socket, by its address → what it had counted. Removed when it is closed, so it holds living ones only.
-#[map]
-static TCP_SOCKETS: HashMap<u64, Socket> = HashMap::with_max_entries(1, 0);
 
 static ZERO: Record = Histogram::ZERO;
 
@@ -55,9 +55,6 @@ const CLOSE: u64 = 7;
 pub(crate) const CLOSE_WAIT: u64 = 8;
 pub(crate) const LISTEN: u64 = 10;
 
-const BPF_NOEXIST: u64 = 1;
-const EEXIST: i32 = -17;
-
 /// A segment longer than this has data: no header is. Its reader will take it, and that is looked at.
 const HEADER_MAX: u32 = 60;
 /// In `sk_shutdown`: neither side is used any more.
@@ -69,19 +66,28 @@ const RTT_EVERY: u32 = 64;
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    set_state::<Stored>(&ctx)
+}
+
+#[btf_tracepoint(function = "inet_sock_set_state")]
+fn inet_sock_set_state_5_10(ctx: BtfTracePointContext) -> i32 {
+    set_state::<Tabled>(&ctx)
+}
+
+#[inline(always)]
+fn set_state<S: Store>(ctx: &BtfTracePointContext) -> i32 {
     let sock: Struct = ctx.arg(0);
     let Some(tcp) = tcp(sock) else { return 0 };
-    ran(run::TCP);
     let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
     let (old, new) = (old as u64, new as u64);
     // SAFETY: a full TCP socket.
     unsafe {
         match new {
-            SYN_SENT => begin(sock, tcp, OUT),
-            ESTABLISHED if old == SYN_SENT => connected(sock, tcp),
-            ESTABLISHED => established(sock, tcp),
-            CLOSE => closed(sock, tcp, old),
-            _ => changed(sock, tcp),
+            SYN_SENT => begin::<S>(sock, tcp, OUT),
+            ESTABLISHED if old == SYN_SENT => connected::<S>(sock, tcp),
+            ESTABLISHED => established::<S>(sock, tcp),
+            CLOSE => closed::<S>(sock, tcp, old),
+            _ => changed::<S>(sock, tcp),
         }
     }
     0
@@ -109,9 +115,9 @@ fn tcp_rcv_space_adjust(ctx: BtfTracePointContext) -> i32 {
 fn tcp_retransmit_skb(ctx: BtfTracePointContext) -> i32 {
     let sock: Struct = ctx.arg(0);
     let Some(tcp) = tcp(sock) else { return 0 };
-    if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
-        // SAFETY: a value of TCP_SOCKETS and its socket.
-        unsafe { look(socket, tcp) };
+    if let Some(socket) = Tabled::get(tcp) {
+        // SAFETY: what is remembered of this socket.
+        unsafe { look::<Tabled>(socket, tcp) };
     }
     0
 }
@@ -149,13 +155,13 @@ fn slot_by_socket(sock: Struct) -> u32 {
 fn seen(sock: Struct) -> i32 {
     ran(run::TCP);
     let Some(tcp) = tcp(sock) else { return 0 };
-    // SAFETY: values of TCP_SOCKETS and its socket.
+    // SAFETY: what is remembered of this socket.
     unsafe {
-        match TCP_SOCKETS.get_ptr_mut(sock as u64) {
-            Some(socket) => look(socket, tcp),
+        match Tabled::get(tcp) {
+            Some(socket) => look::<Tabled>(socket, tcp),
             // It was there before the programs, and the walk at the start did not see it.
             None if u64::from(load::<u8>(sock, at(&OFFSETS.sock_state))) == ESTABLISHED => {
-                take_in(tcp, UNKNOWN)
+                take_in::<Tabled>(tcp, UNKNOWN)
             }
             None => {}
         }
@@ -168,57 +174,57 @@ fn seen(sock: Struct) -> i32 {
 /// # Safety
 /// `tcp` must be a full TCP socket.
 #[inline(always)]
-pub(crate) unsafe fn take_in(tcp: Struct, direction: u32) {
+pub(crate) unsafe fn take_in<S: Store>(tcp: Struct, direction: u32) {
+    if S::get(tcp).is_some() {
+        return;
+    }
     // SAFETY: the caller's.
     let new = unsafe { Socket { open: 1, ..counted(tcp, owner(tcp), direction) } };
-    match TCP_SOCKETS.insert(tcp as u64, new, BPF_NOEXIST) {
-        Ok(()) => {
-            count_open(&new);
-            let direction = direction as usize;
-            if let Some(cell) = cell(&TCP, slot_of(new.cgroup))
-                && direction < DIRECTIONS.len()
-            {
-                // SAFETY: a value of TCP; the direction is in its columns.
-                unsafe { add((&raw mut (*cell).found).cast::<u64>().add(direction), 1) };
-            }
-        }
-        Err(EEXIST) => {}
-        Err(_) => lost(loss::TCP_TABLE_FULL),
+    if !insert::<S>(tcp, &new) {
+        return;
+    }
+    count_open(&new);
+    let direction = direction as usize;
+    if let Some(cell) = cell(&TCP, slot_of(new.cgroup))
+        && direction < DIRECTIONS.len()
+    {
+        // SAFETY: a value of TCP; the direction is in its columns.
+        unsafe { add((&raw mut (*cell).found).cast::<u64>().add(direction), 1) };
     }
 }
 
 /// An attempt to connect begins.
 #[inline(always)]
-unsafe fn begin(sock: Struct, tcp: Struct, direction: u32) {
+unsafe fn begin<S: Store>(sock: Struct, tcp: Struct, direction: u32) {
     // SAFETY: the caller's.
     unsafe {
-        forget(sock);
+        forget::<S>(tcp);
         let mut new = counted(tcp, owner(sock), direction);
         new.since_ns = bpf_ktime_get_ns();
-        insert(sock, &new);
+        insert::<S>(tcp, &new);
     }
 }
 
 /// An attempt to connect succeeded.
 #[inline(always)]
-unsafe fn connected(sock: Struct, tcp: Struct) {
-    // SAFETY: the caller's; values of TCP_SOCKETS.
+unsafe fn connected<S: Store>(sock: Struct, tcp: Struct) {
+    // SAFETY: the caller's; what is remembered of this socket.
     unsafe {
         let now = bpf_ktime_get_ns();
-        if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
+        if let Some(socket) = S::get(tcp) {
             let took = now.saturating_sub((*socket).since_ns);
             translate(socket, tcp);
             count_connect(&*socket, OK, Some(took));
             (*socket).since_ns = now;
             (*socket).open = 1;
             count_open(&*socket);
-            look(socket, tcp);
+            look::<S>(socket, tcp);
         } else {
             // It began before the programs, or found no room.
             let mut new = counted(tcp, owner(sock), OUT);
             (new.since_ns, new.open) = (now, 1);
             count_connect(&new, OK, None);
-            if insert(sock, &new) {
+            if insert::<S>(tcp, &new) {
                 count_open(&new);
             }
         }
@@ -227,16 +233,16 @@ unsafe fn connected(sock: Struct, tcp: Struct) {
 
 /// A listener's child is complete; or two sides that connected to each other have met.
 #[inline(always)]
-unsafe fn established(sock: Struct, tcp: Struct) {
-    // SAFETY: the caller's; values of TCP_SOCKETS.
+unsafe fn established<S: Store>(sock: Struct, tcp: Struct) {
+    // SAFETY: the caller's; what is remembered of this socket.
     unsafe {
-        if let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64)
+        if let Some(socket) = S::get(tcp)
             && (*socket).direction == OUT
             && (*socket).open == 0
         {
-            return connected(sock, tcp);
+            return connected::<S>(sock, tcp);
         }
-        forget(sock);
+        forget::<S>(tcp);
         let cgroup = owner(sock);
         // All it has counted so far is its own.
         let new = Socket {
@@ -259,22 +265,22 @@ unsafe fn established(sock: Struct, tcp: Struct) {
                 add((&raw mut (*record).results).cast::<u64>(), 1);
             }
         }
-        insert(sock, &new);
+        insert::<S>(tcp, &new);
     }
 }
 
 /// The socket is done with.
 #[inline(always)]
-unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
-    // SAFETY: the caller's; values of TCP_SOCKETS.
+unsafe fn closed<S: Store>(sock: Struct, tcp: Struct, old: u64) {
+    // SAFETY: the caller's; what is remembered of this socket.
     unsafe {
-        let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) else {
+        let Some(socket) = S::get(tcp) else {
             if old == SYN_SENT {
                 count_connect(&counted(tcp, owner(sock), OUT), failure(sock, tcp), None);
             }
             return;
         };
-        look(socket, tcp);
+        look::<S>(socket, tcp);
         if (*socket).open == 1 {
             end(socket, tcp);
         } else if old == SYN_SENT || old == SYN_RECV && (*socket).direction == OUT {
@@ -282,14 +288,15 @@ unsafe fn closed(sock: Struct, tcp: Struct, old: u64) {
             translate(socket, tcp);
             count_connect(&*socket, failure(sock, tcp), Some(took));
         }
-        let _ = TCP_SOCKETS.remove(sock as u64);
+        S::remove(tcp);
+        ran(run::TCP);
     }
 }
 
 /// By now it is known where an attempt to connect went. Nothing was counted under its destination before.
 #[inline(always)]
 unsafe fn translate(socket: *mut Socket, tcp: Struct) {
-    // SAFETY: a value of TCP_SOCKETS and its socket.
+    // SAFETY: what is remembered of this socket.
     unsafe {
         // A group, and what DNS named, has one name, whoever serves it.
         if (*socket).peer[1] & (GROUP | NAMED) == 0
@@ -302,11 +309,11 @@ unsafe fn translate(socket: *mut Socket, tcp: Struct) {
 
 /// Any other change of state.
 #[inline(always)]
-unsafe fn changed(sock: Struct, tcp: Struct) {
-    // SAFETY: the caller's; values of TCP_SOCKETS.
+unsafe fn changed<S: Store>(sock: Struct, tcp: Struct) {
+    // SAFETY: the caller's; what is remembered of this socket.
     unsafe {
-        let Some(socket) = TCP_SOCKETS.get_ptr_mut(sock as u64) else { return };
-        look(socket, tcp);
+        let Some(socket) = S::get(tcp) else { return };
+        look::<S>(socket, tcp);
         // Half a connection is still one. What is closed belongs to nobody, though it may have bytes to deliver.
         if (*socket).open == 1 && load::<u8>(sock, at(&OFFSETS.sock_shutdown)) & SHUT_BOTH == SHUT_BOTH {
             end(socket, tcp);
@@ -361,15 +368,16 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
         let again: u64 = load(tcp, at(&OFFSETS.tcp_bytes_retrans));
         let received: u64 = load(tcp, at(&OFFSETS.tcp_bytes_received));
         let flags: u64 = load(tcp, at(&OFFSETS.sock_flags));
-        let received_segments = load(tcp, at(&OFFSETS.tcp_segs_in));
+        let word = |offset| u64::from(load::<u32>(tcp, offset));
+        let received_segments = word(at(&OFFSETS.tcp_segs_in));
         Socket {
             cgroup,
             since_ns: 0,
             sent_bytes: all.wrapping_sub(again),
             received_bytes: if flags & SOCK_DONE != 0 { received.wrapping_sub(1) } else { received },
-            sent_segments: load(tcp, at(&OFFSETS.tcp_segs_out)),
+            sent_segments: word(at(&OFFSETS.tcp_segs_out)),
             received_segments,
-            retransmits: load(tcp, at(&OFFSETS.tcp_total_retrans)),
+            retransmits: word(at(&OFFSETS.tcp_total_retrans)),
             rtt_at: received_segments,
             peer: peer_of(tcp, cgroup, direction),
             client: client_of(tcp, cgroup, direction),
@@ -382,54 +390,95 @@ unsafe fn counted(tcp: Struct, cgroup: u64, direction: u32) -> Socket {
 /// Adds what the socket counted since it was looked at last.
 ///
 /// # Safety
-/// `socket` must be a value of TCP_SOCKETS, `tcp` its socket.
+/// `socket` must be what is remembered of `tcp`.
 #[inline(never)]
-unsafe fn look(socket: *mut Socket, tcp: Struct) {
+pub(crate) unsafe fn look<S: Store>(socket: *mut Socket, tcp: Struct) {
     // SAFETY: the caller's; cells are values of TCP.
     unsafe {
         let now = counted(tcp, 0, UNKNOWN);
         let slot = slot_of((*socket).cgroup);
         let Some(cell) = cell(&TCP, slot) else { return };
         let record = connections::of(slot, (*socket).peer, false);
-        // A segment that could not be sent again makes the bytes go back until it is.
-        let sent = now.sent_bytes.wrapping_sub((*socket).sent_bytes);
-        if sent as i64 > 0 {
+        let sent = growth::<S>(&raw mut (*socket).sent_bytes, now.sent_bytes);
+        if sent > 0 {
             add(&raw mut (*cell).sent_bytes, sent);
             if let Some(record) = record {
                 add(&raw mut (*record).sent_bytes, sent);
             }
-            (*socket).sent_bytes = now.sent_bytes;
         }
-        let received = now.received_bytes.wrapping_sub((*socket).received_bytes);
-        if received as i64 > 0 {
+        let received = growth::<S>(&raw mut (*socket).received_bytes, now.received_bytes);
+        if received > 0 {
             add(&raw mut (*cell).received_bytes, received);
             if let Some(record) = record {
                 add(&raw mut (*record).received_bytes, received);
             }
-            (*socket).received_bytes = now.received_bytes;
         }
-        let out = now.sent_segments.wrapping_sub((*socket).sent_segments);
-        add(&raw mut (*cell).sent_segments, out.into());
-        (*socket).sent_segments = now.sent_segments;
-        let segments = now.received_segments.wrapping_sub((*socket).received_segments);
-        add(&raw mut (*cell).received_segments, segments.into());
-        (*socket).received_segments = now.received_segments;
-        let again = now.retransmits.wrapping_sub((*socket).retransmits);
+        let out = growth_of_word::<S>(&raw mut (*socket).sent_segments, now.sent_segments);
+        add(&raw mut (*cell).sent_segments, out);
+        let segments = growth_of_word::<S>(&raw mut (*socket).received_segments, now.received_segments);
+        add(&raw mut (*cell).received_segments, segments);
+        let again = growth_of_word::<S>(&raw mut (*socket).retransmits, now.retransmits);
         if again > 0 {
-            add(&raw mut (*cell).retransmits, again.into());
-            (*socket).retransmits = now.retransmits;
+            add(&raw mut (*cell).retransmits, again);
         }
-        if now.received_segments.wrapping_sub((*socket).rtt_at) >= RTT_EVERY {
-            (*socket).rtt_at = now.received_segments;
+        let rtt_at = (&raw mut (*socket).rtt_at).read_volatile();
+        if (now.received_segments as u32).wrapping_sub(rtt_at as u32) >= RTT_EVERY
+            && S::change(&raw mut (*socket).rtt_at, rtt_at, now.received_segments)
+        {
             observe_rtt(cell, tcp);
         }
     }
 }
 
+/// What a count of the kernel's grew by since it was remembered, and remembers it. Each step is told once, whoever looks at
+/// the same time; who looked earlier and comes later tells nothing. A segment that could not be sent again makes bytes go back
+/// until it is.
+///
+/// # Safety
+/// `seen` must be a word of what is remembered of a socket.
+#[inline(always)]
+unsafe fn growth<S: Store>(seen: *mut u64, now: u64) -> u64 {
+    // One other may look meanwhile.
+    for _ in 0..2 {
+        // SAFETY: the caller's; volatile, since others change it.
+        let before = unsafe { seen.read_volatile() };
+        let grown = now.wrapping_sub(before);
+        if grown as i64 <= 0 {
+            return 0;
+        }
+        // SAFETY: as above.
+        if unsafe { S::change(seen, before, now) } {
+            return grown;
+        }
+    }
+    0
+}
+
+/// The same, of a count of 32 bits that begins again at 0.
+///
+/// # Safety
+/// As for [`growth`].
+#[inline(always)]
+unsafe fn growth_of_word<S: Store>(seen: *mut u64, now: u64) -> u64 {
+    for _ in 0..2 {
+        // SAFETY: the caller's; volatile, since others change it.
+        let before = unsafe { seen.read_volatile() };
+        let grown = (now as u32).wrapping_sub(before as u32);
+        if grown as i32 <= 0 {
+            return 0;
+        }
+        // SAFETY: as above.
+        if unsafe { S::change(seen, before, now) } {
+            return grown.into();
+        }
+    }
+    0
+}
+
 /// A connection is open no longer.
 #[inline(always)]
 unsafe fn end(socket: *mut Socket, tcp: Struct) {
-    // SAFETY: a value of TCP_SOCKETS; cells are values of TCP.
+    // SAFETY: what is remembered of a socket; cells are values of TCP.
     unsafe {
         (*socket).open = 0;
         count_closed(&*socket);
@@ -456,9 +505,9 @@ unsafe fn observe_rtt(cell: *mut Cell, tcp: Struct) {
 
 /// Of a socket whose end was missed: its address belongs to another now.
 #[inline(always)]
-unsafe fn forget(sock: Struct) {
-    if let Some(stale) = TCP_SOCKETS.get_ptr_mut(sock as u64) {
-        // SAFETY: a value of TCP_SOCKETS.
+unsafe fn forget<S: Store>(tcp: Struct) {
+    if let Some(stale) = S::get(tcp) {
+        // SAFETY: what is remembered of a socket.
         unsafe {
             if (*stale).open == 1 {
                 count_closed(&*stale);
@@ -468,8 +517,8 @@ unsafe fn forget(sock: Struct) {
 }
 
 #[inline(always)]
-fn insert(sock: Struct, new: &Socket) -> bool {
-    let inserted = TCP_SOCKETS.insert(sock as u64, new, 0).is_ok();
+fn insert<S: Store>(tcp: Struct, new: &Socket) -> bool {
+    let inserted = S::insert(tcp, new);
     if !inserted {
         lost(loss::TCP_TABLE_FULL);
     }

@@ -8,7 +8,9 @@ use plimsoll_abi::tcp::{IN, MAX_LISTENING, OUT, UNKNOWN};
 
 use crate::sock::{read, tcp};
 use crate::task::{OFFSETS, Struct, at, load};
-use crate::tcp::{CLOSE_WAIT, ESTABLISHED, FIN_WAIT1, FIN_WAIT2, LISTEN, SHUT_BOTH, take_in};
+use crate::tcp::{
+    CLOSE_WAIT, ESTABLISHED, FIN_WAIT1, FIN_WAIT2, LISTEN, SHUT_BOTH, Store, Stored, Tabled, take_in,
+};
 
 /// Network namespace and port of those that listen. User space empties it after the walk.
 #[map]
@@ -24,6 +26,18 @@ struct Element {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/tcp")]
 extern "C" fn tcp_open(element: *const Element) -> i32 {
+    open::<Stored>(element)
+}
+
+/// For kernels before 5.12.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/tcp")]
+extern "C" fn tcp_open_5_10(element: *const Element) -> i32 {
+    open::<Tabled>(element)
+}
+
+#[inline(always)]
+fn open<S: Store>(element: *const Element) -> i32 {
     // SAFETY: the iterator's argument.
     let sock = unsafe { (*element).sock };
     // The end of the walk has none; what is in TIME_WAIT or not complete is no full socket.
@@ -38,7 +52,7 @@ extern "C" fn tcp_open(element: *const Element) -> i32 {
         }
         let lives = matches!(state, ESTABLISHED | FIN_WAIT1 | FIN_WAIT2 | CLOSE_WAIT);
         if lives && load::<u8>(tcp, at(&OFFSETS.sock_shutdown)) & SHUT_BOTH != SHUT_BOTH {
-            take_in(tcp, direction(tcp));
+            take_in::<S>(tcp, direction(tcp));
         }
     }
     0

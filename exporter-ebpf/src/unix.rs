@@ -44,19 +44,19 @@ const MSG_PEEK: i32 = 2;
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
 fn unix_exit(ctx: BtfTracePointContext) -> i32 {
-    exit(Returned::told(&ctx), Current::known)
+    exit(Returned::told(&ctx), Current::known())
 }
 
 /// For kernels that may preempt a program in the middle (7.0 on).
 #[tracepoint(category = "raw_syscalls", name = "sys_exit")]
 fn unix_exit_perf(ctx: TracePointContext) -> i32 {
-    exit(Returned::told_to_perf(&ctx), Current::known)
+    exit(Returned::told_to_perf(&ctx), Current::known())
 }
 
 /// For 5.10, where the task pointer is a bare number.
 #[btf_tracepoint(function = "sys_exit")]
 fn unix_exit_5_10(ctx: BtfTracePointContext) -> i32 {
-    exit(Returned::told(&ctx), Current::bare)
+    exit(Returned::told(&ctx), Current::bare())
 }
 
 /// Something was sent (6.3 on).
@@ -102,12 +102,11 @@ fn passed(sock: Struct, result: i32) -> Option<(*mut Record, u64)> {
 }
 
 #[inline(always)]
-fn exit(returned: Returned, current: fn() -> Current) -> i32 {
+fn exit(returned: Returned, current: Current) -> i32 {
     let (native, compat) = of(returned.number);
     if operation(native) != CONNECT && operation(compat) != CONNECT {
         return 0;
     }
-    let current = current();
     let is_compat = current.is_compat();
     if operation(if is_compat { compat } else { native }) != CONNECT {
         return 0;

@@ -19,7 +19,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _, 
 
 use plimsoll_abi::connections::MAX_PREFIXES;
 
-pub use group::{DestinationGroup, GroupError};
+pub use group::{DestinationGroup, GroupError, network};
 pub use switches::Collector;
 pub use units::{UnitError, parse_duration, parse_percent, parse_size};
 
@@ -56,7 +56,7 @@ pub struct Config {
     /// The log.
     #[command(flatten)]
     pub log: Log,
-    /// Configuration file in YAML, for the labels of series; read again on SIGHUP
+    /// Configuration file in YAML, for the labels of series and the modules of /probe; read again on SIGHUP
     #[arg(long = "config.file", value_name = "FILE", help_heading = "Configuration file")]
     pub file: Option<PathBuf>,
 
@@ -94,7 +94,10 @@ pub struct Web {
     /// Scrapes that may run at the same time; 0 is no limit
     #[arg(long = "web.max-requests", value_name = "N", default_value_t = 40, value_parser = value_parser!(u32).range(0..=10_000))]
     pub max_requests: u32,
-    /// The longest a scrape may take; a scraper that waits less gets its answer earlier
+    /// Probes of /probe that may run at the same time
+    #[arg(long = "web.max-probes", value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(1..=1000))]
+    pub max_probes: u32,
+    /// The longest a scrape or a probe may take; a scraper that waits less gets its answer earlier
     #[arg(long = "web.scrape-timeout", value_name = "DURATION", default_value = "10s", value_parser = scrape_timeout)]
     pub scrape_timeout: Duration,
     /// Serve each new counter series once at 0, to every scraper.

@@ -11,7 +11,7 @@ mod own;
 pub use births::Births;
 pub use encoder::{Encoder, Format, Series, Value};
 pub use family::{Family, Kind};
-pub use own::encode_own;
+pub use own::{encode_gauge, encode_own};
 
 /// Appends `value` with the escapes of a label value: backslash, double quote and line feed.
 pub fn escape_label_value(out: &mut String, value: &str) {

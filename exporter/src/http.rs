@@ -9,6 +9,7 @@ mod body;
 mod landing;
 mod listen;
 mod patience;
+mod probe;
 mod query;
 mod router;
 mod scrape;
@@ -21,8 +22,8 @@ use std::time::Duration;
 pub use listen::{BindError, ListenAddress, ListenAddressError};
 pub use server::Server;
 pub use source::{
-    CollectorName, CollectorState, CollectorStatus, Filter, Readiness, Reload, ReloadError, ScrapeError,
-    ScrapeRequest, Scraper, Source, View,
+    CollectorName, CollectorState, CollectorStatus, Filter, Probe, ProbeError, ProbeQuery, Probes, Readiness,
+    Reload, ReloadError, ScrapeError, ScrapeRequest, Scraper, Source, View,
 };
 
 /// Where and how to serve.
@@ -38,6 +39,10 @@ pub struct Settings {
     pub scrape_timeout: Duration,
     /// What `collect[]` and `exclude[]` may name.
     pub collectors: Vec<CollectorName>,
+    /// What `/probe` does; `None` is as if there were no modules.
+    pub probes: Option<Arc<dyn Probes>>,
+    /// Probes that may run at the same time.
+    pub max_probes: usize,
     /// What `/-/reload` does; `None` refuses it.
     pub reload: Option<Arc<dyn Reload>>,
     /// Bounds on what clients can hold.
@@ -45,13 +50,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Threads a runtime needs so that no scrape that was admitted waits for one, nor the reload.
+    /// Threads a runtime needs so that no scrape that was admitted waits for one, nor a probe, nor the reload.
     pub fn blocking_threads(&self) -> usize {
         let scrapes = match self.max_requests {
             0 => self.limits.connections,
             n => n,
         };
-        scrapes + usize::from(self.reload.is_some())
+        scrapes + self.max_probes + usize::from(self.reload.is_some())
     }
 }
 

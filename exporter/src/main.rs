@@ -10,9 +10,10 @@ use plimsoll::config::file::{FileConfig, FileError};
 use plimsoll::config::{Collector, Config, DestinationGroup, Invocation, When, one_line};
 use plimsoll::engine::{Engine, Group, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
-use plimsoll::http::{CollectorName, Limits, Reload, Server, Settings, Source};
+use plimsoll::http::{CollectorName, Limits, Probes, Reload, Server, Settings, Source};
 use plimsoll::identity::Directory;
 use plimsoll::ledger::Keep;
+use plimsoll::probe::InForce;
 use plimsoll::push;
 use plimsoll::reload::Reloader;
 use plimsoll::runtimes::{RuntimeMetrics, follow, sockets};
@@ -85,7 +86,8 @@ fn check_config(files: &[PathBuf]) -> ExitCode {
     for path in files {
         match read_config(path) {
             Ok(config) => {
-                println!("{}: valid, label rules: {}", path.display(), config.labelling.rules.len())
+                let (rules, modules) = (config.labelling.rules.len(), config.probing.modules.len());
+                println!("{}: valid, label rules: {rules}, modules: {modules}", path.display())
             }
             Err(failed) => answer = failed,
         }
@@ -118,17 +120,19 @@ fn map_large_buffers() {
     }
 }
 
-fn run(config: &Config, file: FileConfig, collectors: &[Collector]) -> anyhow::Result<()> {
+fn run(config: &Config, mut file: FileConfig, collectors: &[Collector]) -> anyhow::Result<()> {
     let telemetry = Telemetry::new().context("cannot set up the own metrics")?;
     raise_nofile_limit();
     map_large_buffers();
     let (directory, runtimes) = (Arc::default(), RuntimeMetrics::new(&telemetry.registry)?);
     let found = sockets(&config.host.rootfs, config.runtimes.discover, &config.runtimes.sockets);
     follow(found, Arc::clone(&directory), runtimes).context("cannot start a thread")?;
+    let probes = Arc::new(InForce::default());
+    probes.replace(std::mem::take(&mut file.probing));
     let engine =
         Engine::start(options(config, file, directory), telemetry.clone()).context("cannot start")?;
-    let reloader = reloader(config, &engine, &telemetry)?;
-    let settings = settings(config, collectors, reloader.clone());
+    let reloader = reloader(config, &engine, &probes, &telemetry)?;
+    let settings = settings(config, collectors, probes, reloader.clone());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(settings.blocking_threads())
@@ -145,12 +149,16 @@ fn run(config: &Config, file: FileConfig, collectors: &[Collector]) -> anyhow::R
 fn reloader(
     config: &Config,
     engine: &Arc<Engine>,
+    probes: &Arc<InForce>,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Option<Arc<Reloader>>> {
     let Some(path) = config.file.clone() else { return Ok(None) };
     let metrics = ConfigMetrics::new(&telemetry.registry).context("cannot set up the own metrics")?;
-    let engine = Arc::clone(engine);
-    let apply = Box::new(move |file: FileConfig| engine.relabel(file.labelling));
+    let (engine, probes) = (Arc::clone(engine), Arc::clone(probes));
+    let apply = Box::new(move |file: FileConfig| {
+        engine.relabel(file.labelling);
+        probes.replace(file.probing);
+    });
     Ok(Some(Arc::new(Reloader::new(path, signals::labels(), metrics, apply))))
 }
 
@@ -188,7 +196,12 @@ async fn serve(
     Ok(())
 }
 
-fn settings(config: &Config, collectors: &[Collector], reloader: Option<Arc<Reloader>>) -> Settings {
+fn settings(
+    config: &Config,
+    collectors: &[Collector],
+    probes: Arc<dyn Probes>,
+    reloader: Option<Arc<Reloader>>,
+) -> Settings {
     let name = |c: &Collector| CollectorName { name: c.name, enabled: config.collectors.contains(&c.name) };
     Settings {
         listen: config.web.listen_addresses.clone(),
@@ -196,6 +209,8 @@ fn settings(config: &Config, collectors: &[Collector], reloader: Option<Arc<Relo
         max_requests: config.web.max_requests as usize,
         scrape_timeout: config.web.scrape_timeout,
         collectors: collectors.iter().map(name).collect(),
+        probes: Some(probes),
+        max_probes: config.web.max_probes as usize,
         reload: reloader.filter(|_| config.web.lifecycle).map(|reloader| reloader as Arc<dyn Reload>),
         limits: Limits::default(),
     }

@@ -6,6 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use plimsoll_checks::checks::container::rows::{Rows, Selector};
 use plimsoll_checks::checks::container::window::Window;
+use plimsoll_checks::checks::containerd::wire;
 use plimsoll_checks::checks::docker::answer as docker;
 use plimsoll_checks::checks::kube::kubeconfig::Kubeconfig;
 use plimsoll_checks::checks::kube::node::Node;
@@ -21,6 +22,7 @@ use plimsoll_checks::checks::prometheus::answer::Answered;
 use plimsoll_checks::checks::redis::info::Info;
 use plimsoll_checks::checks::redis::reply::Reply;
 use plimsoll_checks::exposition::samples;
+use plimsoll_checks::grpc;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(answered) = Answered::parse(bytes) {
@@ -56,9 +58,15 @@ fuzz_target!(|bytes: &[u8]| {
         names.extend(sample.labels().map(|(name, value)| (name.to_owned(), value.into_owned())));
     }
     assert!(names.len() <= bytes.len());
+    if let Some(metrics) = grpc::answer::<wire::Metrics>(bytes) {
+        assert!(metrics.used().all(|(_, used)| used.memory.is_none_or(|memory| memory >= 0.0)));
+    }
+    if let Some(containers) = grpc::answer::<wire::Containers>(bytes) {
+        assert!(containers.containers.iter().all(|listed| listed.created().is_none_or(|at| at > 0.0)));
+    }
     if let Ok(inspected) = serde_json::from_slice::<docker::Inspected>(bytes) {
         assert!(inspected.started().is_none_or(|started| started > 0.0));
-        assert!(inspected.cpus(Some(4.0)).is_some_and(|cpus| cpus > 0.0));
+        assert!(inspected.cpus(Some(4.0)).is_some_and(|cpus| cpus >= 0.0));
     }
     if let Ok(stats) = serde_json::from_slice::<docker::Stats>(bytes) {
         let _ = (stats.memory(), stats.memory_limit(), stats.cpu_seconds(), stats.online());

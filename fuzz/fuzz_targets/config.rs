@@ -26,7 +26,14 @@ fuzz_target!(|input: (String, Vec<(bool, String, String)>)| {
                 assert!((1..=lines + 1).contains(&line.parse().unwrap()), "{fault}");
             }
         }
-        Ok(config) => check(&config, &classify(PATH, 4), pairs, &taken),
+        Ok(config) => {
+            let allow = &config.probing.allow;
+            for address in ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "0.0.0.0"] {
+                let admitted = allow.admits("a.example", address.parse().unwrap()).is_ok();
+                assert!(!admitted || (allow.link_local && address != "0.0.0.0"), "{address}");
+            }
+            check(&config, &classify(PATH, 4), pairs, &taken);
+        }
     }
 });
 

@@ -137,30 +137,14 @@ impl Exporter {
 
     /// The same, as it came.
     pub fn get_bytes(&self, path: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>> {
-        let (head, body) = self.ask("GET", path, headers)?;
+        let (head, body) = ask(self.address, "GET", path, headers)?;
         ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}{}", String::from_utf8_lossy(&body));
         Ok(body)
     }
 
-    /// The head and the body of an answer.
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(String, Vec<u8>)> {
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
-        stream.write_all(request.as_bytes())?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").context("no head")?;
-        let body = answer.split_off(end + 4);
-        Ok((String::from_utf8_lossy(&answer).into_owned(), body))
-    }
-
     /// Posts nothing to a path: the status and body of the answer.
     pub fn post(&self, path: &str) -> Result<(u16, String)> {
-        let (head, body) = self.ask("POST", path, &[])?;
-        let status = head.get(9..12).context("no status")?.parse().with_context(|| head.clone())?;
-        Ok((status, String::from_utf8(body)?))
+        status(ask(self.address, "POST", path, &[])?)
     }
 
     /// Sends it a signal.
@@ -181,6 +165,47 @@ impl Drop for Exporter {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The head and the body of an answer of whoever serves there.
+pub fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<(String, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").context("no head")?;
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8_lossy(&answer).into_owned();
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Ok((head, if chunked { joined(&body)? } else { body }))
+}
+
+/// A body that came in chunks.
+fn joined(mut chunks: &[u8]) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|window| window == b"\r\n").context("no size")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&chunks[..end])?, 16)?;
+        if size == 0 {
+            return Ok(body);
+        }
+        body.extend_from_slice(chunks.get(end + 2..end + 2 + size).context("a chunk that is cut")?);
+        chunks = chunks.get(end + 4 + size..).context("a chunk that is cut")?;
+    }
+}
+
+/// The status and the text of an answer.
+pub fn status((head, body): (String, Vec<u8>)) -> Result<(u16, String)> {
+    let status = head.get(9..12).context("no status")?.parse().with_context(|| head.clone())?;
+    Ok((status, String::from_utf8(body)?))
 }
 
 /// Reads the log up to the line that names the address.

@@ -1,9 +1,13 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
+pub mod apiserver;
+pub mod blackbox;
 pub mod capture;
 pub mod certificates;
 pub mod cgroup;
+pub mod containerd;
 pub mod exporter;
+pub mod grpc;
 pub mod hierarchy;
 pub mod host;
 pub mod icinga;

@@ -45,6 +45,11 @@ pub fn service(program: &str) -> Result<(PathBuf, PathBuf)> {
     Ok((program.canonicalize()?, libraries.canonicalize()?))
 }
 
+/// Debian's blackbox exporter.
+pub fn blackbox() -> Result<PathBuf> {
+    fetched("services/usr/bin/prometheus-blackbox-exporter", "services")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)

@@ -15,6 +15,8 @@ mod host;
 mod hostile;
 #[path = "checks/kept.rs"]
 mod kept;
+#[path = "checks/kube.rs"]
+mod kube;
 #[path = "checks/names.rs"]
 mod names;
 #[path = "checks/own.rs"]

@@ -208,7 +208,10 @@ fn a_file_is_checked_whole_by_the_command_and_at_the_start() -> Result<()> {
     let (valid, invalid) = (good.config(FIRST)?, bad.config(BAD)?);
     let checked = run(&["check-config", &valid, &invalid, "/nonexist"])?;
     assert_eq!(checked.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&checked.stdout), format!("{valid}: valid, label rules: 4\n"));
+    assert_eq!(
+        String::from_utf8_lossy(&checked.stdout),
+        format!("{valid}: valid, label rules: 4, modules: 0\n")
+    );
     let faults = format!(
         "{invalid}: line 2, column 15: labels[0].as: is missing: the name of the label\n\
          {invalid}: line 3, column 6: labels[1].label: no such field here; there are as, where, container_label, \

@@ -35,6 +35,8 @@ struct Kernel {
     programs: &'static [(&'static str, &'static str)],
     /// Whether it tells of datagrams (6.3).
     datagrams: bool,
+    /// Whether what is remembered of connections is kept with their sockets (5.12).
+    storage: bool,
     /// Sockets for CPUs, of which two are filled.
     possible_cpus: u32,
 }
@@ -46,13 +48,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("cgroups", "cgroup_rmdir"),
     ("faults", "fatal_signal_sent"),
     ("sched", "sched_switch"),
-    ("tcp", "inet_sock_set_state"),
-    ("tcp", "tcp_probe"),
-    ("tcp", "tcp_rcv_space_adjust"),
-    ("tcp", "tcp_retransmit_skb"),
     ("tcp", "tcp_send_reset"),
     ("tcp", "tcp_receive_reset"),
-    ("tcp", "tcp_open"),
     ("dns", "dns_sent"),
     ("dns", "dns_received"),
     ("drops", "udp_fail_queue_rcv_skb"),
@@ -65,6 +62,19 @@ const RECLAIM: [(&str, &str); 4] = [
     ("reclaim", "mm_vmscan_direct_reclaim_end"),
     ("reclaim", "mm_vmscan_memcg_reclaim_begin"),
     ("reclaim", "mm_vmscan_memcg_reclaim_end"),
+];
+
+/// Those of connections, which are kept with their sockets where the kernel can.
+const CONNECTIONS: [(&str, &str); 3] =
+    [("tcp", "inet_sock_set_state"), ("tcp", "tcp_look"), ("tcp", "tcp_open")];
+
+/// Those of the kernels that cannot.
+const CONNECTIONS_5_10: [(&str, &str); 5] = [
+    ("tcp", "inet_sock_set_state_5_10"),
+    ("tcp", "tcp_probe"),
+    ("tcp", "tcp_rcv_space_adjust"),
+    ("tcp", "tcp_retransmit_skb"),
+    ("tcp", "tcp_open_5_10"),
 ];
 
 /// The programs for datagrams, which older kernels do not have the tracepoints for.
@@ -94,6 +104,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
+        storage: false,
         possible_cpus: 2,
     },
     Kernel {
@@ -118,6 +129,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
+        storage: false,
         possible_cpus: 128,
     },
     Kernel {
@@ -143,6 +155,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
+        storage: true,
         possible_cpus: 2,
     },
     Kernel {
@@ -170,6 +183,7 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: true,
+        storage: true,
         possible_cpus: 128,
     },
     Kernel {
@@ -198,9 +212,19 @@ const KERNELS: &[Kernel] = &[
             ("reclaim", "mm_vmscan_memcg_reclaim_end_perf"),
         ],
         datagrams: true,
+        storage: true,
         possible_cpus: 2,
     },
 ];
+
+impl Kernel {
+    /// The programs that run in it, by signal.
+    fn all_programs(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let datagrams: &[_] = if self.datagrams { &DATAGRAMS } else { &[] };
+        let connections: &[_] = if self.storage { &CONNECTIONS } else { &CONNECTIONS_5_10 };
+        EVERYWHERE.iter().chain(self.programs).chain(datagrams).chain(connections).copied()
+    }
+}
 
 #[test]
 fn every_kernel_counts_exactly_what_happens() -> Result<()> {

@@ -1,25 +1,20 @@
 //! `check_docker`: whether a container engine is alive and what its containers do, by the interface of Docker, which Podman
 //! serves too, with the main options of the contributed plugin of that name.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-use serde_json::{Value, json};
-
+use super::engine::{Container, Engine, MOST};
 use crate::api::{Api, Error};
 use crate::frame::{Call, Check};
-use crate::history::History;
-use crate::output::{Outcome, Stop};
+use crate::output::Outcome;
 
 pub mod answer;
 mod config;
-mod judge;
-pub mod pair;
 #[cfg(test)]
 mod tests;
 
 use answer::{Image, Inspected, Listed, Stats, Version};
 use config::Config;
-use judge::judge;
 
 /// The row of the table.
 pub static CHECK: Check = Check {
@@ -38,96 +33,54 @@ pub static CHECK: Check = Check {
     run,
 };
 
-/// What the engine says.
-#[derive(Debug, Default)]
-struct Measured {
-    /// Until it said its version.
-    seconds: f64,
-    version: Version,
-    /// All there are and those that run.
-    counts: Option<(usize, usize)>,
-    containers: Vec<Container>,
-    /// Expressions that no container is called by.
-    unmatched: Vec<String>,
-}
-
-/// What it says of one container, as far as it was asked.
-#[derive(Debug, Default)]
-struct Container {
-    name: String,
-    state: String,
-    inspected: Inspected,
-    stats: Option<Stats>,
-    /// In percent of its limit, or of all CPUs.
-    cpu: Option<f64>,
-    /// When its image was made.
-    image_created: Option<f64>,
-}
-
-/// Older samples say nothing of now.
-const LONGEST: f64 = 1800.0;
-/// More containers than that are not looked at one by one.
-const MOST: usize = 1000;
-
 fn run(call: &mut Call) -> Outcome {
     let config = Config::read(call)?;
     let deadline = call.deadline();
     let mut api = Api::new(config.place.clone(), Vec::new(), deadline);
-    let mut measured = measure(&mut api, &config).map_err(|error| error.stop("DOCKER"))?;
-    if config.cpu.is_some() {
-        let history = History::of(config.state_file.as_deref(), CHECK.name, &config.about())?;
-        let before = history.read().unwrap_or_default();
-        history.write(&rates(&mut measured.containers, &before, now()))?;
-    }
-    Ok(judge(&config, &measured, now()))
+    let engine = measure(&mut api, &config).map_err(|error| error.stop("DOCKER"))?;
+    config.wanted.judge(call, &config.place.shown(), "DOCKER", engine)
 }
 
-/// In seconds of Unix.
-fn now() -> f64 {
-    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64()
-}
-
-fn measure(api: &mut Api, config: &Config) -> Result<Measured, Error> {
+fn measure(api: &mut Api, config: &Config) -> Result<Engine, Error> {
     let start = Instant::now();
-    let version = api.get("/version")?;
-    let mut measured = Measured { seconds: start.elapsed().as_secs_f64(), version, ..Measured::default() };
+    let version: Version = api.get("/version")?;
+    let mut engine =
+        Engine { name: version.words(), seconds: start.elapsed().as_secs_f64(), ..Engine::default() };
     let mut listed: Vec<Listed> = api.get("/containers/json?all=1")?;
     listed.sort_by(|one, other| one.name().cmp(other.name()));
     let running = listed.iter().filter(|listed| listed.is_running()).count();
-    measured.counts = Some((listed.len(), running));
-    if !config.asks_of_containers() {
-        return Ok(measured);
+    engine.counts = Some((listed.len(), running));
+    if !config.wanted.asks_of_containers() {
+        return Ok(engine);
     }
-    measured.unmatched = config.unmatched(&listed);
-    for listed in listed.iter().filter(|listed| config.selects(listed.name())).take(MOST) {
+    let selection = &config.wanted.selection;
+    engine.unmatched = selection.unmatched(listed.iter().map(|listed| vec![listed.name()]));
+    for listed in listed.iter().filter(|listed| selection.takes(&[listed.name()])).take(MOST) {
         match container(api, config, listed) {
-            Ok(container) => measured.containers.push(container),
+            Ok(container) => engine.containers.push(container),
             // It went while the others were looked at.
             Err(error) if error.status() == Some(404) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(measured)
+    Ok(engine)
 }
 
 fn container(api: &mut Api, config: &Config, listed: &Listed) -> Result<Container, Error> {
-    let mut container = Container {
-        name: listed.name().to_owned(),
-        state: listed.state().to_owned(),
-        ..Container::default()
-    };
-    let id = &listed.id;
-    if config.inspects() {
-        container.inspected = api.get(&format!("/containers/{id}/json"))?;
-        if let Some(state) = container.inspected.status() {
-            state.clone_into(&mut container.state);
-        }
+    let name = listed.name().to_owned();
+    let mut container = Container { name, state: listed.state().to_owned(), ..Container::default() };
+    let (id, wanted) = (&listed.id, &config.wanted);
+    let mut inspected = Inspected::default();
+    if wanted.inspects() {
+        inspected = api.get(&format!("/containers/{id}/json"))?;
+        inspected.tell(&mut container);
     }
-    if config.measures() && container.is_running() {
+    if wanted.measures() && container.is_running() {
         let stats: Stats = api.get(&format!("/containers/{id}/stats?stream=false&one-shot=true"))?;
-        container.stats = Some(stats);
+        stats.tell(&mut container);
+        container.cpus = inspected.cpus(stats.online());
     }
-    if config.image_age.is_some() {
+    if wanted.image_age.is_some() {
         // One that was removed has no age.
         let image: Option<Image> = match api.get(&format!("/images/{}/json", listed.image_id)) {
             Err(error) if error.status() == Some(404) => None,
@@ -136,37 +89,4 @@ fn container(api: &mut Api, config: &Config, listed: &Listed) -> Result<Containe
         container.image_created = image.and_then(|image| answer::seconds(&image.created));
     }
     Ok(container)
-}
-
-/// Fills in what each used since the last run; what is to be kept for the next.
-fn rates(containers: &mut [Container], before: &Value, now: f64) -> Value {
-    let mut kept = serde_json::Map::new();
-    for container in containers {
-        let Some(used) = container.stats.as_ref().and_then(Stats::cpu_seconds) else { continue };
-        // Who was started again counts from zero, and so under another name.
-        let key = format!("{} {}", container.name, container.inspected.started().unwrap_or_default());
-        let last = &before[&key];
-        if let (Some(at), Some(then)) = (last[0].as_f64(), last[1].as_f64())
-            && now > at
-            && now - at <= LONGEST
-            && used >= then
-        {
-            let capacity = container.inspected.cpus(container.stats.as_ref().and_then(Stats::online));
-            container.cpu = capacity.map(|cpus| (used - then) / (now - at) / cpus * 100.0);
-        }
-        kept.insert(key, json!([now, used]));
-    }
-    Value::Object(kept)
-}
-
-impl Container {
-    fn is_running(&self) -> bool {
-        self.state.eq_ignore_ascii_case("running")
-    }
-}
-
-impl From<pair::Error> for Stop {
-    fn from(error: pair::Error) -> Self {
-        Self::unknown(error.to_string())
-    }
 }

@@ -2,6 +2,8 @@
 
 use crate::deadline::Deadline;
 use crate::frame::{Call, Check};
+use crate::grpc::{self, Refused};
+use crate::help::version_words;
 use crate::http::url::bracketed;
 use crate::http2::{self, Answer, Request};
 use crate::net::{self, Family};
@@ -14,7 +16,7 @@ use crate::tls::{self, Verify};
 
 pub mod message;
 
-use message::{Serving, question};
+use message::Serving;
 
 /// The row of the table.
 pub static CHECK: Check = Check {
@@ -116,25 +118,15 @@ fn judge(config: &Config, timeout: u32, answer: &Answer, seconds: f64) -> Output
 
 /// What the answer comes to: of HTTP, of gRPC, of the health.
 fn said(answer: &Answer) -> (State, String) {
-    match answer.status() {
-        Some(200) => {}
-        Some(status) => return (State::Critical, format!("answers with HTTP status {status}")),
-        None => return (State::Critical, "answers without a status".to_owned()),
-    }
-    let message = answer.header("grpc-message").unwrap_or_default();
-    match answer.header("grpc-status") {
-        Some("0") => {}
-        Some("5") => return (State::Unknown, "is not a service of this server".to_owned()),
-        Some("12") => {
-            return (State::Unknown, "cannot be asked: the server has no health service".to_owned());
-        }
-        Some(code) => {
-            return (
-                State::Critical,
-                format!("answers with gRPC status {code} {message}").trim_end().to_owned(),
-            );
-        }
-        None => return (State::Critical, "answers without a gRPC status".to_owned()),
+    if let Err(refused) = grpc::outcome(answer) {
+        let unknown = match &refused {
+            Refused::Grpc { code, .. } if code == "5" => "is not a service of this server",
+            Refused::Grpc { code, .. } if code == grpc::UNIMPLEMENTED => {
+                "cannot be asked: the server has no health service"
+            }
+            refused => return (State::Critical, refused.to_string()),
+        };
+        return (State::Unknown, unknown.to_owned());
     }
     match Serving::parse(&answer.body) {
         Some(Serving::Serving) => (State::Ok, "is SERVING".to_owned()),
@@ -204,21 +196,8 @@ impl Config {
     fn request(&self) -> Request {
         let authority =
             self.authority.clone().unwrap_or_else(|| format!("{}:{}", bracketed(&self.host), self.port));
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut headers = vec![
-            pair("content-type", "application/grpc"),
-            pair("te", "trailers"),
-            pair("user-agent", &crate::help::version_words(CHECK.name)),
-        ];
-        headers.extend(self.headers.iter().cloned());
-        Request {
-            method: "POST".to_owned(),
-            scheme: if self.tls.is_some() { "https" } else { "http" },
-            authority,
-            path: "/grpc.health.v1.Health/Check".to_owned(),
-            headers,
-            body: question(&self.service),
-        }
+        let agent = version_words(CHECK.name);
+        message::request(&self.service, self.tls.is_some(), authority, agent, &self.headers)
     }
 }
 

@@ -97,6 +97,7 @@ fn measure(config: &Config, target: SocketAddr, deadline: Deadline) -> Result<Ec
         wait: (critical * 2).max(Duration::from_secs(1)),
         payload: PAYLOAD,
         ttl: None,
+        whole: false,
         source: None,
     };
     let left = deadline.remaining().unwrap_or_default().saturating_sub(RESERVE);

@@ -2,7 +2,7 @@
 
 use crate::deadline::Deadline;
 use crate::frame::{Call, Check};
-use crate::net::{self, Family};
+use crate::net::{self, Family, Protocol};
 use crate::options::{Arg, Found, Opt, common, value};
 use crate::output::{Outcome, Output, Stop};
 use crate::perfdata::{Number, Perfdata};
@@ -12,7 +12,7 @@ mod probe;
 mod services;
 
 pub use probe::{Error, Expect, Matched, Measured, Probe, Target, measure};
-pub use services::{Protocol, Service};
+pub use services::Service;
 
 /// The row of the table.
 pub static CHECK: Check = Check {

@@ -14,6 +14,8 @@ pub struct Response {
     pub received: u64,
     /// The body, without what chunks add, as much of it as was to be kept.
     pub body: Vec<u8>,
+    /// All of the body that came, so.
+    pub length: u64,
     head: Vec<u8>,
     framing: Option<Framing>,
     without_body: bool,
@@ -35,7 +37,7 @@ const LONGEST_HEAD: usize = 256 * 1024;
 impl Response {
     /// An answer yet to come; `without_body` for one that has none whatever it says.
     pub fn new(without_body: bool, keep: usize) -> Self {
-        Self { received: 0, body: Vec::new(), head: Vec::new(), framing: None, without_body, keep }
+        Self { received: 0, body: Vec::new(), length: 0, head: Vec::new(), framing: None, without_body, keep }
     }
 
     /// One of HTTP/2, with a head as HTTP/1 would have written it, by which it is counted too.
@@ -48,7 +50,7 @@ impl Response {
         let received = head.len() as u64 + answer.length;
         let framing = Some(Framing::Length(0));
         let (head, body) = (head.into_bytes(), answer.body.clone());
-        Self { received, body, head, framing, without_body: false, keep: 0 }
+        Self { received, body, length: answer.length, head, framing, without_body: false, keep: 0 }
     }
 
     /// Whether its head is whole.
@@ -68,6 +70,11 @@ impl Response {
             Some(Framing::Chunks(chunks)) => chunks.is_over(),
             Some(Framing::Open) | None => false,
         }
+    }
+
+    /// Whether it says itself how long its body is, and less came.
+    pub fn is_cut(&self) -> bool {
+        !self.is_complete() && !matches!(self.framing, Some(Framing::Open) | None)
     }
 
     /// More of it.
@@ -146,24 +153,31 @@ impl Response {
     /// Puts what was compressed in the place of it, as much of it as is to be kept.
     pub fn decompress(&mut self, keep: usize) {
         let encoding = self.header("content-encoding").unwrap_or_default().to_ascii_lowercase();
-        let reader: Box<dyn Read> = match encoding.as_str() {
+        // What comes before the fault in it is what there is.
+        self.unpack(&encoding, keep);
+    }
+
+    /// The same of what is compressed so, whatever its head says; whether it was so to its end.
+    pub fn unpack(&mut self, encoding: &str, keep: usize) -> bool {
+        let reader: Box<dyn Read> = match encoding {
             "gzip" | "x-gzip" => Box::new(MultiGzDecoder::new(self.body.as_slice())),
             // Some mean the bare algorithm by that name.
             "deflate" if self.body.first().is_some_and(|byte| byte & 15 == 8) => {
                 Box::new(ZlibDecoder::new(self.body.as_slice()))
             }
             "deflate" => Box::new(DeflateDecoder::new(self.body.as_slice())),
-            _ => return,
+            _ => return true,
         };
         let mut body = Vec::new();
-        // What comes before the fault in it is what there is.
-        let _ = reader.take(keep as u64).read_to_end(&mut body);
+        let whole = reader.take(keep as u64).read_to_end(&mut body).is_ok();
         self.body = body;
+        whole
     }
 
     fn push_body(&mut self, bytes: &[u8]) {
-        let (body, keep) = (&mut self.body, self.keep);
+        let (body, length, keep) = (&mut self.body, &mut self.length, self.keep);
         let mut take = |data: &[u8]| {
+            *length += data.len() as u64;
             let room = keep.saturating_sub(body.len()).min(data.len());
             body.extend_from_slice(&data[..room]);
         };

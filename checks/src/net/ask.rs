@@ -7,6 +7,7 @@ use super::Error as NetError;
 use super::dns::{self, Message, Question};
 use super::stream::{Stream, connect, connect_udp};
 use crate::deadline::Deadline;
+use crate::tls::Transport;
 
 /// How to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,9 +75,26 @@ pub fn ask(
     Err(Error::Silent)
 }
 
-/// All questions at once, by one socket. What does not answer one of them is not looked at.
+/// All questions at once, by one socket; by TCP what is too long for that.
 fn by_udp(server: SocketAddr, questions: &[Question], deadline: Deadline) -> Result<Vec<Message>, Error> {
     let mut socket = connect_udp(&[server], deadline).map_err(|error| error.last)?;
+    let mut answers = over_udp(&mut socket, questions)?;
+    for (answer, question) in answers.iter_mut().zip(questions) {
+        if answer.is_truncated() {
+            *answer = by_tcp(server, question, deadline)?;
+        }
+    }
+    Ok(answers)
+}
+
+fn by_tcp(server: SocketAddr, question: &Question, deadline: Deadline) -> Result<Message, Error> {
+    let mut stream = connect(&[server], deadline).map_err(|error| error.last)?;
+    over_tcp(&mut stream, question)
+}
+
+/// The answers as they come by a socket of UDP, in the order of their questions. What does not answer one of them is not
+/// looked at.
+pub fn over_udp(socket: &mut Stream, questions: &[Question]) -> Result<Vec<Message>, Error> {
     let base = random();
     let numbered: Vec<(u16, &Question)> = (0..).map(|n| base.wrapping_add(n)).zip(questions).collect();
     for (id, question) in &numbered {
@@ -90,29 +108,29 @@ fn by_udp(server: SocketAddr, questions: &[Question], deadline: Deadline) -> Res
         let Ok(message) = Message::parse(bytes) else { continue };
         let mine = |(id, question): &(u16, &Question)| message.answers(*id, &question.name, question.kind);
         let Some(at) = numbered.iter().position(mine) else { continue };
-        let question = numbered[at].1;
-        answers[at] =
-            Some(if message.is_truncated() { by_tcp(server, question, deadline)? } else { message });
+        answers[at] = Some(message);
     }
     Ok(answers.into_iter().flatten().collect())
 }
 
-fn by_tcp(server: SocketAddr, question: &Question, deadline: Deadline) -> Result<Message, Error> {
-    let mut stream = connect(&[server], deadline).map_err(|error| error.last)?;
+/// The answer that comes in a connection, be it in TLS.
+pub fn over_tcp(stream: &mut impl Transport, question: &Question) -> Result<Message, Error> {
     let id = random();
     let message = question.message(id)?;
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-    stream.send(&[&length.to_be_bytes()[..], &message].concat())?;
+    let said =
+        stream.write_all(&[&length.to_be_bytes()[..], &message].concat()).and_then(|()| stream.flush());
+    said.map_err(NetError::from)?;
     let mut length = [0; 2];
-    read_all(&mut stream, &mut length)?;
+    read_all(stream, &mut length)?;
     let mut bytes = vec![0; u16::from_be_bytes(length).into()];
-    read_all(&mut stream, &mut bytes)?;
+    read_all(stream, &mut bytes)?;
     let message = Message::parse(&bytes).ok();
     message.filter(|message| message.answers(id, &question.name, question.kind)).ok_or(Error::Silent)
 }
 
-fn read_all(stream: &mut Stream, bytes: &mut [u8]) -> Result<(), Error> {
-    Ok(std::io::Read::read_exact(stream, bytes).map_err(NetError::from)?)
+fn read_all(stream: &mut impl Transport, bytes: &mut [u8]) -> Result<(), Error> {
+    Ok(stream.read_exact(bytes).map_err(NetError::from)?)
 }
 
 impl From<NetError> for Error {

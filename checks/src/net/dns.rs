@@ -25,7 +25,7 @@ pub enum Error {
 }
 
 /// A response, as far as it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     /// The number of the question it answers.
     pub id: u16,
@@ -35,6 +35,12 @@ pub struct Message {
     pub question: Option<(String, u16)>,
     /// The records of the answer.
     pub answers: Vec<Record>,
+    /// Those that say who has the say.
+    pub authority: Vec<Record>,
+    /// Those that may be of use.
+    pub additional: Vec<Record>,
+    /// Whether what follows the answer could be read: no question needs it.
+    pub whole: bool,
 }
 
 /// One record.
@@ -95,7 +101,7 @@ impl Message {
         let mut cursor = Cursor { bytes, at: 0 };
         let (id, flags) = (cursor.word()?, cursor.word()?);
         let (questions, answers) = (cursor.word()?, cursor.word()?);
-        cursor.take(4)?;
+        let (authority, additional) = (cursor.word()?, cursor.word()?);
         let mut question = None;
         for _ in 0..questions {
             let name = cursor.name()?;
@@ -103,11 +109,15 @@ impl Message {
             cursor.word()?;
             question.get_or_insert((name, kind));
         }
-        let mut records = Vec::new();
-        for _ in 0..answers {
-            records.extend(Record::take(&mut cursor)?);
+        let answers = Record::take_all(&mut cursor, answers)?;
+        let mut message = Self { id, flags, question, answers, ..Self::default() };
+        if let Ok(authority) = Record::take_all(&mut cursor, authority) {
+            message.authority = authority;
+            if let Ok(additional) = Record::take_all(&mut cursor, additional) {
+                (message.additional, message.whole) = (additional, true);
+            }
         }
-        Ok(Self { id, flags, question, answers: records })
+        Ok(message)
     }
 
     /// The code of the response: 0 for none, 3 for a name that does not exist.
@@ -135,6 +145,14 @@ impl Message {
 }
 
 impl Record {
+    fn take_all(cursor: &mut Cursor<'_>, count: u16) -> Result<Vec<Self>, Error> {
+        let mut records = Vec::new();
+        for _ in 0..count {
+            records.extend(Self::take(cursor)?);
+        }
+        Ok(records)
+    }
+
     /// None for a record of another class.
     fn take(cursor: &mut Cursor<'_>) -> Result<Option<Self>, Error> {
         let name = cursor.name()?;

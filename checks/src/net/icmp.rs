@@ -3,19 +3,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, ipproto, sockopt,
-};
+use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, SocketFlags, SocketType, ipproto, sockopt};
 
 use super::{Error as NetError, wait};
 use crate::deadline::Deadline;
 
+mod datagram;
 pub mod packet;
 
+use datagram::Datagram;
 use packet::Message;
 pub use packet::Unreachable;
 
@@ -38,6 +39,8 @@ pub struct Plan {
     pub payload: usize,
     /// The time to live, if not the system's.
     pub ttl: Option<u8>,
+    /// Whether routers may not send it in parts.
+    pub whole: bool,
     /// The address to send from, if not the system's choice.
     pub source: Option<IpAddr>,
 }
@@ -49,6 +52,8 @@ pub struct Echoes {
     pub sent: u32,
     /// How long each that came back took, in their order.
     pub times: Vec<Duration>,
+    /// How many routers the last echo might still have passed: its time to live, or its hop limit.
+    pub hops: Option<u8>,
     /// What a router or the system said instead of an echo, the last of it, and who.
     pub unreachable: Option<(Unreachable, Option<IpAddr>)>,
 }
@@ -77,6 +82,13 @@ impl Echoes {
         let count = u32::try_from(self.times.len()).ok().filter(|count| *count > 0)?;
         Some(sum.as_secs_f64() * 1e3 / f64::from(count))
     }
+}
+
+/// The number of a run: no two of this process have the same at the same time, nor is it that of a neighbour's first.
+fn number() -> u16 {
+    static RUNS: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() & 0xffff).unwrap_or_default();
+    process.wrapping_add(RUNS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Sends to every target in rounds, and listens until all came back, there is nothing more to wait for, or the time is over.
@@ -139,7 +151,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             targets,
             sockets,
-            id: u16::try_from(std::process::id() & 0xffff).unwrap_or_default(),
+            id: number(),
             token,
             payload: plan.payload,
             pending: vec![None; total],
@@ -183,8 +195,8 @@ impl<'a> Run<'a> {
     fn listen(&mut self, until: Deadline, more_follows: bool) -> Result<(), Error> {
         loop {
             for at in 0..self.sockets.len() {
-                while let Some((message, from)) = self.sockets[at].receive()? {
-                    self.take(&message, from);
+                while let Some((message, datagram)) = self.sockets[at].receive()? {
+                    self.take(&message, datagram);
                 }
             }
             if (!more_follows && self.open == 0) || self.is_enough() {
@@ -205,7 +217,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn take(&mut self, message: &Message, from: Option<IpAddr>) {
+    fn take(&mut self, message: &Message, datagram: Datagram) {
         let (sequence, ours) = match message {
             // The number of one that the kernel gave is the kernel's; the token is ours in either case.
             Message::Reply { sequence, token, .. } => (*sequence, *token == Some(self.token)),
@@ -216,8 +228,11 @@ impl<'a> Run<'a> {
         self.open -= 1;
         let echoes = &mut self.echoes[number % self.targets.len()];
         match message {
-            Message::Reply { .. } => echoes.times.push(sent.elapsed()),
-            Message::Unreachable { what, .. } => echoes.unreachable = Some((*what, from)),
+            Message::Reply { .. } => {
+                echoes.times.push(sent.elapsed());
+                echoes.hops = datagram.hops;
+            }
+            Message::Unreachable { what, .. } => echoes.unreachable = Some((*what, datagram.from)),
         }
     }
 }
@@ -248,20 +263,23 @@ impl Socket {
             }
         };
         set().map_err(|errno| Error::System(errno.into()))?;
+        datagram::tell_hops(&fd, v6);
+        if plan.whole {
+            datagram::never_in_parts(&fd, v6);
+        }
         Ok(Self { fd, raw, v6 })
     }
 
     /// What has come, if it is any of what is looked for.
-    fn receive(&self) -> Result<Option<(Message, Option<IpAddr>)>, Error> {
+    fn receive(&self) -> Result<Option<(Message, Datagram)>, Error> {
         let mut buffer = [0; 2048];
         loop {
-            match rustix::net::recvfrom(&self.fd, &mut buffer, RecvFlags::empty()) {
-                Ok((length, _, from)) => {
-                    let bytes = buffer.get(..length.min(2048)).unwrap_or_default();
+            match datagram::receive(&self.fd, &mut buffer) {
+                Ok(datagram) => {
+                    let bytes = buffer.get(..datagram.length).unwrap_or_default();
                     let bytes = if self.raw && !self.v6 { packet::within_ipv4(bytes) } else { Some(bytes) };
-                    let from = from.and_then(|from| SocketAddr::try_from(from).ok()).map(|from| from.ip());
                     if let Some(message) = bytes.and_then(|bytes| packet::parse(self.v6, bytes)) {
-                        return Ok(Some((message, from)));
+                        return Ok(Some((message, datagram)));
                     }
                 }
                 Err(Errno::AGAIN) => return Ok(None),
@@ -281,7 +299,7 @@ mod tests {
     #[test]
     fn loss_and_mean_are_of_what_was_sent() {
         let times = vec![Duration::from_millis(1), Duration::from_millis(2)];
-        let some = Echoes { sent: 3, times, unreachable: None };
+        let some = Echoes { sent: 3, times, ..Echoes::default() };
         assert_eq!((some.loss(), some.mean_ms()), (33, Some(1.5)));
         let none = Echoes::default();
         assert_eq!((none.loss(), none.mean_ms()), (100, None));

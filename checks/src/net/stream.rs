@@ -69,6 +69,29 @@ pub fn connect_udp(addresses: &[SocketAddr], deadline: Deadline) -> Result<Strea
     Err(failed)
 }
 
+/// How packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// In a connection.
+    Tcp,
+    /// Each by itself.
+    Udp,
+}
+
+/// Connects to one address, from one of this host's if that matters.
+pub fn connect_to(
+    address: SocketAddr,
+    protocol: Protocol,
+    source: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<Stream, Error> {
+    let kind = match protocol {
+        Protocol::Tcp => SocketType::STREAM,
+        Protocol::Udp => SocketType::DGRAM,
+    };
+    Ok(Stream { fd: connect_one(address, kind, source, deadline)?, deadline })
+}
+
 /// Connects to a socket in the file system.
 pub fn connect_socket(path: &str, deadline: Deadline) -> Result<Stream, Error> {
     let fd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags(), None)?;
@@ -161,7 +184,7 @@ fn flags() -> SocketFlags {
 fn connect_one(
     address: SocketAddr,
     kind: SocketType,
-    from: Option<IpAddr>,
+    source: Option<IpAddr>,
     deadline: Deadline,
 ) -> Result<OwnedFd, Error> {
     let (family, protocol) = match (address.is_ipv4(), kind) {
@@ -171,8 +194,8 @@ fn connect_one(
         (false, _) => (AddressFamily::INET6, ipproto::TCP),
     };
     let fd = rustix::net::socket_with(family, kind, flags(), Some(protocol))?;
-    if let Some(from) = from {
-        rustix::net::bind(&fd, &SocketAddrAny::from(SocketAddr::new(from, 0)))?;
+    if let Some(source) = source {
+        rustix::net::bind(&fd, &SocketAddrAny::from(SocketAddr::new(source, 0)))?;
     }
     match rustix::net::connect(&fd, &SocketAddrAny::from(address)) {
         Ok(()) => return Ok(fd),

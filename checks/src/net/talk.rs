@@ -7,8 +7,10 @@ use crate::tls::Transport;
 #[derive(Debug)]
 pub struct Talk<T> {
     transport: T,
-    /// Read, and not yet taken for an answer.
-    ahead: Vec<u8>,
+    /// What was read.
+    heard: Vec<u8>,
+    /// So much of it was taken for answers.
+    taken: usize,
 }
 
 /// Why there is no answer.
@@ -40,7 +42,7 @@ const LONGEST: usize = 4 << 20;
 impl<T: Transport> Talk<T> {
     /// Over a connection on which nothing was said yet.
     pub const fn new(transport: T) -> Self {
-        Self { transport, ahead: Vec::new() }
+        Self { transport, heard: Vec::new(), taken: 0 }
     }
 
     /// Says something; that nobody hears it shows in the answer.
@@ -56,16 +58,18 @@ impl<T: Transport> Talk<T> {
     pub fn hear<R>(&mut self, take: impl Fn(&[u8]) -> Taken<R>) -> Result<R, Error> {
         let mut buffer = [0; 16 * 1024];
         loop {
-            if let Some((answer, length)) = take(&self.ahead)? {
-                self.ahead.drain(..length.min(self.ahead.len()));
+            if let Some((answer, length)) = take(self.ahead())? {
+                self.taken = self.heard.len().min(self.taken + length);
                 return Ok(answer);
             }
-            if self.ahead.len() >= LONGEST {
+            // Once for many answers that came together.
+            self.heard.drain(..std::mem::take(&mut self.taken));
+            if self.heard.len() >= LONGEST {
                 return Err(Error::TooLong);
             }
             match self.transport.read(&mut buffer).map_err(net::Error::from) {
                 Ok(0) => return Err(Error::Ended),
-                Ok(read) => self.ahead.extend_from_slice(&buffer[..read]),
+                Ok(read) => self.heard.extend_from_slice(&buffer[..read]),
                 Err(net::Error::Expired) => return Err(Error::Expired),
                 Err(net::Error::System(error)) => return Err(Error::System(error)),
             }
@@ -74,7 +78,12 @@ impl<T: Transport> Talk<T> {
 
     /// Whether more came than was taken.
     pub fn is_ahead(&self) -> bool {
-        !self.ahead.is_empty()
+        !self.ahead().is_empty()
+    }
+
+    /// What came and was not taken: when the other side has ended, all there will be.
+    pub fn ahead(&self) -> &[u8] {
+        self.heard.get(self.taken..).unwrap_or_default()
     }
 
     /// The connection, for who goes on otherwise.

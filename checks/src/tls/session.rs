@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ConfigBuilder, WantsVerifier};
 
-use super::{Certificate, Error, Wanted, first, trust};
+use super::{Certificate, Error, Shown, Wanted, first, trust};
 use crate::deadline::Deadline;
 use crate::net::Stream;
 
@@ -47,6 +47,11 @@ impl Session {
     /// All certificates that it showed, its own first.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         self.connection.peer_certificates().unwrap_or_default()
+    }
+
+    /// What is to be told of it once it has ended.
+    pub fn shown(&self) -> Shown {
+        Shown { version: self.version(), chain: self.chain().to_vec() }
     }
 
     /// What the two agreed to speak, by its name of ALPN.

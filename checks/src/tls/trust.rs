@@ -63,9 +63,18 @@ pub fn vouched_for(chain: &[CertificateDer<'_>], file: Option<&str>, now: UnixTi
     Ok(verify_server_cert_signed_by_trust_anchor(&parsed, &authorities, others, now, algorithms)?)
 }
 
-fn authorities(file: Option<&str>) -> Result<RootCertStore, Error> {
+/// The authorities in a file, or the system's.
+pub(super) fn certificates_of(file: Option<&str>) -> Result<Vec<CertificateDer<'static>>, Error> {
+    certificates(place(file))
+}
+
+fn place(file: Option<&str>) -> &str {
     let path = file.or_else(|| SYSTEM.iter().copied().find(|path| std::path::Path::new(path).exists()));
-    let path = path.unwrap_or(SYSTEM[0]);
+    path.unwrap_or(SYSTEM[0])
+}
+
+fn authorities(file: Option<&str>) -> Result<RootCertStore, Error> {
+    let path = place(file);
     let mut store = RootCertStore::empty();
     // A system's list may have some that no one can use.
     let (taken, _) = store.add_parsable_certificates(listed(path)?);

@@ -77,6 +77,15 @@ pub type Record = Histogram;
 /// Results one slot may have a record for: all.
 pub const RECORDS_PER_SLOT: u32 = RESULTS.len() as u32;
 
+/// What a walk over all that is remembered of sockets is for.
+pub type Walk = u64;
+/// To add what they counted.
+pub const LOOK: Walk = 0;
+/// To write the other sides of each, as two [`Peer`]s.
+pub const LIST: Walk = 1;
+/// To forget them all.
+pub const FORGET: Walk = 2;
+
 /// What is remembered of a socket between two events: what it had counted then.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -90,13 +99,13 @@ pub struct Socket {
     /// Bytes received.
     pub received_bytes: u64,
     /// Segments sent.
-    pub sent_segments: u32,
+    pub sent_segments: u64,
     /// Segments received.
-    pub received_segments: u32,
+    pub received_segments: u64,
     /// Segments sent again.
-    pub retransmits: u32,
+    pub retransmits: u64,
     /// Segments received when the round trip time was looked at last.
-    pub rtt_at: u32,
+    pub rtt_at: u64,
     /// The other side, for the `connections` signal.
     pub peer: Peer,
     /// Who connected, likewise.
@@ -107,4 +116,4 @@ pub struct Socket {
     pub open: u32,
 }
 
-const _: () = assert!(size_of::<Socket>() == 72);
+const _: () = assert!(size_of::<Socket>() == 88);

@@ -5,6 +5,7 @@
 
 mod fields;
 mod labels;
+mod probes;
 mod push;
 mod yaml;
 
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use self::fields::Fields;
 use crate::identity::Labelling;
+use crate::probe::Probing;
 use crate::push::Settings;
 
 /// What the file says, complete and valid.
@@ -24,6 +26,8 @@ use crate::push::Settings;
 pub struct FileConfig {
     /// Labels of series, and of `container_info`.
     pub labelling: Labelling,
+    /// What `/probe` may do.
+    pub probing: Probing,
 }
 
 /// Something wrong in the file.
@@ -78,16 +82,23 @@ impl FileConfig {
         let mut fields = Fields::of(&root, "", &mut faults);
         let rules = fields.take("labels");
         let info = fields.take("info");
+        let (probe, modules) = (fields.take("probe"), fields.take("modules"));
         fields.refuse_the_rest(&mut faults);
-        let mut labelling = Labelling::default();
+        let (mut labelling, mut probing) = (Labelling::default(), Probing::default());
         if let Some(node) = rules {
             labelling.rules = labels::rules(node, taken, &mut faults);
         }
         if let Some(node) = info {
             labelling.info = labels::info(node, &mut faults);
         }
+        if let Some(node) = probe {
+            probing.allow = probes::allow(node, &mut faults).into();
+        }
+        if let Some(node) = modules {
+            probing.modules = probes::modules(node, &mut faults);
+        }
         if faults.is_empty() {
-            return Ok(Self { labelling });
+            return Ok(Self { labelling, probing });
         }
         faults.sort_by_key(|fault| (fault.at.line, fault.at.column));
         Err(faults)

@@ -49,12 +49,13 @@ impl FromStr for DestinationGroup {
         if !is_name {
             return Err(GroupError::Name(name.to_owned()));
         }
-        let prefixes = cidrs.split(',').map(prefix).collect::<Result<_, _>>()?;
+        let prefixes = cidrs.split(',').map(network).collect::<Result<_, _>>()?;
         Ok(Self { name: name.to_owned(), prefixes })
     }
 }
 
-fn prefix(cidr: &str) -> Result<(Ipv6Addr, u32), GroupError> {
+/// An address and how many of its bits count, as CIDR or alone; IPv4 is mapped into IPv6.
+pub fn network(cidr: &str) -> Result<(Ipv6Addr, u32), GroupError> {
     let wrong = || GroupError::Cidr(cidr.to_owned());
     let (address, length) = match cidr.split_once('/') {
         Some((address, length)) if length.bytes().all(|b| b.is_ascii_digit()) => {

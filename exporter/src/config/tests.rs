@@ -33,6 +33,7 @@ fn defaults() {
             listen_addresses: vec![":18760".parse().expect("valid")],
             telemetry_path: "/metrics".to_owned(),
             max_requests: 40,
+            max_probes: 16,
             scrape_timeout: Duration::from_secs(10),
             zero_first: false,
             openmetrics_created: true,
@@ -106,6 +107,7 @@ fn every_flag_with_a_value() {
             |c| c.overhead.interval == Duration::from_secs(60),
             &["", "0", "49ms", "11m", "5", "-1s"],
         ),
+        ("web.max-probes", "1", |c| c.web.max_probes == 1, &["", "0", "1001", "-1", "x"]),
         ("tombstone.scrapes", "0", |c| c.tombstone.scrapes == 0, &["", "-1", "1001", "two"]),
         (
             "tombstone.min-age",

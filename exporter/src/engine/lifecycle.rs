@@ -86,8 +86,18 @@ impl State {
         }
     }
 
+    /// Has what connections counted added to their rows: for every scrape, and before a slot is taken from its cgroup.
+    pub(super) fn look_at_connections(&mut self) {
+        if let Some(Err(error)) = self.kernel.as_mut().map(Kernel::look_at_connections) {
+            tracing::warn!(error, "what open connections have counted is not known yet");
+        }
+    }
+
     /// Unmaps and reads for the last time what is due, and gives its slots back.
     pub(super) fn release_due(&mut self, now: Instant) {
+        if self.dying.front().is_some_and(|dying| dying.due <= now) {
+            self.look_at_connections();
+        }
         while let Some(dying) = self.dying.pop_front_if(|dying| dying.due <= now) {
             if let Some(kernel) = &mut self.kernel {
                 kernel.unmap(dying.cgroup_id, dying.slot);

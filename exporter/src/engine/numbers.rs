@@ -42,7 +42,10 @@ impl State {
         if given.is_empty() {
             return;
         }
-        let of_sockets = kernel.numbers_of_sockets();
+        let of_sockets = match kernel.numbers_of_sockets() {
+            Ok(numbers) => numbers,
+            Err(error) => return tracing::warn!(error, "which numbers connections use is not known"),
+        };
         let Some(used) = self.numbers_in_use() else { return };
         let idle: HashSet<Number> =
             given.into_iter().filter(|n| !used.contains(n) && !of_sockets.contains(n)).collect();

@@ -143,6 +143,7 @@ impl State {
     /// Reads the kernel into the buffers, one row an owner.
     fn prepare(&mut self) -> std::io::Result<Duration> {
         let start = Instant::now();
+        self.look_at_connections();
         let scratch = &mut self.scratch;
         scratch.rows.clear();
         scratch.cells.clear();

@@ -36,6 +36,19 @@ pub fn encode_own(encoder: &mut Encoder<'_>, families: &[MetricFamily]) {
     }
 }
 
+/// Appends one gauge, each sample of which has its labels rendered.
+pub fn encode_gauge<'a>(
+    encoder: &mut Encoder<'_>,
+    name: &str,
+    help: &str,
+    samples: impl IntoIterator<Item = (&'a str, f64)>,
+) {
+    encoder.raw_head(name, "gauge", help);
+    for (labels, value) in samples {
+        encoder.raw_sample(name, labels, Value::Float(value));
+    }
+}
+
 fn histogram(encoder: &mut Encoder<'_>, name: &str, labels: &str, metric: &prometheus::proto::Metric) {
     let histogram = metric.get_histogram();
     let separator = if labels.is_empty() { "" } else { "," };

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::probe::Running;
 use super::scrape::Scrapes;
 use super::source::{CollectorName, Filter, Readiness, Reload, Scraper, Source, View};
 use super::{Settings, accept, landing, query};
@@ -20,6 +21,7 @@ use crate::telemetry::HttpMetrics;
 pub(super) struct Router {
     source: Arc<dyn Source>,
     scrapes: Scrapes,
+    probes: Running,
     reload: Option<Arc<dyn Reload>>,
     /// One reload at a time: its thread is the only one there is for it.
     reloading: Arc<Semaphore>,
@@ -36,6 +38,7 @@ pub(super) type Answer = Response<Full<Bytes>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handler {
     Metrics(View),
+    Probe,
     Healthy,
     Ready,
     Reload,
@@ -49,6 +52,7 @@ impl Handler {
         match self {
             Self::Metrics(View::All) => "metrics",
             Self::Metrics(View::Cadvisor) => "cadvisor",
+            Self::Probe => "probe",
             Self::Healthy => "healthy",
             Self::Ready => "ready",
             Self::Reload => "reload",
@@ -72,6 +76,7 @@ impl Router {
     pub(super) fn new(source: Arc<dyn Source>, settings: &Settings, metrics: HttpMetrics) -> Self {
         Self {
             scrapes: Scrapes::new(Arc::clone(&source), settings, metrics.clone()),
+            probes: Running::new(settings, metrics.clone()),
             reload: settings.reload.clone(),
             reloading: Arc::new(Semaphore::new(1)),
             reload_timeout: settings.limits.reload_timeout,
@@ -101,6 +106,7 @@ impl Router {
         match path {
             path if path == self.telemetry_path => Handler::Metrics(View::All),
             path if path == self.cadvisor_path => Handler::Metrics(View::Cadvisor),
+            "/probe" => Handler::Probe,
             "/-/healthy" => Handler::Healthy,
             "/-/ready" => Handler::Ready,
             "/-/reload" => Handler::Reload,
@@ -112,6 +118,7 @@ impl Router {
     async fn respond<B>(&self, handler: Handler, peer: IpAddr, request: &Request<B>) -> Answer {
         match handler {
             Handler::Metrics(view) => self.metrics(view, peer, request).await,
+            Handler::Probe => self.probe(peer, request).await,
             Handler::Healthy => text(StatusCode::OK, "Plimsoll is healthy."),
             Handler::Ready => match self.source.ready() {
                 Readiness::Ready => text(StatusCode::OK, "Plimsoll is ready."),
@@ -151,6 +158,19 @@ impl Router {
                     StatusCode::SERVICE_UNAVAILABLE,
                     format!("The reload was not done after {seconds} seconds."),
                 )
+            }
+        }
+    }
+
+    async fn probe<B>(&self, peer: IpAddr, request: &Request<B>) -> Answer {
+        let agreed = accept::negotiate(request.headers());
+        match self.probes.run(request.uri().query(), agreed.format, request.headers()).await {
+            Ok(told) if told.debug => body(StatusCode::OK, PLAIN, told.bytes),
+            Ok(told) => body(StatusCode::OK, agreed.content_type, told.bytes),
+            Err(refusal) => {
+                self.metrics.rejected(refusal.reason());
+                tracing::debug!(reason = refusal.reason(), %peer, "no answer to a probe: {refusal}");
+                text(refusal.status(), refusal.to_string())
             }
         }
     }
@@ -202,6 +222,7 @@ impl Router {
     }
 }
 
+const PLAIN: &str = "text/plain; charset=utf-8";
 const CONTENT_SECURITY_POLICY: HeaderName = http::header::CONTENT_SECURITY_POLICY;
 
 fn body(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Answer {
@@ -214,7 +235,7 @@ fn body(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Answer 
 fn text(status: StatusCode, line: impl Into<String>) -> Answer {
     let mut line = line.into();
     line.push('\n');
-    body(status, "text/plain; charset=utf-8", line.into())
+    body(status, PLAIN, line.into())
 }
 
 fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {

@@ -151,7 +151,7 @@ impl Room {
 
 /// How long this scraper waits, less half a second for the way back (as blackbox_exporter has it), and never
 /// longer than `--web.scrape-timeout`.
-fn patience(headers: &HeaderMap, longest: Duration) -> Duration {
+pub(super) fn patience(headers: &HeaderMap, longest: Duration) -> Duration {
     let asked = headers.get("x-prometheus-scrape-timeout-seconds").and_then(|value| value.to_str().ok());
     let asked = asked.and_then(|text| text.trim().parse::<f64>().ok()).filter(|s| *s > 0.0);
     // Below a second half a second would leave too little, or less than nothing.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::exposition::Format;
 
@@ -19,6 +19,56 @@ pub trait Source: Send + Sync + 'static {
 
     /// What the landing page says of the collectors. Must not block.
     fn collectors(&self) -> Vec<CollectorStatus>;
+}
+
+/// What measures a target when it is asked to.
+pub trait Probes: std::fmt::Debug + Send + Sync + 'static {
+    /// What a query asks for, or why it is not done. Must not block.
+    fn find(&self, query: ProbeQuery) -> Result<Box<dyn Probe>, ProbeError>;
+}
+
+/// One measurement.
+pub trait Probe: Send + 'static {
+    /// The longest it may take, if it has a bound of its own.
+    fn patience(&self) -> Option<Duration>;
+
+    /// Measures, and appends the exposition to `out`. Runs on a blocking thread, and returns by the deadline.
+    fn run(&self, deadline: Instant, format: Format, out: &mut Vec<u8>) -> Result<(), ProbeError>;
+}
+
+/// What a probe is asked for by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProbeQuery {
+    /// The name of the module.
+    pub module: String,
+    /// What is to be measured.
+    pub target: String,
+    /// The name of the host, where the target is another.
+    pub hostname: Option<String>,
+    /// Whether to tell what happened.
+    pub debug: bool,
+}
+
+/// Why there is no measurement; its text is the answer's body.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The configuration has none.
+    #[error(
+        "There are no modules: --config.file names a file that has `modules`, and `probe.allow` for their targets."
+    )]
+    NoModules,
+    /// There is no such one.
+    #[error("Unknown module {0:?}")]
+    UnknownModule(String),
+    /// No target is named.
+    #[error("Target parameter is missing")]
+    NoTarget,
+    /// The name of the host contradicts the module.
+    #[error("hostname: {0}")]
+    Hostname(String),
+    /// The target may not be probed.
+    #[error("The target is refused: {0}")]
+    Refused(String),
 }
 
 /// What reads the configuration again.

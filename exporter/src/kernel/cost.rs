@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use plimsoll_abi::run;
+use rustix::net::sockopt::set_socket_linger;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
 use super::programs::NAT;
@@ -23,6 +24,8 @@ pub struct Frequent {
     pub event: Event,
     /// Hashes by task that hold what was true at a moment: stale once events were missed.
     pub tables: &'static [&'static str],
+    /// Arrays that hold the same.
+    pub arrays: &'static [&'static str],
     /// The array that holds the moment its programs were attached, if they ask.
     pub attached: Option<&'static str>,
 }
@@ -36,6 +39,8 @@ pub enum Event {
     Switch,
     /// A byte over a TCP connection on the loopback interface, sent and received.
     Stream,
+    /// One end of such a connection, from its beginning to its end.
+    Connection,
     /// A datagram, likewise.
     Datagram,
     /// A packet sent or received.
@@ -44,27 +49,57 @@ pub enum Event {
 
 /// All such signals.
 pub static FREQUENT: &[Frequent] = &[
-    Frequent { signal: "syscalls", run: run::SYSCALLS, event: Event::Syscall, tables: &[], attached: None },
+    Frequent {
+        signal: "syscalls",
+        run: run::SYSCALLS,
+        event: Event::Syscall,
+        tables: &[],
+        arrays: &[],
+        attached: None,
+    },
     Frequent {
         signal: "sched",
         run: run::SCHED,
         event: Event::Switch,
         tables: &["SCHED_TASKS"],
+        arrays: &[],
         attached: Some("SCHED_ATTACHED_NS"),
     },
-    Frequent { signal: "files", run: run::FILES, event: Event::Syscall, tables: &[], attached: None },
+    Frequent {
+        signal: "files",
+        run: run::FILES,
+        event: Event::Syscall,
+        tables: &[],
+        arrays: &[],
+        attached: None,
+    },
     Frequent {
         signal: "syscall_latency",
         run: run::SYSCALL_LATENCY,
         event: Event::Syscall,
         tables: &["SYSCALL_STARTS"],
+        arrays: &["SYSCALL_NEAR"],
         attached: None,
     },
-    Frequent { signal: "dns", run: run::DNS, event: Event::Packet, tables: &[], attached: None },
+    Frequent { signal: "dns", run: run::DNS, event: Event::Packet, tables: &[], arrays: &[], attached: None },
     // What it remembers of sockets is settled and not just forgotten: see load/sockets.rs.
-    Frequent { signal: "tcp", run: run::TCP, event: Event::Stream, tables: &[], attached: None },
-    Frequent { signal: NAT, run: run::NAT, event: Event::Stream, tables: &[], attached: None },
-    Frequent { signal: "udp", run: run::UDP, event: Event::Datagram, tables: &[], attached: None },
+    Frequent {
+        signal: "tcp",
+        run: run::TCP,
+        event: Event::Connection,
+        tables: &[],
+        arrays: &[],
+        attached: None,
+    },
+    Frequent { signal: NAT, run: run::NAT, event: Event::Stream, tables: &[], arrays: &[], attached: None },
+    Frequent {
+        signal: "udp",
+        run: run::UDP,
+        event: Event::Datagram,
+        tables: &[],
+        arrays: &[],
+        attached: None,
+    },
 ];
 
 /// No program is taken for cheaper than this: on a busy machine a measurement can come out as nothing.
@@ -85,7 +120,7 @@ enum Ends {
 impl Meter {
     pub(super) fn new(event: Event) -> Self {
         let ends = match event {
-            Event::Syscall | Event::Switch | Event::Packet => None,
+            Event::Syscall | Event::Switch | Event::Packet | Event::Connection => None,
             Event::Stream => stream().ok(),
             Event::Datagram => datagram().ok(),
         };
@@ -157,6 +192,7 @@ fn event_ns(event: Event) -> f64 {
             Event::Syscall => system_call(),
             Event::Switch if pinned => context_switch(),
             Event::Switch | Event::Stream | Event::Datagram => 0.0,
+            Event::Connection => connection(),
             Event::Packet => packet(),
         }
     };
@@ -231,6 +267,26 @@ fn packet() -> f64 {
     (0..40).map_while(|_| sample()).reduce(f64::min).unwrap_or_default()
 }
 
+/// A connection made and reset, which is what leaves nothing behind: half of what it takes is one end's.
+fn connection() -> f64 {
+    const CONNECTIONS: u32 = 10;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let Some((listener, address)) = listener.ok().and_then(|l| l.local_addr().ok().map(|at| (l, at))) else {
+        return 0.0;
+    };
+    let sample = || {
+        let start = Instant::now();
+        for _ in 0..CONNECTIONS {
+            let here = TcpStream::connect(address).ok()?;
+            let (there, _) = listener.accept().ok()?;
+            set_socket_linger(&there, Some(Duration::ZERO)).ok()?;
+            drop((there, here));
+        }
+        Some(start.elapsed().as_nanos() as f64 / f64::from(CONNECTIONS * 2))
+    };
+    (0..20).map_while(|_| sample()).reduce(f64::min).unwrap_or_default()
+}
+
 /// A byte thrown back and forth between two threads on one CPU: two switches a turn.
 fn context_switch() -> f64 {
     const TURNS: u32 = 25;
@@ -273,7 +329,7 @@ mod tests {
     fn an_event_takes_time() {
         let ns = |event| Meter::new(event).event_ns();
         assert!(ns(Event::Syscall) > 0.0);
-        for longer in [Event::Switch, Event::Stream, Event::Datagram, Event::Packet] {
+        for longer in [Event::Switch, Event::Stream, Event::Datagram, Event::Packet, Event::Connection] {
             assert!(ns(longer) > ns(Event::Syscall), "{longer:?}");
         }
     }

@@ -110,8 +110,8 @@ impl Keyed {
         };
     }
 
-    /// Adds one to a word of a record; false if there is none. Only while no program counts in this map.
-    pub(super) fn count(&self, slot: u32, key: [u32; 2], word: usize) -> bool {
+    /// Adds to a word of a record; false if there is none. Only while no program counts in this map.
+    pub(super) fn count(&self, slot: u32, key: [u32; 2], word: usize, n: u64) -> bool {
         let key = Key { slot, key };
         let mut record = vec![0u64; self.words];
         let mut attr = ElementAttr {
@@ -129,7 +129,7 @@ impl Keyed {
             return false;
         }
         if let Some(word) = record.get_mut(word) {
-            *word += 1;
+            *word = word.wrapping_add(n);
         }
         ask(BPF_MAP_UPDATE_ELEM)
     }

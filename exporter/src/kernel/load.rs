@@ -13,7 +13,7 @@ use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::connections::Numbered;
 use plimsoll_abi::slot::UNATTRIBUTED;
-use plimsoll_abi::{dns, loss, run, unix};
+use plimsoll_abi::{dns, loss, run, syscall_latency, unix};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
 
@@ -30,6 +30,7 @@ use super::questions::Questions;
 use super::slots::Slots;
 pub use numbers::{Number, Table};
 use parts::Parts;
+use sockets::Sockets;
 
 mod numbers;
 mod parts;
@@ -41,6 +42,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pl
 
 /// The signal whose programs remember sockets.
 const TCP: &str = "tcp";
+
+/// One of them that is there only where they run for each segment, too.
+const BY_SEGMENT: &str = "tcp_probe";
 
 /// Why nothing at all could be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +118,7 @@ pub struct Kernel {
     frequent: Vec<Attached>,
     events: RingBuf<MapData>,
     listening: HashMap<MapData, u64, u8>,
-    sockets: HashMap<MapData, u64, sockets::Words>,
+    sockets: Sockets,
     /// Programs are loaded with its descriptor's number in them: it stays open.
     _groups: Groups,
 }
@@ -151,11 +155,11 @@ impl Kernel {
             paths: maps.take("UNIX_NAMES")?,
             names: maps.take("DNS_NAMES")?,
             listening: maps.take("TCP_LISTENING")?,
-            sockets: maps.take("TCP_SOCKETS")?,
+            sockets: Sockets::new(maps)?,
             questions: Questions::new(maps.take("DNS_PENDING")?),
             losses: maps.words("LOSSES", loss::REASONS.len())?,
             runs: maps.words("RUNS", entries(&plan, "RUNS") as usize)?,
-            frequent: maps.frequent()?,
+            frequent: maps.frequent(&plan)?,
             events: maps.take("EVENTS")?,
             cells: maps.cells(&plan)?,
             keyed: maps.keyed(&plan)?,
@@ -178,7 +182,7 @@ impl Kernel {
         self.begin_parts();
         for at in 0..self.frequent.len() {
             let frequent = self.frequent[at].what;
-            let mut meter = Meter::new(frequent.event);
+            let mut meter = Meter::new(self.event(frequent));
             let before = meter.event_ns();
             self.frequent[at].begin();
             let is_part = self.begin_part(frequent.signal);
@@ -190,6 +194,12 @@ impl Kernel {
         self.btf = None;
     }
 
+    /// What makes a signal's programs run.
+    fn event(&self, frequent: &Frequent) -> cost::Event {
+        let by_segment = self.plan.programs.iter().any(|(program, _)| program.name == BY_SEGMENT);
+        if frequent.signal == TCP && by_segment { cost::Event::Stream } else { frequent.event }
+    }
+
     /// Nanoseconds that a signal's programs, just attached, add to an event that took `before` without them. On a busy machine
     /// that can come out as nothing: it is then measured again, lest the governor take them for free.
     fn measured(&mut self, signal: &str, meter: &mut Meter, before: f64) -> f64 {
@@ -199,7 +209,7 @@ impl Kernel {
             if added > LEAST_NS || !self.is_attached(signal) {
                 break;
             }
-            self.pause(signal);
+            self.rest(signal);
             let before = meter.event_ns();
             if self.resume(signal).is_err() {
                 break;
@@ -228,7 +238,23 @@ impl Kernel {
 
     /// Takes a signal's programs off their events. What they counted stays.
     pub fn pause(&mut self, signal: &str) {
-        self.pause_part(signal);
+        self.rest(signal);
+        self.end_parts();
+        if signal == TCP {
+            // Nobody will see how they end, and whose they are may be gone when the programs come back.
+            self.count_as_closed();
+        }
+    }
+
+    fn count_as_closed(&mut self) {
+        if let Err(error) = self.close_connections() {
+            tracing::warn!(%error, "connections that end while tcp rests stay open");
+        }
+    }
+
+    /// The same, but what it is a part of stays.
+    fn rest(&mut self, signal: &str) {
+        self.rest_part(signal);
         self.links.retain(|(of, _)| *of != signal);
     }
 
@@ -239,7 +265,8 @@ impl Kernel {
             attached.begin();
         }
         if signal == TCP {
-            self.settle_sockets();
+            self.forget_sockets()?;
+            self.count_as_closed();
         }
         if signal == DNS {
             // Their answers were missed.
@@ -489,6 +516,7 @@ struct Attached {
     /// Nanoseconds a run adds to its event.
     ns: f64,
     tables: Vec<MapData>,
+    arrays: Vec<Words>,
     since: Option<Words>,
 }
 
@@ -504,6 +532,9 @@ impl Attached {
     fn forget(&self) {
         for table in &self.tables {
             cost::forget(table.fd().as_fd());
+        }
+        for word in self.arrays.iter().flat_map(Words::get) {
+            word.store(0, Ordering::Relaxed);
         }
     }
 }
@@ -561,7 +592,7 @@ impl Maps<'_> {
         Ok(all)
     }
 
-    fn frequent(&mut self) -> Result<Vec<Attached>, KernelError> {
+    fn frequent(&mut self, plan: &Plan) -> Result<Vec<Attached>, KernelError> {
         let attached = |what: &'static Frequent| {
             let tables = what.tables.iter().map(|name| match self.map(name)? {
                 Map::HashMap(data) => Ok(data),
@@ -569,7 +600,9 @@ impl Maps<'_> {
             });
             let tables = tables.collect::<Result<_, _>>()?;
             let since = what.attached.map(|name| self.words(name, 1)).transpose()?;
-            Ok(Attached { what, ns: 0.0, tables, since })
+            let arrays = what.arrays.iter().map(|name| self.words(name, words_of(plan, name)));
+            let arrays = arrays.collect::<Result<_, _>>()?;
+            Ok(Attached { what, ns: 0.0, tables, arrays, since })
         };
         FREQUENT.iter().map(attached).collect()
     }
@@ -585,6 +618,11 @@ impl Maps<'_> {
             _ => Err(KernelError::Map { name, source: MapError::InvalidMapType { map_type: 0 } }),
         }
     }
+}
+
+/// Words of an array of what is remembered of tasks.
+fn words_of(plan: &Plan, map: &str) -> usize {
+    entries(plan, map) as usize * size_of::<syscall_latency::Near>() / 8
 }
 
 fn entries(plan: &Plan, map: &str) -> u32 {

@@ -13,7 +13,7 @@ use super::facts::{Facts, Types};
 use super::layout::{CELLS, KEYED};
 use super::programs::{
     CALLS, CGROUPS, DNS_NAMES, NAT, OPTIONAL, PACKETS_IN, PACKETS_OUT, PARTS, PROGRAMS, Program, RENAMED,
-    SYS_EXIT,
+    SYS_EXIT, with_storage,
 };
 
 /// What the command line says about the kernel side.
@@ -102,7 +102,7 @@ impl Plan {
         let (entries, memory, shards) = loop {
             let shards = ((facts.possible_cpus.max(1) - 1) >> shift) + 1;
             let entries = entries(facts, settings, shards, &wanted);
-            let memory = memory(&entries);
+            let memory = memory(&entries, wanted("tcp") && stores(facts));
             let needed: u64 = memory.iter().map(|(_, bytes)| bytes).sum();
             if needed <= settings.memory_limit {
                 break (entries, memory, shards);
@@ -209,12 +209,14 @@ fn entries(
     }
     let tasks = facts.threads_max.clamp(1024, MAX_TASKS);
     entries.push(("SCHED_TASKS", if wanted("sched") { tasks } else { 1 }));
-    entries.push(("SYSCALL_STARTS", if wanted("syscall_latency") { tasks } else { 1 }));
+    let timed = wanted("syscall_latency");
+    entries.push(("SYSCALL_STARTS", if timed { tasks + syscall_latency::NEAR } else { 1 }));
+    entries.push(("SYSCALL_NEAR", if timed { syscall_latency::NEAR } else { 1 }));
     entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));
     entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
     entries.push(("FATAL_SENDERS", if wanted("faults") { faults::PENDING } else { 1 }));
-    entries.push(("TCP_SOCKETS", if wanted("tcp") { tcp::MAX_SOCKETS } else { 1 }));
+    entries.push(("TCP_SOCKETS", if wanted("tcp") && !stores(facts) { tcp::MAX_SOCKETS } else { 1 }));
     entries.push(("TCP_LISTENING", if wanted("tcp") { tcp::MAX_LISTENING } else { 1 }));
     let addresses = if wanted("connections") { connections::MAX_ADDRESSES } else { 1 };
     entries.push(("CONNECTIONS_ADDRESSES", addresses));
@@ -231,8 +233,13 @@ fn entries(
     entries
 }
 
+/// Whether what is remembered of a socket is kept with it.
+fn stores(facts: &Facts) -> bool {
+    facts.types.as_ref().is_ok_and(|types| with_storage(types, &[]))
+}
+
 /// What the kernel allocates for a map, by the sizes in kernel/bpf/{arraymap,hashtab,ringbuf}.c of v6.18.
-fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
+fn memory(entries: &[(&'static str, u32)], stored_sockets: bool) -> Vec<(&'static str, u64)> {
     let array = |entries: u32, value: usize| u64::from(entries) * value.next_multiple_of(8) as u64;
     let hash = |entries: u32, key: usize, value: usize| {
         let element = 48 + key.next_multiple_of(8) + value.next_multiple_of(8);
@@ -244,6 +251,7 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
             "TCP_LISTENING" => hash(*entries, 8, 1),
             "RECLAIM_SINCE" => hash(*entries, 8, 8),
             "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
+            "SYSCALL_NEAR" => array(*entries, size_of::<syscall_latency::Near>()),
             "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
@@ -270,6 +278,11 @@ fn memory(entries: &[(&'static str, u32)]) -> Vec<(&'static str, u64)> {
     };
     let mut memory: Vec<_> = entries.iter().map(of).collect();
     memory.push(("MADE_SCRATCH", size_of::<event::Made>() as u64));
+    if stored_sockets {
+        // An element each, as kmalloc gives it: 64 bytes and the value (bpf_local_storage.c of v6.18).
+        let element = (64 + size_of::<tcp::Socket>()).next_multiple_of(64) as u64;
+        memory.push(("TCP_STORED", u64::from(tcp::MAX_SOCKETS) * element));
+    }
     memory
 }
 
@@ -288,11 +301,9 @@ mod tests {
         "mm_vmscan_memcg_reclaim_begin",
         "mm_vmscan_memcg_reclaim_end",
     ];
-    const SOCKETS: [&str; 13] = [
+    const SOCKETS: [&str; 11] = [
         "inet_sock_set_state",
-        "tcp_probe",
-        "tcp_rcv_space_adjust",
-        "tcp_retransmit_skb",
+        "tcp_look",
         "tcp_send_reset",
         "tcp_receive_reset",
         "tcp_open",
@@ -487,8 +498,20 @@ mod tests {
             "syscall_exit_5_10",
             "syscall_enter_5_10",
         ];
-        let sockets = SOCKETS.map(|name| if name == "kfree_skb" { "kfree_skb_sent" } else { name });
-        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &sockets].concat());
+        let by_segment = [
+            "inet_sock_set_state_5_10",
+            "tcp_probe",
+            "tcp_rcv_space_adjust",
+            "tcp_retransmit_skb",
+            "tcp_send_reset",
+            "tcp_receive_reset",
+            "tcp_open_5_10",
+        ];
+        let (_, others) =
+            SOCKETS.split_at(SOCKETS.iter().position(|name| *name == "sock_send_length").expect("there"));
+        let others: Vec<_> =
+            others.iter().map(|name| if *name == "kfree_skb" { "kfree_skb_sent" } else { name }).collect();
+        assert_eq!(loaded(&old), [&expected[..], &RECLAIM, &calls, &by_segment, &others].concat());
     }
 
     #[test]

@@ -253,19 +253,16 @@ pub static PROGRAMS: &[Program] = &[
     program("syscall_enter", "syscall_latency", "sys_enter", by_btf, &[reads!(task_compat)]),
     program("syscall_enter_perf", "syscall_latency", "sys_enter", by_perf, &[reads!(task_compat)]),
     program("syscall_enter_5_10", "syscall_latency", "sys_enter", by_number, &[reads!(task_compat)]),
-    program("inet_sock_set_state", "tcp", "inet_sock_set_state", ALWAYS, &[TCP_SOCKET]),
-    program("tcp_probe", "tcp", "tcp_probe", ALWAYS, &[TCP_SOCKET]),
-    program("tcp_rcv_space_adjust", "tcp", "tcp_rcv_space_adjust", ALWAYS, &[TCP_SOCKET]),
-    program("tcp_retransmit_skb", "tcp", "tcp_retransmit_skb", ALWAYS, &[TCP_SOCKET]),
+    program("inet_sock_set_state", "tcp", "inet_sock_set_state", with_storage, &[TCP_SOCKET]),
+    program("inet_sock_set_state_5_10", "tcp", "inet_sock_set_state", by_number, &[TCP_SOCKET]),
+    program("tcp_look", "tcp", STORED, with_storage, &[TCP_SOCKET]),
+    program("tcp_probe", "tcp", "tcp_probe", by_number, &[TCP_SOCKET, reads!(skb_len)]),
+    program("tcp_rcv_space_adjust", "tcp", "tcp_rcv_space_adjust", by_number, &[TCP_SOCKET]),
+    program("tcp_retransmit_skb", "tcp", "tcp_retransmit_skb", by_number, &[TCP_SOCKET]),
     program("tcp_send_reset", "tcp", "tcp_send_reset", ALWAYS, &[SOCK]),
     program("tcp_receive_reset", "tcp", "tcp_receive_reset", ALWAYS, &[SOCK]),
-    program(
-        "tcp_open",
-        "tcp",
-        "iter/tcp",
-        ALWAYS,
-        &[SOCK, reads!(sock_state, sock_shutdown, sock_local_port, sock_net, sock_bind_bucket, bucket_reuse)],
-    ),
+    program("tcp_open", "tcp", "iter/tcp", with_storage, &[TCP_SOCKET, OPEN]),
+    program("tcp_open_5_10", "tcp", "iter/tcp", by_number, &[TCP_SOCKET, OPEN]),
     program(
         "net_dev_queue",
         NAT,
@@ -301,6 +298,8 @@ pub static PROGRAMS: &[Program] = &[
     program("dns_received", "dns", PACKETS_IN, ALWAYS, &[]),
 ];
 
+/// Walks what is remembered with sockets.
+pub(super) const STORED: &str = "iter/bpf_sk_storage_map";
 /// What the name of an iterator begins with where other programs have a tracepoint's.
 pub(super) const ITERATOR: &str = "iter/";
 /// In place of a tracepoint: what the sockets of the root cgroup of v2, and of all below it, send and receive.
@@ -362,8 +361,10 @@ const TCP_SOCKET: &[Read] = reads!(
     tcp_segs_in,
     tcp_total_retrans,
     tcp_srtt,
-    skb_len,
 );
+
+/// And of one that was there before the programs.
+const OPEN: &[Read] = reads!(sock_net, sock_bind_bucket, bucket_reuse);
 
 impl Program {
     /// Whether a signal has its numbers from a program that serves `program`: its own, or one whose programs it shares.
@@ -387,6 +388,12 @@ const fn program(
 
 fn by_btf(types: &Types, _: &[Argument]) -> bool {
     types.current_task_btf && !types.by_perf
+}
+
+/// What is remembered of a socket is kept with it, which takes what programs may do from 5.12 on. No kernel between that and
+/// 5.11, where the running task became more than a number, is maintained.
+pub(super) fn with_storage(types: &Types, _: &[Argument]) -> bool {
+    types.current_task_btf
 }
 
 /// Before 5.11 the running task is a bare number.

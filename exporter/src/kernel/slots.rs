@@ -38,11 +38,6 @@ impl Slots {
         self.count - 1
     }
 
-    /// The slot of a cgroup, as the programs find it.
-    pub(super) fn of(&self, cgroup_id: u64) -> u32 {
-        self.of.get(&cgroup_id, 0).unwrap_or(UNATTRIBUTED)
-    }
-
     /// The slot of a cgroup that exists already: the one it has, or a free one. `None` if none is free.
     pub(super) fn adopt(&mut self, cgroup_id: u64) -> Option<u32> {
         const BPF_NOEXIST: u64 = 1;

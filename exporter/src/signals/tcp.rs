@@ -25,9 +25,10 @@ macro_rules! member {
         concat!(
             "growth of ",
             $member,
-            " in struct tcp_sock, looked at when a reader takes data, an acknowledgement without data arrives, a \
-             segment is sent again or the state changes: tracepoints tcp_rcv_space_adjust, tcp_probe, tcp_retransmit_skb and \
-             inet_sock_set_state (v5.10 to v7.x)"
+            " in struct tcp_sock, looked at by each scrape (iterator bpf_sk_storage_map, v5.12 to v7.x) and when the \
+             state changes (tracepoint inet_sock_set_state, v5.10 to v7.x); in v5.10, instead of by scrapes, when a reader takes \
+             data, an acknowledgement without data arrives or a segment is sent again (tracepoints tcp_rcv_space_adjust, \
+             tcp_probe and tcp_retransmit_skb)"
         )
     };
 }
@@ -127,7 +128,7 @@ static FAMILIES: [Family; 12] = [
     Family {
         name: "container_tcp_rtt_seconds",
         kind: Kind::Histogram,
-        help: "The kernel's smoothed round trip time: once when a connection is closed, and about every 64 segments received before that.",
+        help: "The kernel's smoothed round trip time: once when a connection is closed, and before that by each scrape that finds 64 more segments received.",
         labels: &[],
         unit: "seconds",
         source: "tcp_sock.srtt_us (v5.10 to v7.x)",

@@ -12,18 +12,22 @@ pub struct HttpMetrics {
     rejected: IntCounterVec,
     connections: IntGauge,
     in_flight: IntGauge,
+    probes: IntGauge,
     duration: Histogram,
 }
 
 /// Every `reason` of a rejection.
-const REASONS: [&str; 10] = [
+const REASONS: [&str; 13] = [
     "accept",
     "connections",
     "deadline",
     "disconnected",
     "failed",
     "malformed",
+    "max_probes",
     "max_requests",
+    "probe_query",
+    "probe_target",
     "slow_reader",
     "slow_request",
     "unsent",
@@ -38,7 +42,7 @@ impl HttpMetrics {
         let rejected = IntCounterVec::new(
             Opts::new(
                 "plimsoll_http_requests_rejected_total",
-                "Scrapes refused or failed, and connections ended before their time.",
+                "Scrapes and probes refused or failed, and connections ended before their time.",
             ),
             &["reason"],
         )?;
@@ -62,6 +66,10 @@ impl HttpMetrics {
                 registry,
                 IntGauge::new("plimsoll_scrapes_in_flight", "Scrapes that run, those given up included.")?,
             )?,
+            probes: registered(
+                registry,
+                IntGauge::new("plimsoll_probes_in_flight", "Probes that run, those given up included.")?,
+            )?,
             duration: registered(registry, Histogram::with_opts(duration.buckets(buckets))?)?,
         })
     }
@@ -75,6 +83,11 @@ impl HttpMetrics {
     /// Counts a connection for as long as the guard lives.
     pub(crate) fn connection(&self) -> impl Drop + use<> {
         Counted::new(&self.connections)
+    }
+
+    /// Counts a probe for as long as the guard lives.
+    pub(crate) fn probe(&self) -> impl Drop + Send + use<> {
+        Counted::new(&self.probes)
     }
 
     /// Counts and times a scrape for as long as the guard lives.

@@ -132,6 +132,8 @@ pub(crate) fn settings() -> Settings {
             CollectorName { name: "sched", enabled: true },
             CollectorName { name: "perf", enabled: false },
         ],
+        probes: None,
+        max_probes: 2,
         reload: None,
         limits,
     }

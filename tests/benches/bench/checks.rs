@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use plimsoll_tests::containerd::Containerd;
 use plimsoll_tests::nginx::Nginx;
 use plimsoll_tests::plugins::{our_command, their_command};
 use plimsoll_tests::servers::Servers;
@@ -88,6 +89,7 @@ const ALONE: &[(&str, &str)] = &[
         "check_http -H 127.0.0.1 -p {http} -u /api/v1/query?query=1",
     ),
     ("check_docker -H 127.0.0.1:{http}", "check_http -H 127.0.0.1 -p {http} -u /version"),
+    ("check_containerd -H {containerd} --no-cri", "check_http -H 127.0.0.1 -p {http}"),
     ("check_kube --server http://127.0.0.1:{http}", "check_http -H 127.0.0.1 -p {http} -u /readyz"),
     ("check_grpc_health -H 127.0.0.1 -p {h2c}", "check_http -H 127.0.0.1 -p {http}"),
     ("check_grpc_health -S -H 127.0.0.1 -p {https-good}", "check_http -S -H 127.0.0.1 -p {https-good}"),
@@ -104,6 +106,7 @@ pub(crate) fn run() -> Result<()> {
     plimsoll_tests::ntp::start(&mut servers)?;
     servers.file("seen", "")?;
     let stores = Stores::start(&mut servers)?;
+    let containerd = Containerd::start(&mut servers)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
     for (line, forks, executions) in ROWS {
         let goal = if *forks { "at most 0.50 of C" } else { "at most 1.00 of C" };
@@ -115,7 +118,7 @@ pub(crate) fn run() -> Result<()> {
             crate::report("", &format!("{ours:.2} ms"), SSL_CERT_GOAL);
         }
     }
-    drop((nginx, services, stores));
+    drop((nginx, services, stores, containerd));
     Ok(())
 }
 

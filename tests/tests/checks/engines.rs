@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use plimsoll_tests::containerd::Containerd;
 use plimsoll_tests::podman::Podman;
 use plimsoll_tests::servers::Servers;
 
@@ -167,7 +168,7 @@ const PODMAN: &[Row] = &[
         "DOCKER OK - Podman #.#.# answers in #.# seconds, # of # containers running|time=#.#s;;;#.# containers=#;;; running=#;;;",
     ),
     (
-        "check_docker -H unix://{podman} --containers web --status running --memory 50:90:% --uptime 0:0 --restarts 1:2 --image-age 1:2",
+        "check_docker -H unix://{podman} --containers web --status running --memory 50:90:% --uptime 0:,0: --restarts 1:2 --image-age 1:2",
         0,
         "DOCKER OK - Podman #.#.# answers in #.# seconds, web is running, web memory is #%, web uptime is #",
     ),
@@ -237,4 +238,102 @@ fn a_real_podman_is_judged() -> Result<()> {
     podman.run(&["pause", "held"])?;
     podman.run(&["wait", "done"])?;
     all_say(&servers, PODMAN)
+}
+
+const CONTAINERD: &[Row] = &[
+    (
+        "check_containerd -H {containerd} --no-cri",
+        0,
+        "CONTAINERD OK - containerd #.#.#~ds# answers in #.# seconds, # of # containers running|time=#.#s;;;#.# containers=#;;; running=#;;;",
+    ),
+    // There is no network for pods.
+    (
+        "check_containerd -H unix://{containerd}",
+        2,
+        "CONTAINERD CRITICAL - NetworkReady is false: NetworkPluginNotReady (CRITICAL), containerd #.#.#~ds# answers in #.# seconds, \
+         # of # containers running|",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --namespace shop --containers web --status running --memory 80:90:% --uptime 0:,0:",
+        0,
+        "CONTAINERD OK - containerd #.#.#~ds# answers in #.# seconds, web is running, web memory is #%, web uptime is #",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --containers web --memory 0:100:KB --no-ok",
+        2,
+        "CONTAINERD CRITICAL - web memory is #",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --containers web --cpu 0:100 --state-file {seen}",
+        0,
+        "CONTAINERD OK - containerd #.#.#~ds# answers in #.# seconds, web is running, CPU seen for the first time|",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --containers web --cpu 0,1000 --state-file {seen} --no-ok",
+        0,
+        "CONTAINERD OK - ",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --containers shop/api-1/api --no-ok --status running",
+        0,
+        "CONTAINERD OK - ",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --namespace shop --status running --no-ok",
+        2,
+        "CONTAINERD CRITICAL - done is stopped, not running (CRITICAL), held is paused, not running (CRITICAL)",
+    ),
+    ("check_containerd -H {containerd} --no-cri --containers done --status stopped", 0, "CONTAINERD OK - "),
+    (
+        "check_containerd -H {containerd} --no-cri --containers web --restarts 1:2",
+        3,
+        "CONTAINERD UNKNOWN - the restarts of web are not told (UNKNOWN), ",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --containers web none --present",
+        2,
+        "CONTAINERD CRITICAL - no container matches none (CRITICAL), ",
+    ),
+    (
+        "check_containerd -H {containerd} --no-cri --namespace other --status running",
+        3,
+        "CONTAINERD UNKNOWN - no container to look at (UNKNOWN), ",
+    ),
+    (
+        "check_containerd -H {socket}",
+        2,
+        "CONTAINERD CRITICAL - /containerd.services.version.v#.Version/Version: ",
+    ),
+    (
+        "check_containerd -H /no/such/socket",
+        2,
+        "CONTAINERD CRITICAL - connect to /no/such/socket: No such file or directory",
+    ),
+];
+
+#[test]
+fn a_real_containerd_is_judged() -> Result<()> {
+    let mut servers = Servers::start()?;
+    servers.file("seen", "")?;
+    let containerd = Containerd::start(&mut servers)?;
+    containerd.import("shop")?;
+    containerd.import("k8s.io")?;
+    let sleeps = ["/bin/busybox", "sleep", "3600"];
+    containerd.container("shop", "web", &["--memory-limit", "67108864"], &sleeps)?;
+    containerd.container("shop", "held", &[], &sleeps)?;
+    containerd.ctr(&["--namespace", "shop", "tasks", "pause", "held"])?;
+    containerd.container("shop", "done", &[], &["/bin/busybox", "true"])?;
+    let labels = ["pod.namespace=shop", "pod.name=api-1", "container.name=api"]
+        .map(|label| format!("io.kubernetes.{label}"));
+    let labels: Vec<&str> = labels.iter().flat_map(|label| ["--label", label.as_str()]).collect();
+    containerd.container("k8s.io", "5e1f", &labels, &sleeps)?;
+    let start = std::time::Instant::now();
+    while !containerd.ctr(&["--namespace", "shop", "tasks", "list"])?.contains("STOPPED") {
+        ensure!(start.elapsed().as_secs() < 60, "it does not end");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let all_there: Vec<Row> = CONTAINERD.iter().map(|(line, code, text)| (*line, *code, *text)).collect();
+    let held = all_say(&servers, &all_there);
+    containerd.ctr(&["--namespace", "shop", "tasks", "resume", "held"])?;
+    held
 }

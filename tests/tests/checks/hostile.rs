@@ -31,6 +31,7 @@ const HOSTILE: &[(&str, &str)] = &[
     ("check_by_ssh -H {backlog} -p {port} -C xy", PLUGIN),
     ("check_clamd -H 127.0.0.1 -p {silent}", SOCKET),
     ("check_container -u http://127.0.0.1:{http-endless}/ --name x", SOCKET),
+    ("check_containerd -H {silent-socket}", SOCKET),
     ("check_curl -H {backlog} -p {port}", "HTTP WARNING - Invalid HTTP response received from host on port"),
     (
         "check_curl -H 127.0.0.1 -p {silent}",

@@ -55,8 +55,15 @@ pub(crate) fn names() -> Result<String> {
 }
 
 /// They have something to say without a word of what to look at.
-const NEED_NOTHING: &[&str] =
-    &["check_docker", "check_mysql", "check_pgsql", "check_procs", "check_systemd", "check_time"];
+const NEED_NOTHING: &[&str] = &[
+    "check_containerd",
+    "check_docker",
+    "check_mysql",
+    "check_pgsql",
+    "check_procs",
+    "check_systemd",
+    "check_time",
+];
 
 #[test]
 fn every_name_answers_help_version_and_misuse_on_standard_output_alone() -> Result<()> {

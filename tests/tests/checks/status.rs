@@ -141,7 +141,7 @@ fn the_status_of_nginx_is_judged() -> Result<()> {
 }
 
 /// Each row, and that Icinga can read what it says.
-pub(crate) fn all_say(servers: &Servers, rows: &[Row]) -> Result<()> {
+pub(crate) fn all_say(servers: &Servers, rows: &[(&str, i32, &str)]) -> Result<()> {
     let (mut failures, mut data) = (Vec::new(), Vec::new());
     for (line, code, text) in rows {
         let ran = run(servers, &line.replace("0.#", "0.000001"))?;

@@ -12,8 +12,15 @@ use plimsoll_tests::tools::{self, workspace};
 use crate::commands::names;
 
 /// What `-H` of means another thing than the host that is looked at.
-const NOT_OF_A_HOST: [&str; 5] =
-    ["check_container", "check_dns", "check_http", "check_prometheus", "check_time"];
+const NOT_OF_A_HOST: [&str; 7] = [
+    "check_container",
+    "check_containerd",
+    "check_dns",
+    "check_docker",
+    "check_http",
+    "check_prometheus",
+    "check_time",
+];
 
 #[test]
 fn the_commands_of_nagios_are_those_of_the_tables() -> Result<()> {

@@ -8,7 +8,7 @@ use plimsoll_tests::tools;
 
 use crate::checks::Checks;
 use crate::run::Run;
-use crate::{EVERYWHERE, Kernel, cgroups, lifecycle};
+use crate::{Kernel, cgroups, lifecycle};
 
 const BEGIN: &str = "<!-- What follows is written by tests/tests/kernels with UPDATE_DOCS=1. -->\n";
 const END: &str = "<!-- Up to here. -->\n";
@@ -17,7 +17,7 @@ const END: &str = "<!-- Up to here. -->\n";
 pub(crate) struct Seen {
     title: String,
     possible_cpus: u32,
-    programs: &'static [(&'static str, &'static str)],
+    programs: Vec<(&'static str, &'static str)>,
     absent: Vec<&'static str>,
     refused_in_lockdown: Vec<String>,
     checks: Checks,
@@ -29,7 +29,7 @@ impl Seen {
         Self {
             title: if kernel.series == "7" { "7.x".to_owned() } else { kernel.series.to_owned() },
             possible_cpus: kernel.possible_cpus,
-            programs: kernel.programs,
+            programs: kernel.all_programs().collect(),
             absent: cgroups::absent(run),
             refused_in_lockdown: lifecycle::refused(&lockdown).into_iter().map(str::to_owned).collect(),
             checks,
@@ -47,7 +47,7 @@ impl Seen {
     }
 
     fn programs(&self, signal: &str) -> String {
-        let all = EVERYWHERE.iter().chain(self.programs).filter(|program| program.0 == signal);
+        let all = self.programs.iter().filter(|program| program.0 == signal);
         all.map(|program| format!("`{}`", program.1)).collect::<Vec<_>>().join(", ")
     }
 }
@@ -68,6 +68,7 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "block_io",
         "reclaim",
         "tcp",
+        "udp",
         "drops",
         "dns",
         "unix",

@@ -8,7 +8,7 @@ use plimsoll_tests::scrape::Scrape;
 use crate::checks::Checks;
 use crate::run::{B, Run};
 use crate::truth::Between;
-use crate::{DATAGRAMS, EVERYWHERE, Kernel, cgroups};
+use crate::{DATAGRAMS, Kernel, cgroups};
 
 /// The signals that need the kernel.
 pub(crate) const KERNEL_SIGNALS: [&str; 16] = [
@@ -35,9 +35,7 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
     checks.group("all programs load");
     let scrape = run.scrape("before")?;
     let seen: BTreeSet<(&str, &str)> = programs_up(&scrape, 1.0).collect();
-    let datagrams: &[_] = if kernel.datagrams { &DATAGRAMS } else { &[] };
-    let wanted: BTreeSet<(&str, &str)> =
-        EVERYWHERE.iter().chain(kernel.programs).chain(datagrams).copied().collect();
+    let wanted: BTreeSet<(&str, &str)> = kernel.all_programs().collect();
     checks.equal("programs up", seen, wanted);
     let refused: &[_] = if kernel.datagrams { &[] } else { &DATAGRAMS };
     for sample in scrape.all("plimsoll_program_info", &[]) {

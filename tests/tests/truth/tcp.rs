@@ -307,6 +307,39 @@ fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
     Ok(())
 }
 
+/// A connection that is passed to another container's process stays with who made it.
+#[test]
+fn a_socket_that_is_passed_on_stays_with_who_made_it() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let all = || container(&Config::default());
+    let (far, giver, mut taker) = (all()?, all()?, all()?);
+    // They share the host's namespace: an address of the loopback network that nobody else has.
+    let [.., high, low] = far.pid().to_be_bytes();
+    let address = format!("127.77.{high}.{low}:7000");
+    let name = format!("@{}", taker.container().id());
+    let mut ends = [far, giver];
+    ends[0].run(&format!("listen {address}"))?;
+    let before = exporter.scrape()?;
+    together(&mut ends, &["accept 1", &format!("hold {address} 1")])?;
+    taker.run(&format!("unix-bind {name}"))?;
+    ends[1].run(&format!("held give {name}"))?;
+    taker.run("held take 1")?;
+    let [far, giver] = ends;
+    let mut ends = [far, taker];
+    together(&mut ends, &["held receive 5000", "held send 5000"])?;
+    let after = exporter.scrape()?;
+    let of = |family: &str, container: &Running| moved((&before, &after), family, &id(container), &[]);
+    assert_eq!(of(SENT, &giver), counts([("", 5000)]));
+    assert_eq!(of(SENT, &ends[1]), counts([]));
+    assert_eq!(of(RECEIVED, &ends[0]), counts([("", 5000)]));
+    assert_eq!(open(&after, &giver)[0], Some(1.0), "open where it was counted");
+    assert_eq!(open(&after, &ends[1])[0].unwrap_or_default(), 0.0);
+    ends[1].run("held close")?;
+    let closed = exporter.scrape()?;
+    assert_eq!(open(&closed, &giver)[0], Some(0.0), "closed where it was counted");
+    Ok(())
+}
+
 /// A socket is whose cgroup it was made in, whoever uses it later: one that a process takes along into another cgroup stays
 /// with the first, as does one that is inherited or passed on. What is made there is the second's.
 #[test]

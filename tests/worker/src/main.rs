@@ -53,6 +53,7 @@
 //! | `hold ADDRESS N`, `accept N` | N connections that stay |
 //! | `held send BYTES`, `held receive BYTES` | so many bytes through each of them |
 //! | `held half`, `held end`, `held close`, `held abort` | closes one side, waits for the other's end, closes, or resets them |
+//! | `held give NAME`, `held take N` | passes them to who has the Unix datagram socket NAME, and keeps none; keeps N that are passed so |
 //! | `bind-udp ADDRESS` | a socket there that stays |
 //! | `dns-ask MANNER ADDRESS NAME TYPE N RCODE` | N questions of type TYPE, each of which must be answered with RCODE (see `dns`) |
 //! | `dns-shout ADDRESS NAME TYPE N` | N questions, and does not wait |
@@ -206,6 +207,8 @@ fn execute(words: &[String]) -> Answer {
         ["receive-udp", n, size] => net::receive(number(n)?, number(size)?),
         ["hold", address, n] => net::hold(address, number(n)?),
         ["accept", n] => net::accept(number(n)?),
+        ["held", "give", name] => net::give_away(name),
+        ["held", "take", n] => net::take_over(number(n)?),
         ["held", what] => net::with_held(what, 0),
         ["held", what, bytes] => net::with_held(what, number(bytes)?),
         ["unix-listen", name] => unix::listen(name),

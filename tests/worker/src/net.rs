@@ -140,6 +140,26 @@ pub(crate) fn with_held(what: &str, bytes: usize) -> Answer {
     })
 }
 
+/// Passes the connections that stay to another process, and keeps none.
+pub(crate) fn give_away(name: &str) -> Answer {
+    kept_try(|kept| {
+        for stream in kept.streams.drain(..) {
+            crate::unix::pass(name, &stream)?;
+        }
+        Ok(())
+    })
+}
+
+/// Keeps N connections that another process passes.
+pub(crate) fn take_over(n: u64) -> Answer {
+    kept_try(|kept| {
+        for _ in 0..n {
+            kept.streams.push(TcpStream::from(crate::unix::passed()?));
+        }
+        Ok(())
+    })
+}
+
 /// A socket for datagrams, which stays.
 pub(crate) fn bind(address: &str) -> Answer {
     let socket = UdpSocket::bind(address).map_err(|e| format!("{address}: {e}"))?;

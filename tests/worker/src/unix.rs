@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
@@ -96,6 +97,63 @@ pub(crate) fn receive(n: u64, size: usize) -> Answer {
         }
         Ok(())
     })
+}
+
+/// Room for a control message with one descriptor, which must lie as a `cmsghdr` does.
+type Control = [u64; 4];
+const DESCRIPTOR_BYTES: u32 = size_of::<RawFd>() as u32;
+
+/// Passes a descriptor to a datagram socket, with one byte (SCM_RIGHTS).
+pub(crate) fn pass(name: &str, what: &impl AsRawFd) -> Result<(), String> {
+    let socket = UnixDatagram::unbound().map_err(fails("socket"))?;
+    socket.connect_addr(&address(name)?).map_err(fails("connect"))?;
+    with_message(|message| {
+        // SAFETY: the control buffer has room for a header and a descriptor, and the message is valid for the call.
+        unsafe {
+            let header = libc::CMSG_FIRSTHDR(message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(DESCRIPTOR_BYTES) as _;
+            libc::CMSG_DATA(header).cast::<RawFd>().write_unaligned(what.as_raw_fd());
+            libc::sendmsg(socket.as_raw_fd(), message, 0)
+        }
+    })
+    .map(drop)
+}
+
+/// Takes a descriptor that comes so to the socket that stays.
+pub(crate) fn passed() -> Result<OwnedFd, String> {
+    let kept = KEPT.lock().map_err(|e| e.to_string())?;
+    let socket = kept.socket.as_ref().ok_or("bind first")?;
+    let mut descriptor = None;
+    with_message(|message| {
+        // SAFETY: as above; what the kernel wrote is a descriptor of this process' own.
+        unsafe {
+            let result = libc::recvmsg(socket.as_raw_fd(), message, 0);
+            let header = libc::CMSG_FIRSTHDR(message);
+            if result >= 0 && !header.is_null() && (*header).cmsg_type == libc::SCM_RIGHTS {
+                let fd = libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned();
+                descriptor = Some(OwnedFd::from_raw_fd(fd));
+            }
+            result
+        }
+    })?;
+    descriptor.ok_or_else(|| "no descriptor came".to_owned())
+}
+
+/// Calls with a message of one byte and room for a descriptor.
+fn with_message(call: impl FnOnce(&mut libc::msghdr) -> isize) -> Result<isize, String> {
+    let (mut byte, mut control): (u8, Control) = (b'x', [0; 4]);
+    let mut part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: all zeros is a valid msghdr.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    // SAFETY: it only calculates.
+    message.msg_controllen = unsafe { libc::CMSG_SPACE(DESCRIPTOR_BYTES) } as _;
+    let result = call(&mut message);
+    if result < 0 { Err(crate::last_error("a descriptor")) } else { Ok(result) }
 }
 
 fn address(name: &str) -> Result<SocketAddr, String> {

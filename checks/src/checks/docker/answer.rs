@@ -4,6 +4,8 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::checks::engine::Container;
+
 /// `/version`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -38,7 +40,7 @@ pub struct Listed {
 #[serde(rename_all = "PascalCase", default)]
 pub struct Inspected {
     /// How often it was started again.
-    pub restart_count: Option<f64>,
+    restart_count: Option<f64>,
     state: State,
     host_config: Option<HostConfig>,
 }
@@ -139,6 +141,15 @@ impl Listed {
 }
 
 impl Inspected {
+    /// What it says of a container.
+    pub fn tell(&self, container: &mut Container) {
+        if let Some(state) = self.status() {
+            state.clone_into(&mut container.state);
+        }
+        container.health = self.health().map(str::to_owned);
+        (container.started, container.restarts) = (self.started(), self.restart_count);
+    }
+
     /// `running`, `exited` and so on.
     pub fn status(&self) -> Option<&str> {
         self.state.status.as_deref().filter(|status| !status.is_empty()).map(usual)
@@ -170,6 +181,12 @@ impl Inspected {
 }
 
 impl Stats {
+    /// What it says of a container.
+    pub fn tell(&self, container: &mut Container) {
+        container.cpu_seconds = self.cpu_seconds();
+        (container.memory, container.memory_limit) = (self.memory(), self.memory_limit());
+    }
+
     /// The CPU time it has used.
     pub fn cpu_seconds(&self) -> Option<f64> {
         self.cpu_stats.cpu_usage.total_usage.map(|nanoseconds| nanoseconds / 1e9)

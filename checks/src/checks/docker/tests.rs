@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 
 use super::*;
+use crate::output::Stop;
 
 fn config(line: &str) -> Config {
     let args = line.split_whitespace().map(OsString::from).collect();
@@ -17,15 +18,12 @@ fn refused(line: &str) -> String {
 }
 
 fn container(name: &str, state: &str, inspected: &str, stats: &str) -> Container {
-    Container {
-        name: name.to_owned(),
-        state: state.to_owned(),
-        inspected: serde_json::from_str(inspected).unwrap(),
-        stats: Some(stats)
-            .filter(|stats| !stats.is_empty())
-            .map(|stats| serde_json::from_str(stats).unwrap()),
-        ..Container::default()
+    let mut container = Container { name: name.to_owned(), state: state.to_owned(), ..Container::default() };
+    serde_json::from_str::<Inspected>(inspected).unwrap().tell(&mut container);
+    if !stats.is_empty() {
+        serde_json::from_str::<Stats>(stats).unwrap().tell(&mut container);
     }
+    container
 }
 
 const WEB: &str = r#"{"RestartCount":2,"State":{"Status":"running","StartedAt":"2026-11-21T10:00:00.5+01:00",
@@ -35,13 +33,14 @@ const STATS: &str = r#"{"cpu_stats":{"cpu_usage":{"total_usage":5000000000},"onl
 /// Two hours and three minutes after it was started.
 const NOW: f64 = 1_795_251_600.0 + 7380.0;
 
-fn measured(containers: Vec<Container>) -> Measured {
-    let version = serde_json::from_str(r#"{"Version":"27.3.1","Components":[{"Name":"Engine"}]}"#).unwrap();
-    Measured { seconds: 0.25, version, counts: Some((3, 2)), containers, unmatched: Vec::new() }
+fn measured(containers: Vec<Container>) -> Engine {
+    let version: Version =
+        serde_json::from_str(r#"{"Version":"27.3.1","Components":[{"Name":"Engine"}]}"#).unwrap();
+    Engine { name: version.words(), seconds: 0.25, counts: Some((3, 2)), containers, ..Engine::default() }
 }
 
-fn says(line: &str, measured: &Measured) -> String {
-    judge(&config(line), measured, NOW).render()
+fn says(line: &str, measured: &Engine) -> String {
+    config(line).wanted.judge_at(measured, "DOCKER", NOW).render()
 }
 
 #[test]
@@ -119,22 +118,6 @@ fn many_are_counted() {
 }
 
 #[test]
-fn cpu_is_of_the_limit_and_since_the_last_run() {
-    let mut web = [container("web", "running", WEB, STATS)];
-    let kept = rates(&mut web, &Value::Null, 100.0);
-    assert_eq!(web[0].cpu, None);
-    web[0].stats = Some(serde_json::from_str(&STATS.replace("5000000000", "7000000000")).unwrap());
-    let kept = rates(&mut web, &kept, 110.0);
-    assert_eq!(web[0].cpu, Some(40.0), "2 s of 10 s, of half a CPU");
-    web[0].cpu = None;
-    rates(&mut web, &kept, 110.0 + LONGEST + 1.0);
-    assert_eq!(web[0].cpu, None);
-    let mut anew = [container("web", "running", &WEB.replace("10:00", "11:00"), STATS)];
-    rates(&mut anew, &kept, 120.0);
-    assert_eq!(anew[0].cpu, None);
-}
-
-#[test]
 fn where_the_engine_is() {
     let place = |line: &str| config(line).place.shown();
     assert_eq!(place("-H /x.sock"), "/x.sock");
@@ -146,7 +129,7 @@ fn where_the_engine_is() {
         ("-H :80", "check_docker: Invalid connection - :80"),
         ("-H a:99999", "check_docker: Invalid connection - a:99999"),
         ("--cpu 80", "Thresholds are WARN:CRIT or two ranges, RANGE,RANGE: '80'\n"),
-        ("--containers (", "DOCKER UNKNOWN - '(': "),
+        ("--containers (", "UNKNOWN - '(': "),
     ] {
         assert!(refused(line).starts_with(fault), "{line}: {}", refused(line));
     }
@@ -155,10 +138,10 @@ fn where_the_engine_is() {
 #[test]
 fn words_after_an_expression_are_more_of_them() {
     let config = config("--containers a b.* --exclude-containers bad b1 --status running");
-    let selected = ["a", "ab", "b1", "b2", "bad", "bb"].map(|name| config.selects(name));
+    let selected = ["a", "ab", "b1", "b2", "bad", "bb"].map(|name| config.wanted.selection.takes(&[name]));
     assert_eq!(selected, [true, false, false, true, false, true]);
     let listed = r#"[{"Id":"1","Names":["/x/a","/b1"]},{"Id":"b3"}]"#;
     let listed: Vec<Listed> = serde_json::from_str(listed).unwrap();
     assert_eq!(listed.iter().map(Listed::name).collect::<Vec<_>>(), ["b1", "b3"]);
-    assert_eq!(config.unmatched(&listed), ["a"]);
+    assert_eq!(config.wanted.selection.unmatched(listed.iter().map(|listed| vec![listed.name()])), ["a"]);
 }

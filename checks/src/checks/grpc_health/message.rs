@@ -1,4 +1,23 @@
-//! The two messages of `grpc.health.v1.Health/Check`, each with the five bytes that gRPC puts before.
+//! The two messages of `grpc.health.v1.Health/Check`.
+
+use prost::Message;
+
+use crate::grpc;
+use crate::http2::Request;
+
+/// The question after a service; the server as a whole if it has no name.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Question {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub service: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+struct Answer {
+    #[prost(uint64, tag = "1")]
+    status: u64,
+}
 
 /// What a server says of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,52 +32,31 @@ pub enum Serving {
     ServiceUnknown,
 }
 
+/// What asks a server for the health of a service.
+pub fn request(
+    service: &str,
+    tls: bool,
+    authority: String,
+    agent: String,
+    headers: &[(String, String)],
+) -> Request {
+    let method = grpc::Method {
+        agent,
+        scheme: if tls { "https" } else { "http" },
+        authority,
+        path: "/grpc.health.v1.Health/Check".to_owned(),
+        headers: headers.to_vec(),
+    };
+    grpc::request(&method, &Question { service: service.to_owned() })
+}
+
 /// An answer that is longer is none.
 pub const LONGEST: usize = 64 * 1024;
 
-/// The question after a service; the server as a whole if it has no name.
-pub fn question(service: &str) -> Vec<u8> {
-    let mut message = Vec::new();
-    if !service.is_empty() {
-        message.push(0x0a);
-        let mut length = service.len();
-        while length > 0x7f {
-            message.push((length & 0x7f) as u8 | 0x80);
-            length >>= 7;
-        }
-        message.push(length as u8);
-        message.extend_from_slice(service.as_bytes());
-    }
-    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
-    let mut bytes = vec![0];
-    bytes.extend(length.to_be_bytes());
-    bytes.extend(message);
-    bytes
-}
-
 impl Serving {
-    /// From an answer; none of what is no such answer, or is compressed, which nobody asked for.
+    /// From an answer; none of what is no such answer.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let (head, rest) = body.split_first_chunk::<5>()?;
-        let [0, length @ ..] = head else { return None };
-        let mut message = rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-        let mut status = 0;
-        while !message.is_empty() {
-            let key = number(&mut message)?;
-            let length = match key & 7 {
-                0 => {
-                    let value = number(&mut message)?;
-                    status = if key >> 3 == 1 { value } else { status };
-                    0
-                }
-                1 => 8,
-                2 => usize::try_from(number(&mut message)?).ok()?,
-                5 => 4,
-                _ => return None,
-            };
-            message = message.get(length..)?;
-        }
-        Some(match status {
+        Some(match grpc::answer::<Answer>(body)?.status {
             0 => Self::Unknown,
             1 => Self::Serving,
             2 => Self::NotServing,
@@ -68,26 +66,16 @@ impl Serving {
     }
 }
 
-/// Seven bits a byte, the last of them without the eighth.
-fn number(message: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = message.split_first()?;
-        *message = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_question_names_the_service() {
+        let question = |service: &str| {
+            let service = service.to_owned();
+            grpc::request(&grpc::Method::default(), &Question { service }).body
+        };
         assert_eq!(question(""), [0, 0, 0, 0, 0]);
         assert_eq!(question("ab"), [0, 0, 0, 0, 4, 0x0a, 2, b'a', b'b']);
         let long = question(&"x".repeat(300));

@@ -62,8 +62,9 @@ fn of_curl(call: &Call, config: &Config, error: &Error) -> Option<Stop> {
             state = call.timeout_state();
             (28, format!("Connection timed out after {elapsed} milliseconds"))
         }
-        Error::Http(http::Error::Expired { body }) => {
+        Error::Http(http::Error::Expired { partial }) => {
             state = call.timeout_state();
+            let body = partial.body_received();
             (28, format!("Operation timed out after {elapsed} milliseconds with {body} bytes received"))
         }
         Error::NoSuchName if place.tls && place.host.is_some() => {

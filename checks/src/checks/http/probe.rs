@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::follow::{self, Follow};
 use crate::deadline::Deadline;
 use crate::http::cookies::Page;
+use crate::http::url::bracketed;
 use crate::http::{self, Exchange, Jar, Request, Response, Wants};
 use crate::http2;
 use crate::net::{self, Family, Stream};
@@ -210,7 +211,8 @@ fn ask(
     if probe.version != Some(Version::V2) {
         return Ok(http::exchange(stream, request, probe.wants, deadline)?);
     }
-    let asked = request::in_version_2(place, request);
+    let authority = format!("{}:{}", bracketed(&place.address), place.port);
+    let asked = http2::Request::of_version_1(request, place.tls, &authority);
     let found = http2::exchange(stream, &asked, probe.wants.keep, deadline)?;
     Ok(Exchange {
         response: Response::of_version_2(&found.answer),

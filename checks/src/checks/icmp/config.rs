@@ -46,6 +46,7 @@ impl Config {
                 wait: Duration::ZERO,
                 payload: 56,
                 ttl: Some(64),
+                whole: false,
                 source: None,
             },
         };

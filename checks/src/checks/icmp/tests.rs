@@ -7,7 +7,7 @@ fn config(args: &[&str]) -> Result<Config, Stop> {
 
 fn echoes(sent: u32, ms: &[u64]) -> Echoes {
     let times = ms.iter().map(|ms| Duration::from_millis(*ms)).collect();
-    Echoes { sent, times, unreachable: None }
+    Echoes { sent, times, ..Echoes::default() }
 }
 
 fn shown(args: &[&str], all: &[Echoes]) -> String {

@@ -40,7 +40,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     ),
     Opt::new("context", "context", Arg::Value("NAME"), "Another than the current one"),
     Opt::new("u", "server", Arg::Value("URL"), "Ask this server; no kubeconfig is read"),
-    Opt { short: 'u', long: "url", arg: Arg::Value("URL"), help: "", key: "u" },
+    Opt { short: '\0', long: "url", arg: Arg::Value("URL"), help: "", key: "u" },
     Opt::new("token-file", "token-file", Arg::Value("FILE"), "A file with the token of who asks"),
     Opt::new("ca-cert", "ca-cert", Arg::Value("FILE"), "The server's authorities, in PEM"),
     Opt::new("insecure", "insecure", Arg::No, "It may have any certificate"),

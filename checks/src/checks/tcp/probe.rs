@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::services::{Protocol, Service};
+use super::services::Service;
 use crate::deadline::Deadline;
-use crate::net::{self, connect, connect_socket, connect_udp};
+use crate::net::{self, Protocol, connect, connect_socket, connect_udp};
 use crate::state::State;
 use crate::tls::days::{self, Judged};
 use crate::tls::{self, Transport};

@@ -1,13 +1,6 @@
 //! What each name of `check_tcp` says and expects to hear.
 
-/// How packets go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
+use crate::net::Protocol;
 
 /// A service that greets, or answers one question.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use super::*;
+use crate::net::Protocol;
 
 /// What a probe of a listener comes to that says `greeting`, reads until `until` came, and closes.
 fn talk(probe: &Probe, greeting: &'static [u8], until: &'static [u8]) -> Result<Measured, Error> {

@@ -60,13 +60,13 @@ impl Kernel {
     }
 
     /// Those that connections under way may still count under.
-    pub fn numbers_of_sockets(&self) -> HashSet<Number> {
+    pub fn numbers_of_sockets(&mut self) -> Result<HashSet<Number>, String> {
         let number = |[number, flags]: [u32; 2]| match flags {
             flags if flags & NUMBERED != 0 => Some((Table::Addresses, number)),
             flags if flags & NAMED != 0 => Some((Table::Names, number)),
             _ => None,
         };
-        self.remembered().flat_map(|(_, socket)| [socket.peer, socket.client]).filter_map(number).collect()
+        Ok(self.peers()?.into_iter().filter_map(number).collect())
     }
 
     /// Takes a number back. Gives what it stood for.

@@ -81,10 +81,14 @@ impl Kernel {
         true
     }
 
-    /// Lets a signal's part rest, and the program with the last of them.
-    pub(super) fn pause_part(&mut self, signal: &str) {
+    /// Lets a signal's part rest.
+    pub(super) fn rest_part(&mut self, signal: &str) {
         let Some((_, part)) = self.parts.of(signal) else { return };
         self.parts.set(self.parts.resting() | part);
+    }
+
+    /// Takes the program off when no part works.
+    pub(super) fn end_parts(&mut self) {
         if self.parts.resting() == self.parts.all {
             self.parts.link = None;
         }

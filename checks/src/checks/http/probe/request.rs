@@ -3,7 +3,6 @@
 use super::{Place, Probe, Version};
 use crate::http::url::bracketed;
 use crate::http::{self, Jar, Request};
-use crate::http2;
 use crate::tls::days;
 
 /// For a page.
@@ -49,24 +48,6 @@ pub(super) fn of(probe: &Probe, place: &Place, jar: Option<&Jar>) -> Request {
     };
     let body = probe.post.clone().unwrap_or_default();
     Request { method: probe.method.clone(), target, version, headers, body }
-}
-
-/// The same request; what is said of the connection is not said in HTTP/2.
-pub(super) fn in_version_2(place: &Place, request: &Request) -> http2::Request {
-    let pairs = request.headers.iter().filter_map(|header| header.split_once(':'));
-    let mut headers: Vec<(String, String)> = pairs
-        .map(|(name, value)| (name.trim_ascii().to_ascii_lowercase(), value.trim_ascii().to_owned()))
-        .collect();
-    let host = headers.iter().find(|(name, _)| name == "host").map(|(_, host)| host.clone());
-    headers.retain(|(name, _)| name != "host" && name != "connection");
-    http2::Request {
-        method: request.method.clone(),
-        scheme: if place.tls { "https" } else { "http" },
-        authority: host.unwrap_or_else(|| format!("{}:{}", bracketed(&place.address), place.port)),
-        path: request.target.clone(),
-        headers,
-        body: request.body.clone(),
-    }
 }
 
 /// For a proxy that is to connect us to the host.

@@ -1,8 +1,7 @@
 //! What there is to say of it. Pure.
 
-use super::config::Config;
 use super::pair::Pair;
-use super::{Container, Measured};
+use super::{Container, Engine, Wanted};
 use crate::findings::Findings;
 use crate::output::Output;
 use crate::perfdata::{Number, Perfdata};
@@ -34,58 +33,61 @@ struct Value<'a> {
     max: Option<f64>,
 }
 
-pub(super) fn judge(config: &Config, measured: &Measured, now: f64) -> Output {
+pub(super) fn judge(wanted: &Wanted, engine: &Engine, title: &str, now: f64) -> Output {
     let mut judged = Judged::default();
-    let engine = format!("{} answers in {:.3} seconds", measured.version.words(), measured.seconds);
-    judged.note(config.time.judge(measured.seconds), engine);
-    if !config.asks_of_containers() {
-        if let Some((all, running)) = measured.counts {
+    let alive = format!("{} answers in {:.3} seconds", engine.name, engine.seconds);
+    judged.note(wanted.time.judge(engine.seconds), alive);
+    for fault in &engine.faults {
+        judged.note(State::Critical, fault.clone());
+    }
+    if !wanted.asks_of_containers() {
+        if let Some((all, running)) = engine.counts {
             judged.note(State::Ok, format!("{running} of {all} containers running"));
             judged.data.push(Perfdata::new("containers", Number::Integer(all as i64)));
             judged.data.push(Perfdata::new("running", Number::Integer(running as i64)));
         }
-    } else if measured.containers.is_empty() && measured.unmatched.is_empty() {
+    } else if engine.containers.is_empty() && engine.unmatched.is_empty() {
         judged.note(State::Unknown, "no container to look at".to_owned());
     }
-    for pattern in &measured.unmatched {
-        let state = match (config.present, measured.containers.is_empty()) {
+    for pattern in &engine.unmatched {
+        let state = match (wanted.selection.present, engine.containers.is_empty()) {
             (true, _) => State::Critical,
             (false, true) => State::Unknown,
             (false, false) => continue,
         };
         judged.note(state, format!("no container matches {pattern}"));
     }
-    for container in &measured.containers {
-        of_container(config, container, now, &mut judged);
+    for container in &engine.containers {
+        of_container(wanted, container, now, &mut judged);
         judged.containers += 1;
     }
     let new = |container: &Container| container.is_running() && container.cpu.is_none();
-    if config.cpu.is_some() && measured.containers.iter().any(new) {
+    if wanted.cpu.is_some() && engine.containers.iter().any(new) {
         judged.note(State::Ok, "CPU seen for the first time".to_owned());
     }
-    let time = Perfdata::seconds("time", measured.seconds)
-        .warn(config.time.warning.as_ref())
-        .crit(config.time.critical.as_ref())
+    let time = Perfdata::seconds("time", engine.seconds)
+        .warn(wanted.time.warning.as_ref())
+        .crit(wanted.time.critical.as_ref())
         .min(Number::float(0.0));
-    judged.output(config, time)
+    judged.output(wanted, title, time)
 }
 
-fn of_container(config: &Config, container: &Container, now: f64, judged: &mut Judged) {
-    let Container { name, state, inspected, stats, .. } = container;
-    match &config.status {
-        Some(wanted) if wanted.eq_ignore_ascii_case(state) => judged.fine.push(format!("{name} is {state}")),
-        Some(wanted) => judged.note(State::Critical, format!("{name} is {state}, not {wanted}")),
+fn of_container(wanted: &Wanted, container: &Container, now: f64, judged: &mut Judged) {
+    let Container { name, state, .. } = container;
+    match &wanted.status {
+        Some(word) if word.eq_ignore_ascii_case(state) => judged.fine.push(format!("{name} is {state}")),
+        Some(word) => judged.note(State::Critical, format!("{name} is {state}, not {word}")),
         // Who only wants to know that it is there does not say what it does.
         None => judged.fine.push(format!("{name} is {state}")),
     }
     let running = container.is_running();
     let of_running =
-        config.health || config.uptime.is_some() || config.cpu.is_some() || config.memory.is_some();
-    if !running && of_running && config.status.is_none() {
+        wanted.health || wanted.uptime.is_some() || wanted.cpu.is_some() || wanted.memory.is_some();
+    if !running && of_running && wanted.status.is_none() {
         judged.note(State::Critical, format!("{name} is {state}, not running"));
     }
-    if config.health && running {
-        match inspected.health() {
+    if wanted.health && running {
+        match container.health.as_deref() {
             Some("healthy") => judged.fine.push(format!("{name} is healthy")),
             Some("unhealthy") => judged.note(State::Critical, format!("{name} is unhealthy")),
             Some(health) => judged.note(State::Unknown, format!("{name} is {health}")),
@@ -94,14 +96,14 @@ fn of_container(config: &Config, container: &Container, now: f64, judged: &mut J
     }
     let value =
         |names, value: f64, unit, shown, max| Value { container: name, names, value, unit, shown, max };
-    if let (Some(pair), Some(cpu)) = (&config.cpu, container.cpu) {
+    if let (Some(pair), Some(cpu)) = (&wanted.cpu, container.cpu) {
         judged.value(pair, value(("CPU", "cpu"), cpu.round(), "%", format!("{cpu:.0}%"), Some(100.0)));
     }
-    if let (Some((pair, unit)), Some(stats)) = (&config.memory, stats) {
-        let limit = stats.memory_limit();
+    if let (Some((pair, unit)), true) = (&wanted.memory, running) {
+        let limit = container.memory_limit;
         let used = match unit.bytes {
-            None => stats.memory().zip(limit).map(|(used, limit)| (used / limit * 100.0).floor()),
-            Some(bytes) => stats.memory().map(|used| (used / bytes as f64 * 100.0).round() / 100.0),
+            None => container.memory.zip(limit).map(|(used, limit)| (used / limit * 100.0).floor()),
+            Some(bytes) => container.memory.map(|used| (used / bytes as f64 * 100.0).round() / 100.0),
         };
         let max = unit.bytes.map_or(Some(100.0), |bytes| limit.map(|limit| (limit / bytes as f64).ceil()));
         match used {
@@ -112,14 +114,17 @@ fn of_container(config: &Config, container: &Container, now: f64, judged: &mut J
             None => judged.note(State::Unknown, format!("{name} has no memory or no limit that is told")),
         }
     }
-    if let (Some(pair), Some(started), true) = (&config.uptime, inspected.started(), running) {
+    if let (Some(pair), Some(started), true) = (&wanted.uptime, container.started, running) {
         let age = (now - started).max(0.0).floor();
         judged.value(pair, value(("uptime", "up"), age, "s", duration(age), None));
     }
-    if let (Some(pair), Some(restarts)) = (&config.restarts, inspected.restart_count) {
-        judged.value(pair, value(("restarts", "re"), restarts, "", format!("{restarts}"), None));
+    if let Some(pair) = &wanted.restarts {
+        match container.restarts {
+            Some(count) => judged.value(pair, value(("restarts", "re"), count, "", format!("{count}"), None)),
+            None => judged.note(State::Unknown, format!("the restarts of {name} are not told")),
+        }
     }
-    if let Some(pair) = &config.image_age {
+    if let Some(pair) = &wanted.image_age {
         match container.image_created {
             Some(created) => {
                 let days = ((now - created) / 86_400.0).max(0.0).floor();
@@ -150,20 +155,20 @@ impl Judged {
         });
     }
 
-    fn output(mut self, config: &Config, time: Perfdata) -> Output {
+    fn output(mut self, wanted: &Wanted, title: &str, time: Perfdata) -> Output {
         let fine = self.fine;
-        if self.findings.state() == State::Ok || !config.terse {
-            let told = if config.terse { 1 } else { TOLD };
+        if self.findings.state() == State::Ok || !wanted.terse {
+            let told = if wanted.terse { 1 } else { TOLD };
             fine.iter().take(told).for_each(|text| self.findings.note(State::Ok, text.as_str()));
-            if fine.len() > TOLD && !config.terse {
+            if fine.len() > TOLD && !wanted.terse {
                 self.findings.note(State::Ok, format!("{} more that are fine", fine.len() - TOLD));
             }
         }
-        if !config.without_perfdata {
+        if !wanted.without_perfdata {
             self.findings.perf(time);
             self.data.into_iter().for_each(|datum| self.findings.perf(datum));
         }
-        self.findings.output("DOCKER")
+        self.findings.output(title)
     }
 }
 

@@ -1,0 +1,154 @@
+//! A real containerd with runc, everything of its own in a directory that goes with it.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use crate::servers::Servers;
+use crate::tools;
+
+/// One that runs; stopped when dropped, with its containers.
+#[derive(Debug)]
+pub struct Containerd {
+    directory: PathBuf,
+    programs: PathBuf,
+    cgroup: String,
+    daemon: Option<Child>,
+    made: std::cell::RefCell<Vec<(String, String)>>,
+}
+
+/// The image of all its containers: busybox, which sleeps.
+pub const IMAGE: &str = "plimsoll.test/busybox:1";
+
+impl Containerd {
+    /// Starts it and gives its socket the name `containerd`.
+    pub fn start(servers: &mut Servers) -> Result<Self> {
+        let name = format!("plimsoll-containerd-{}", std::process::id());
+        let directory = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(directory.join("none"))?;
+        let programs = tools::services()?.join("usr/bin");
+        let mut containerd =
+            Self { directory, programs, cgroup: format!("/{name}"), daemon: None, made: Default::default() };
+        let config = containerd.directory.join("config.toml");
+        std::fs::write(&config, CONFIG.replace("DIR", &containerd.directory.display().to_string()))?;
+        let path = format!("{}:{}", containerd.programs.display(), std::env::var("PATH").unwrap_or_default());
+        let log = std::fs::File::create(containerd.directory.join("log"))?;
+        let mut command = Command::new(containerd.programs.join("containerd"));
+        command.arg("-c").arg(&config).env("PATH", path);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        containerd.daemon = Some(command.spawn().context("containerd")?);
+        let socket = containerd.socket();
+        servers.name("containerd", socket.display());
+        let start = Instant::now();
+        while UnixStream::connect(&socket).is_err() || containerd.ctr(&["version"]).is_err() {
+            ensure!(start.elapsed() < Duration::from_secs(60), "containerd does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        containerd.pack()?;
+        Ok(containerd)
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("sock")
+    }
+
+    /// The cgroup that its containers are to be in.
+    pub fn cgroup(&self) -> &str {
+        &self.cgroup
+    }
+
+    /// Takes the image into a namespace.
+    pub fn import(&self, namespace: &str) -> Result<()> {
+        let archive = self.directory.join("image.tar").display().to_string();
+        self.ctr(&["--namespace", namespace, "images", "import", "--snapshotter", "native", &archive])
+            .map(drop)
+    }
+
+    /// Starts a container.
+    pub fn container(&self, namespace: &str, id: &str, options: &[&str], words: &[&str]) -> Result<()> {
+        let cgroup = format!("{}/{id}", self.cgroup);
+        let own =
+            ["--namespace", namespace, "run", "--detach", "--snapshotter", "native", "--cgroup", &cgroup];
+        self.made.borrow_mut().push((namespace.to_owned(), id.to_owned()));
+        self.ctr(&[&own, options, &[IMAGE, id], words].concat()).map(drop)
+    }
+
+    /// Has one removed at the end that was made otherwise.
+    pub fn made(&self, namespace: &str, id: &str) {
+        self.made.borrow_mut().push((namespace.to_owned(), id.to_owned()));
+    }
+
+    /// Has `ctr` do something that succeeds: what it says.
+    pub fn ctr(&self, args: &[&str]) -> Result<String> {
+        let mut command = Command::new(self.programs.join("ctr"));
+        let output = command.arg("--address").arg(self.socket()).args(args).stdin(Stdio::null()).output()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "ctr {args:?}: {errors}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// An image as `docker save` makes it.
+    fn pack(&self) -> Result<()> {
+        let image = self.directory.join("image");
+        std::fs::create_dir_all(image.join("bin"))?;
+        std::fs::copy(tools::busybox()?, image.join("bin/busybox"))?;
+        let tar = |args: &[&str]| -> Result<()> {
+            let status = Command::new("tar").current_dir(&image).args(args).status()?;
+            ensure!(status.success(), "tar {args:?}: {status}");
+            Ok(())
+        };
+        tar(&["-cf", "layer.tar", "bin"])?;
+        let sum = Command::new("sha256sum").arg(image.join("layer.tar")).output()?;
+        let sum = String::from_utf8(sum.stdout)?;
+        let layer = format!("sha256:{}", sum.split(' ').next().unwrap_or_default());
+        let config = json!({
+            "architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [layer]},
+            "config": {"Entrypoint": ["/bin/busybox"], "Cmd": ["sleep", "3600"]},
+        });
+        let manifest = json!([{"Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]);
+        std::fs::write(image.join("config.json"), config.to_string())?;
+        std::fs::write(image.join("manifest.json"), manifest.to_string())?;
+        tar(&["-cf", "../image.tar", "manifest.json", "config.json", "layer.tar"])
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        for (namespace, id) in self.made.borrow().iter().rev() {
+            let _ = self.ctr(&["--namespace", namespace, "tasks", "delete", "--force", id]);
+            let _ = self.ctr(&["--namespace", namespace, "containers", "delete", id]);
+        }
+        if let Some(daemon) = &mut self.daemon {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.directory);
+        let roots = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
+        for root in roots.map(|entry| entry.path()).chain([PathBuf::from("/sys/fs/cgroup")]) {
+            let _ = std::fs::remove_dir(root.join(self.cgroup.trim_start_matches('/')));
+        }
+    }
+}
+
+const CONFIG: &str = r#"version = 2
+root = "DIR/root"
+state = "DIR/state"
+[grpc]
+  address = "DIR/sock"
+[debug]
+  level = "warn"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "plimsoll.test/busybox:1"
+  disable_tcp_service = true
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "DIR/none"
+    conf_dir = "DIR/none"
+"#;
