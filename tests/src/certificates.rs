@@ -31,10 +31,11 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "today", host: "good.example", from: -100, until: 0, signed: true },
 ];
 
-/// Writes all of them to a directory: `NAME.pem` and `NAME.key`, and the authority's `authority.pem`.
+/// Writes all of them to a directory: `NAME.pem` and `NAME.key`, and the same of the authority.
 pub fn write(directory: &Path) -> Result<()> {
     let (authority, key) = (authority()?, KeyPair::generate()?);
     put(&directory.join("authority.pem"), &authority.self_signed(&key)?.pem())?;
+    put(&directory.join("authority.key"), &key.serialize_pem())?;
     let issuer = Issuer::from_params(&authority, &key);
     for kind in KINDS {
         let mut params = params(kind.host)?;

@@ -33,7 +33,7 @@ pub struct Services {
 
 impl Services {
     /// Starts them, and gives their places names: `ssh`, `nsd`, `chrony`, `chrony-unset`, `smtp`, `real-ftp`, `vsftpd`,
-    /// `vsftpds`, `pgsql`, `pgsql-socket`, `mysql`, `mysql-socket`, `mysql-replica`, `mysql-stopped`, `nrpe`, `nrpe-plain`, `nrpe-tls`, `nrpe-known`,
+    /// `vsftpds`, `pgsql`, `pgsql-socket`, `mysql`, `mysql-socket`, `mysql-replica`, `mysql-stopped`, `nrpe`, `nrpe-plain`, `nrpe-tls`, `nrpe-own`, `nrpe-known`,
     /// `login`, `login-key`, `login-options`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
     /// certificate in this directory.
     pub fn start(servers: &mut Servers, certificates: &Path) -> Result<Self> {

@@ -43,6 +43,9 @@ enum Fault {
     Connect(String, String),
     #[error("CHECK_NRPE: Error - Could not complete SSL handshake with {0}: {1}")]
     Tls(String, String),
+    /// The connection went during the handshake.
+    #[error("CHECK_NRPE: Error - Could not connect to {0}: {1}")]
+    Broken(String, String),
     /// The connection was there; what came over it is no answer, or not of this version.
     #[error("{0}")]
     Talk(talk::Error),
@@ -65,11 +68,8 @@ fn run(call: &mut Call) -> Outcome {
         Err(Fault::Expired) => Err(Stop::Timeout),
         Err(Fault::Talk(error)) => {
             let what = match error {
-                talk::Error::Ended => {
-                    "Received 0 bytes from daemon.  Check the remote server logs for error messages."
-                }
                 talk::Error::Unreadable | talk::Error::TooLong => "Response packet cannot be read.",
-                _ => "Error reading the response.",
+                _ => "Receive header underflow - only 0 bytes received (4 expected).",
             };
             Ok(Output::new(State::Unknown, format!("CHECK_NRPE: {what}")).line(error.to_string()))
         }
@@ -93,7 +93,13 @@ fn addresses(config: &Config, deadline: Deadline) -> Result<Vec<SocketAddr>, Sto
     let host = &config.host;
     net::resolve(&host.name, host.port, host.family, deadline).map_err(|error| match error {
         net::resolve::Error::Expired => Stop::Timeout,
-        error => Stop::with(State::Warning, format!("Could not resolve hostname {}: {error}", host.name)),
+        error => {
+            let why = match error {
+                net::resolve::Error::NoSuchName(_) => "Name or service not known".to_owned(),
+                error => error.to_string(),
+            };
+            Stop::with(State::Warning, format!("Could not resolve hostname {}: {why}", host.name))
+        }
     })
 }
 
@@ -136,6 +142,8 @@ fn secure(
     let certified = |stream, wanted| match tls::connect(stream, &config.host.name, wanted) {
         Ok(session) => Ok(Box::new(session) as Box<dyn Transport>),
         Err(tls::Error::Expired) => Err(Fault::Expired),
+        Err(tls::Error::Ended) => Err(Fault::Broken(peer.clone(), reset())),
+        Err(tls::Error::System(error)) => Err(Fault::Broken(peer.clone(), crate::words(&error))),
         Err(error) => Err(Fault::Tls(peer.clone(), error.to_string())),
     };
     match (&config.tls, &config.tls) {
@@ -144,12 +152,19 @@ fn secure(
         (_, tls) => match (Anonymous::connect(stream), tls) {
             (Ok(anonymous), _) => Ok(Box::new(anonymous)),
             (Err(anonymous::Error::Expired), _) => Err(Fault::Expired),
+            (Err(anonymous::Error::Ended), _) => Err(Fault::Broken(peer, reset())),
+            (Err(anonymous::Error::System(error)), _) => Err(Fault::Broken(peer, crate::words(&error))),
             (Err(anonymous::Error::Refused(alert)), Tls::Either(wanted)) if OTHERWISE.contains(&alert) => {
                 certified(connect(config, addresses, deadline)?, wanted)
             }
             (Err(error), _) => Err(Fault::Tls(peer, error.to_string())),
         },
     }
+}
+
+/// What the C plugin says of one that ends in the middle.
+fn reset() -> String {
+    crate::words(&rustix::io::Errno::CONNRESET.into())
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ pub enum Error {
     /// What it says is no handshake.
     #[error("an answer that is no TLS")]
     Unreadable,
+    /// What the secret would be made of keeps none.
+    #[error("the server's group keeps no secret")]
+    Group,
     /// It does not know what it should.
     #[error("the server's proof is wrong")]
     Proof,
@@ -66,8 +69,14 @@ impl Anonymous {
             ServerHello::parse(&next(&mut stream, &mut heard, messages::SERVER_HELLO, &mut handshake)?)
                 .ok_or(Error::Unreadable)?;
         let exchange = next(&mut stream, &mut heard, messages::SERVER_EXCHANGE, &mut handshake)?;
-        let exchange = Exchange::parse(&exchange).ok_or(Error::Unreadable)?;
+        let exchange = Exchange::parse(&exchange).ok_or(Error::Group)?;
         next(&mut stream, &mut heard, messages::SERVER_DONE, &mut handshake)?;
+        if !heard.is_empty() {
+            return Err(Error::Unreadable);
+        }
+        if !exchange.is_prime(&secret()?) {
+            return Err(Error::Group);
+        }
         let (half, shared) = exchange.answer(&secret()?);
         let keys = Keys::new(hello.suite, &shared, &random, &hello.random).ok_or(Error::Unreadable)?;
         let mut this = Self { stream, keys, plain: Vec::new(), ended: false };
@@ -83,7 +92,7 @@ impl Anonymous {
 
     fn check_proof(&mut self, handshake: &[u8]) -> Result<(), Error> {
         match read_record(&mut self.stream)? {
-            Some((CHANGE, _)) => {}
+            Some((CHANGE, body)) if body == [1] => {}
             Some((ALERT, body)) => return Err(refused(&body)),
             Some(_) => return Err(Error::Unreadable),
             None => return Err(Error::Ended),

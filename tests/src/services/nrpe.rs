@@ -1,4 +1,5 @@
-//! NRPE as Debian has it: with what it speaks by default, in plain, with a certificate, and with one of its clients too.
+//! NRPE as Debian has it: with what it speaks by default, in plain, with a certificate, with one that is
+//! an authority of its own, and with one of its clients too.
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
@@ -25,24 +26,29 @@ const COMMANDS: &str = "command[fine]=/bin/echo 'FINE|x=1;2;3'\n\
     command[slow]=/bin/sleep 30\n";
 
 impl Services {
-    /// `nrpe`, `nrpe-plain`, `nrpe-tls` with the certificate of `good`, and `nrpe-known` that wants one of its clients.
+    /// `nrpe`, `nrpe-plain`, `nrpe-tls` with the certificate of `good`, `nrpe-own` with the authority's, and `nrpe-known` that wants
+    /// one of its clients, and them at 127.0.0.9.
     pub(super) fn nrpe(&mut self, servers: &mut Servers, certificates: &Path) -> Result<()> {
         let (nrpe, libraries) = tools::service("nrpe")?;
         let commands = COMMANDS.replace("OURS", &plugins::ours_dir()?.display().to_string());
         let certificates = certificates.display();
-        let tls = format!(
-            "ssl_cert_file={certificates}/good.pem\nssl_privatekey_file={certificates}/good.key\nssl_use_adh=0\n"
-        );
+        let shows = |name: &str| {
+            format!(
+                "ssl_cert_file={certificates}/{name}.pem\nssl_privatekey_file={certificates}/{name}.key\nssl_use_adh=0\n"
+            )
+        };
+        let (tls, own) = (shows("good"), shows("authority"));
         let known = format!("{tls}ssl_client_certs=2\nssl_cacert_file={certificates}/authority.pem\n");
-        for (name, more, plain) in [
-            ("nrpe", "", false),
-            ("nrpe-plain", "", true),
-            ("nrpe-tls", &tls, false),
-            ("nrpe-known", &known, false),
+        for (name, more, plain, host) in [
+            ("nrpe", "", false, 1),
+            ("nrpe-plain", "", true, 1),
+            ("nrpe-tls", &tls, false, 1),
+            ("nrpe-own", &own, false, 1),
+            ("nrpe-known", &known, false, 9),
         ] {
             let port = free_port()?;
             let conf = format!(
-                "server_port={port}\nserver_address=127.0.0.1\nallowed_hosts=127.0.0.1\nnrpe_user=nobody\n\
+                "server_port={port}\nserver_address=127.0.0.1\nallowed_hosts=127.0.0.{host}\nnrpe_user=nobody\n\
                  nrpe_group=nogroup\ndont_blame_nrpe=1\npid_file={0}/{name}.pid\nlog_file={0}/{name}.log\n{more}{commands}",
                 self.directory.display()
             );

@@ -119,7 +119,6 @@ impl Config {
 
     fn take(&mut self, call: &mut Call, found: &Found) -> Result<(), Stop> {
         let text = found.text();
-        let wrong = |call: &Call, what: &str| call.usage(&format!("{what} - {text}"));
         match found.key {
             "H" => self.host = text,
             "C" => self.commands.push(text),
@@ -130,18 +129,16 @@ impl Config {
             "U" => self.unknown = true,
             "S" => {
                 self.skipped =
-                    skip(found).ok_or_else(|| wrong(call, "skip-stdout argument must be an integer"))?
+                    skip(found).ok_or_else(|| call.usage("skip-stdout argument must be an integer"))?
             }
             "E" => {
-                let skipped =
-                    skip(found).ok_or_else(|| wrong(call, "skip-stderr argument must be an integer"))?;
-                self.skipped_errors = skipped;
+                self.skipped_errors =
+                    skip(found).ok_or_else(|| call.usage("skip-stderr argument must be an integer"))?
             }
             "t" if call.take_timeout(&text) => {}
-            "t" => return Err(call.usage(&format!("Timeout interval must be a positive integer - {text}"))),
+            "t" => return Err(call.usage("Timeout interval must be a positive integer")),
             "p" => {
-                let port =
-                    value::port(&text).ok_or_else(|| wrong(call, "Port must be a positive integer"))?;
+                let port = value::port(&text).ok_or_else(|| call.usage("Port must be a positive integer"))?;
                 self.hand_on("-p", Some(port.to_string()));
             }
             "l" | "u" => self.hand_on("-l", Some(text)),

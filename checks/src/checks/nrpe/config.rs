@@ -88,7 +88,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "d",
         "use-adh",
         Arg::Value("DHOPT"),
-        "TLS without certificates: 0 never, 1 if the server will (the default without -A, -C and -K), 2 nothing else",
+        "TLS without certificates: 0 never, 1 if the server will (the default without -A, -C and -K), 2 no other TLS 1.2",
     ),
     Opt::new("S", "ssl-version", Arg::Value("VERSION"), "TLSv1.2, TLSv1.3, or with + what is newer too"),
     Opt::new(
@@ -197,8 +197,8 @@ impl Given {
                 self.versions.get_or_insert(versions);
             }
             "t" => {
-                let timeout =
-                    timeout(&text).ok_or_else(|| wrong("Timeout value must be a positive integer"))?;
+                let timeout = timeout(&text)
+                    .ok_or_else(|| Stop::unknown("Timeout value must be a positive integer"))?;
                 self.timeout.get_or_insert(timeout);
             }
             "u" => self.take_unknown(),
@@ -228,7 +228,9 @@ impl Given {
             return Err(Stop::usage(text));
         }
         if self.two && self.three {
-            return Err(Stop::usage("Error: Only one of -2 and -3 can be specified."));
+            return Err(Stop::usage(
+                "Error: Only one of force_v2_packet (-2) and force_v3_packet (-3) can be specified.",
+            ));
         }
         if let Some((seconds, state)) = self.timeout {
             call.set_timeout(seconds.unwrap_or(crate::frame::TIMEOUT));
@@ -264,13 +266,19 @@ impl Given {
         let identity = self.certificate.clone().zip(self.key.clone());
         let known = verify.is_some() || identity.is_some();
         let wanted = Wanted { versions, identity, verify, ..Wanted::default() };
-        let two = rustls::ProtocolVersion::TLSv1_2;
-        let twelve = versions.list().is_ok_and(|list| list.iter().any(|version| version.version == two));
+        let speaks = |wanted| versions.list().is_ok_and(|list| list.iter().any(|one| one.version == wanted));
+        let twelve = speaks(rustls::ProtocolVersion::TLSv1_2);
         match self.anonymous {
             _ if self.no_tls => Tls::None,
-            Some(2) => Tls::Anonymous,
             Some(0) => Tls::Certificates(wanted),
-            _ if known || !twelve => Tls::Certificates(wanted),
+            _ if !twelve => Tls::Certificates(wanted),
+            // As the C plugin has it, whose ciphers are those of TLS 1.2 alone.
+            Some(2) if speaks(rustls::ProtocolVersion::TLSv1_3) => {
+                let versions = Versions::parse("1.3").unwrap_or_default();
+                Tls::Either(Wanted { versions, ..wanted })
+            }
+            Some(2) => Tls::Anonymous,
+            _ if known => Tls::Certificates(wanted),
             _ => Tls::Either(wanted),
         }
     }

@@ -50,6 +50,11 @@ impl Version {
         self.packet(QUERY, 0, command.as_bytes())
     }
 
+    /// The packet that answers, of a server with this exit code and text.
+    pub fn response(self, code: u16, text: &[u8]) -> Vec<u8> {
+        self.packet(RESPONSE, code, text)
+    }
+
     fn packet(self, kind: u16, code: u16, text: &[u8]) -> Vec<u8> {
         let mut bytes = [self.number(), kind, 0, 0, code].map(u16::to_be_bytes).concat();
         match self {
@@ -125,10 +130,6 @@ mod tests {
 
     const ALL: [Version; 4] = [Version::Two(ROOM), Version::Two(8), Version::Three, Version::Four];
 
-    fn response(version: Version, code: u16, text: &[u8]) -> Vec<u8> {
-        version.packet(RESPONSE, code, text)
-    }
-
     #[test]
     fn packets_are_as_long_as_those_of_nrpe() {
         let length = |version: Version, text: &str| version.query(text).len();
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn an_answer_is_taken_when_it_is_whole() {
         for version in ALL {
-            let bytes = response(version, 2, b"BAD|x=1");
+            let bytes = version.response(2, b"BAD|x=1");
             let wanted = Response { code: 2, text: b"BAD|x=1".to_vec() };
             let (found, length) = version.take(&bytes).unwrap().unwrap();
             assert_eq!((found, length), (wanted.clone(), bytes.len()));
@@ -160,13 +161,13 @@ mod tests {
     fn what_is_no_answer_is_not_taken() {
         for version in ALL {
             for at in [1, 3, 5, 9, 20 - 3] {
-                let mut bytes = response(version, 0, b"fine, all of it");
+                let mut bytes = version.response(0, b"fine, all of it");
                 bytes[at] ^= 0x40;
                 assert!(version.take(&bytes).is_err(), "{version:?} {at}");
             }
             assert!(version.take(&version.query("x")).is_err());
         }
-        let mut endless = response(Version::Four, 0, b"x");
+        let mut endless = Version::Four.response(0, b"x");
         endless[12] = 1;
         assert!(matches!(Version::Four.take(&endless), Err(Error::TooLong)));
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::tls::Versions;
 
 fn config(args: &[&str]) -> Result<(Config, u32, State), Stop> {
     let mut call = Call::new(&CHECK, CHECK.name, args.iter().map(Into::into).collect());
@@ -34,8 +35,16 @@ fn certificates_are_for_who_asks_for_them() {
     assert!(matches!(tls(&[]), Tls::Either(_)));
     assert!(matches!(tls(&["-d", "1", "-S", "TLSv1+"]), Tls::Either(_)));
     assert_eq!(tls(&["-n"]), Tls::None);
-    assert_eq!(tls(&["-d", "2"]), Tls::Anonymous);
-    for args in [&["-d", "0"][..], &["-A", "x"], &["-C", "x", "-K", "y"], &["-S", "TLSv1.3"]] {
+    assert_eq!(tls(&["-d", "2", "-S", "TLSv1.2"]), Tls::Anonymous);
+    let Tls::Either(wanted) = tls(&["-d", "2"]) else { panic!("not both") };
+    assert_eq!(Some(wanted.versions), Versions::parse("1.3"));
+    for args in [
+        &["-d", "0"][..],
+        &["-A", "x"],
+        &["-C", "x", "-K", "y"],
+        &["-S", "TLSv1.3"],
+        &["-d", "2", "-S", "TLSv1.3"],
+    ] {
         assert!(matches!(tls(args), Tls::Certificates(_)), "{args:?}");
     }
 }
