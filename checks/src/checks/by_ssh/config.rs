@@ -57,7 +57,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::new("q", "quiet", Arg::No, "Without ssh's own warnings"),
     Opt::new("f", "fork", Arg::No, "ssh goes to the background: OK if it could be started"),
     Opt::new("S", "skip-stdout", Arg::Maybe("LINES"), "Leave out so many lines of the output, or all"),
-    Opt::new("S", "skip", Arg::Maybe("LINES"), ""),
+    Opt { short: '\0', ..Opt::new("S", "skip", Arg::Maybe("LINES"), "") },
     Opt::new("E", "skip-stderr", Arg::Maybe("LINES"), "The same of what is said on standard error"),
     Opt::new("W", "warn-on-stderr", Arg::No, "A warning, not UNKNOWN, if anything is said there"),
     Opt::new(
