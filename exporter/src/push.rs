@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-mod icinga;
-mod outcome;
+pub mod icinga;
+pub mod outcome;
 mod queue;
 mod schedule;
 

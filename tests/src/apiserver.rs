@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::certificates;
+use crate::certificates::{self, Kind};
 use crate::servers::Servers;
 
 mod answer;
@@ -30,6 +30,9 @@ pub struct ApiServer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Pods of a cluster know it by an address.
+const OWN: Kind = Kind { name: "api", host: "127.0.0.1", from: -10, until: 100, signed: true };
+
 /// What is said to whom.
 type Says = dyn Fn(&Asked) -> Answer + Send + Sync;
 
@@ -48,7 +51,7 @@ impl ApiServer {
         let directory =
             std::env::temp_dir().join(format!("plimsoll-api-{}-{}", std::process::id(), address.port()));
         std::fs::create_dir_all(&directory)?;
-        certificates::write(&directory)?;
+        certificates::write_with(&directory, &[OWN])?;
         let acceptor = TlsAcceptor::from(Arc::new(tls::config(&directory)?));
         let asked = Arc::default();
         let served = Arc::new(Served { says: Box::new(says), asked: Arc::clone(&asked) });

@@ -33,11 +33,16 @@ pub const KINDS: &[Kind] = &[
 
 /// Writes all of them to a directory: `NAME.pem` and `NAME.key`, and the same of the authority.
 pub fn write(directory: &Path) -> Result<()> {
+    write_with(directory, &[])
+}
+
+/// Writes all of them and some more.
+pub fn write_with(directory: &Path, more: &[Kind]) -> Result<()> {
     let (authority, key) = (authority()?, KeyPair::generate()?);
     put(&directory.join("authority.pem"), &authority.self_signed(&key)?.pem())?;
     put(&directory.join("authority.key"), &key.serialize_pem())?;
     let issuer = Issuer::from_params(&authority, &key);
-    for kind in KINDS {
+    for kind in KINDS.iter().chain(more) {
         let mut params = params(kind.host)?;
         // Half a day on either side: no run is so slow that the count of days would change under it.
         let half = Duration::hours(12);

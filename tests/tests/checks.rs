@@ -23,6 +23,8 @@ mod names;
 mod own;
 #[path = "checks/peers.rs"]
 mod peers;
+#[path = "checks/pod.rs"]
+mod pod;
 #[path = "checks/rights.rs"]
 mod rights;
 #[path = "checks/status.rs"]

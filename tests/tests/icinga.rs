@@ -6,6 +6,8 @@ mod commands;
 mod nagios;
 #[path = "icinga/nrpe.rs"]
 mod nrpe;
+#[path = "icinga/objects.rs"]
+mod objects;
 #[path = "icinga/push.rs"]
 mod push;
 #[path = "icinga/screen.rs"]

@@ -108,7 +108,12 @@ impl FileConfig {
 impl Settings {
     /// Reads and validates the file of `plimsoll checks push` at `path`; `host` is what this host calls itself.
     pub fn load(path: &Path, host: &str) -> Result<Self, FileError> {
-        push::parse(&read(path)?, host).map_err(FileError::Faults)
+        Self::parse(&read(path)?, host).map_err(FileError::Faults)
+    }
+
+    /// Validates a file's text, for a host that calls itself this.
+    pub fn parse(text: &str, host: &str) -> Result<Self, Vec<Fault>> {
+        push::parse(text, host)
     }
 }
 

@@ -69,7 +69,7 @@ fn body(check: &Check, settings: &Settings, (code, output): (i32, &str), (start,
 }
 
 /// The text, and the perfdata of every line that has a `|` with a `=` after it, as Icinga takes them apart.
-fn split(output: &str) -> (String, String) {
+pub fn split(output: &str) -> (String, String) {
     let end = (0..=MOST.min(output.len())).rev().find(|end| output.is_char_boundary(*end));
     let output = output.get(..end.unwrap_or_default()).unwrap_or_default();
     let (mut texts, mut data) = (Vec::new(), Vec::new());

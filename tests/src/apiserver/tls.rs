@@ -16,8 +16,8 @@ pub(super) fn config(directory: &Path) -> Result<ServerConfig> {
     known.add(CertificateDer::from_pem_file(directory.join("authority.pem"))?)?;
     let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(known), Arc::clone(&provider));
     let clients = clients.allow_unauthenticated().build()?;
-    let own = CertificateDer::pem_file_iter(directory.join("good.pem"))?.collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(directory.join("good.key"))?;
+    let own = CertificateDer::pem_file_iter(directory.join("api.pem"))?.collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(directory.join("api.key"))?;
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = config.with_client_cert_verifier(clients).with_single_cert(own, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -132,7 +132,7 @@ const ROWS: &[Row] = &[
 const TOKENS: &[&str] =
     &["bad", "no-pods", "paged", "expires", "expired", "slow", "faulty", "cut", "sick", "down"];
 
-fn says(asked: &Asked, starts: &AtomicUsize) -> Result<Answer> {
+pub(crate) fn says(asked: &Asked, starts: &AtomicUsize) -> Result<Answer> {
     let token = asked.token.as_deref().unwrap_or_default();
     match (asked.path.as_str(), token) {
         (_, "bad") => Answer::recorded("errors/bad_token"),

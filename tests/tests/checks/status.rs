@@ -165,7 +165,7 @@ fn run(servers: &Servers, line: &str) -> Result<Ran> {
 }
 
 /// With `#` for every run of digits, and one space for several.
-fn numbers_masked(text: &str) -> String {
+pub(crate) fn numbers_masked(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         let c = if c.is_ascii_digit() { '#' } else { c };

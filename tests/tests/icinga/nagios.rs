@@ -66,7 +66,13 @@ fn nagios_takes_the_objects() -> Result<()> {
     let place = directory.display();
     let (bundle, ours) = (workspace().join("deploy/nagios"), plugins::ours_dir()?);
     std::fs::write(directory.join("resource.cfg"), format!("$USER5$={}\n", ours.display()))?;
-    std::fs::write(directory.join("own.cfg"), OWN)?;
+    let nrpe = names().any(|(name, _)| name == "check_nrpe");
+    let stub = if nrpe {
+        ""
+    } else {
+        "define command {\n  command_name plimsoll_nrpe\n  command_line /bin/true $ARG1$\n}\n"
+    };
+    std::fs::write(directory.join("own.cfg"), OWN.to_owned() + stub)?;
     let main = format!(
         "cfg_dir={}\ncfg_file={place}/own.cfg\nresource_file={place}/resource.cfg\nlog_file={place}/log\n\
          object_cache_file={place}/cache\nstatus_file={place}/status\ncheck_result_path={place}\n\
@@ -84,13 +90,14 @@ fn nagios_takes_the_objects() -> Result<()> {
     let text = String::from_utf8_lossy(&output.stdout);
     std::fs::remove_dir_all(&directory)?;
     ensure!(output.status.success(), "{text}");
-    for wanted in ["Total Warnings: 0", "Total Errors:   0"] {
+    // Each host has all sixteen.
+    for wanted in ["Total Warnings: 0", "Total Errors:   0", "Checked 32 services."] {
         ensure!(text.contains(wanted), "{text}");
     }
     Ok(())
 }
 
-/// What Debian's nagios4 has, and a host.
+/// What Debian's nagios4 has, and two hosts.
 const OWN: &str = "\
 define timeperiod {
   timeperiod_name 24x7
@@ -115,7 +122,18 @@ define contactgroup {
 define host {
   host_name box
   address 127.0.0.1
-  hostgroups plimsoll-linux
+  hostgroups plimsoll-linux,plimsoll-linux-here
+  check_command plimsoll_ping!-w 3000,80% -c 5000,100%
+  check_period 24x7
+  max_check_attempts 3
+  notification_period 24x7
+  notification_interval 60
+  contact_groups admins
+}
+define host {
+  host_name other
+  address 192.0.2.1
+  hostgroups plimsoll-linux,plimsoll-linux-nrpe
   check_command plimsoll_ping!-w 3000,80% -c 5000,100%
   check_period 24x7
   max_check_attempts 3

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use plimsoll_tests::host::Mounts;
 use plimsoll_tests::icinga::{self, Icinga, Service};
 use plimsoll_tests::nginx::Nginx;
-use plimsoll_tests::ntp;
+use plimsoll_tests::ntpd::Ntpd;
 use plimsoll_tests::servers::Servers;
 use plimsoll_tests::services::Services;
 use plimsoll_tests::tools::workspace;
@@ -23,9 +23,9 @@ const PROCESSES: [(&str, &str); 7] = [
     ("mysql process", "mysqld"),
 ];
 /// What has to answer.
-const ANSWERS: [&str; 4] = ["HTTP", "REST", "SSH", "nginx status"];
+const ANSWERS: [&str; 5] = ["HTTP", "NTP peer", "REST", "SSH", "nginx status"];
 /// What only another configuration brings to another state.
-const CONFIGURED: [&str; 4] = ["NTP peer", "PING", "load", "memory"];
+const CONFIGURED: [&str; 3] = ["PING", "load", "memory"];
 
 const OK: u64 = 0;
 const CRITICAL: u64 = 2;
@@ -50,7 +50,7 @@ fn host(servers: &Servers, tag: &str, more: &str) -> Result<String> {
     plimsoll_rest_timeout = 2
   }
   vars.plimsoll["SSH"] += { ssh_port = {ssh}, ssh_timeout = 2 }
-  vars.plimsoll["NTP peer"] += { ntp_port = {ntp-source} }
+  vars.plimsoll["NTP peer"] += { ntp_port = {ntpd}, ntp_timeout = 2 }
   vars.plimsoll["nginx status"] += { nginx_status_port = {http}, nginx_status_timeout = 2, nginx_status_warn = "-1,-1,-1", nginx_status_critical = "-1,-1,-1" }
   vars.plimsoll["inodes"] += { disk_partitions = [ "{disk}/one" ], disk_exclude_type = [ ] }
   vars.plimsoll["load"] += { load_wload1 = 10000, load_wload5 = 10000, load_wload15 = 10000, load_cload1 = 10000, load_cload5 = 10000, load_cload15 = 10000 }
@@ -61,7 +61,7 @@ fn host(servers: &Servers, tag: &str, more: &str) -> Result<String> {
         text.push_str(&format!("  vars.plimsoll[\"{name}\"].procs_argument = \"{tag}\"\n"));
     }
     // Braces that hold no name are Icinga's own.
-    for name in ["http", "ssh", "ntp-source", "disk"] {
+    for name in ["http", "ssh", "ntpd", "disk"] {
         text = text.replace(&format!("{{{name}}}"), servers.place(name)?);
     }
     Ok(format!("{}{text}{more}}}\n", bundle()))
@@ -77,7 +77,8 @@ fn the_bundle_is_taken_without_a_word() -> Result<()> {
 #[test]
 fn icinga_shows_what_breaks_and_what_is_repaired_and_reads_another_configuration_meanwhile() -> Result<()> {
     let mut servers = Servers::start()?;
-    ntp::start(&mut servers)?;
+    let ntpd = Ntpd::start("")?;
+    servers.name("ntpd", ntpd.port()?);
     let nginx = Nginx::start(&mut servers)?;
     let mut services = Services::none()?;
     services.ssh(&mut servers)?;
@@ -93,23 +94,23 @@ fn icinga_shows_what_breaks_and_what_is_repaired_and_reads_another_configuration
 
     nginx.pause();
     services.pause();
+    ntpd.pause();
     processes.end();
     let files = Files::fill(Path::new(servers.place("disk")?))?;
     icinga.await_states("box", &states(&ends, CRITICAL))?;
     nginx.resume();
     services.resume();
+    ntpd.resume();
     processes.run()?;
     drop(files);
     let repaired = icinga.await_states("box", &states(&all, OK))?;
 
     let stricter = r#"  vars.plimsoll["PING"] += { ping_wrta = 0, ping_crta = 0 }
-  vars.plimsoll["NTP peer"].ntp_port = {ntp-none}
   vars.plimsoll["load"] += { load_wload1 = 0, load_cload1 = 0 }
   vars.plimsoll["memory"] += { mem_warning = 100, mem_critical = 100 }
   vars.plimsoll["another"] = { check = "dummy", plimsoll_dummy_state = 2, plimsoll_dummy_text = "of a new configuration" }
 "#;
-    let stricter = stricter.replace("{ntp-none}", servers.place("ntp-none")?);
-    icinga.configure(&host(&servers, &processes.tag, &stricter)?)?;
+    icinga.configure(&host(&servers, &processes.tag, stricter)?)?;
     icinga.reload()?;
     let changed = [&CONFIGURED[..], &["another"]].concat();
     let wanted = [states(&changed, CRITICAL), states(&ends, OK)].concat();
