@@ -190,8 +190,7 @@ fn next(
     handshake: &mut Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
     loop {
-        if let Some((found, body, length)) = messages::take(heard).map_err(|()| Error::Unreadable)? {
-            let body = body.to_vec();
+        if let Some(((found, body), length)) = messages::take(heard).map_err(|_| Error::Unreadable)? {
             handshake.extend(heard.drain(..length));
             return if found == kind { Ok(body) } else { Err(Error::Unreadable) };
         }

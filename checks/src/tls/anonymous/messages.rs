@@ -3,6 +3,7 @@
 use num_bigint::BigUint;
 
 use super::keys::{SUITES, Suite};
+use crate::net::talk::{self, Taken};
 
 /// What a server says first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +40,14 @@ const BITS: std::ops::RangeInclusive<u64> = 1024..=8192;
 /// All that a server may add to its hello: that it does not renegotiate either. Nothing else was offered.
 const EXTENSIONS: [&[u8]; 2] = [&[], &[0, 5, 0xff, 1, 0, 1, 0]];
 
-/// The first message, its kind and its length among these bytes, if it is all there; an error for one that is too long.
-pub fn take(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, ()> {
+/// The first message among these bytes, its kind and its body.
+pub fn take(bytes: &[u8]) -> Taken<(u8, Vec<u8>)> {
     let Some((head, rest)) = bytes.split_at_checked(4) else { return Ok(None) };
     let length = u32::from_be_bytes([0, head[1], head[2], head[3]]) as usize;
     if length > LONGEST {
-        return Err(());
+        return Err(talk::Error::TooLong);
     }
-    Ok(rest.get(..length).map(|body| (head[0], body, length + 4)))
+    Ok(rest.get(..length).map(|body| ((head[0], body.to_vec()), length + 4)))
 }
 
 /// A message of this kind.
@@ -202,11 +203,11 @@ mod tests {
     #[test]
     fn messages_are_taken_when_they_are_whole() {
         let bytes = [message(FINISHED, b"abc"), message(SERVER_DONE, b"")].concat();
-        assert_eq!(take(&bytes), Ok(Some((FINISHED, &b"abc"[..], 7))));
-        assert_eq!(take(&bytes[7..]), Ok(Some((SERVER_DONE, &b""[..], 4))));
+        assert_eq!(take(&bytes).unwrap(), Some(((FINISHED, b"abc".to_vec()), 7)));
+        assert_eq!(take(&bytes[7..]).unwrap(), Some(((SERVER_DONE, Vec::new()), 4)));
         for end in 0..7 {
-            assert_eq!(take(&bytes[..end]), Ok(None));
+            assert!(matches!(take(&bytes[..end]), Ok(None)), "{end}");
         }
-        assert_eq!(take(&[2, 1, 0, 0]), Err(()));
+        assert!(matches!(take(&[2, 1, 0, 0]), Err(talk::Error::TooLong)));
     }
 }
