@@ -18,7 +18,7 @@ pub static CHECK: Check = Check {
     name: "check_by_ssh",
     aliases: &[],
     summary: "Has a check run on another host by SSH, and says what that said.",
-    usage: "-H <host> -C <command> [-fqvU] [-1|-2] [-4|-6]\n\
+    usage: "-H <host> -C <command> [-fqvU] [-1] [-2] [-4] [-6]\n\
             [-S [lines]] [-E [lines]] [-W] [-t timeout[:state]] [-i identity]\n\
             [-l user] [-n name] [-s servicelist] [-O outputfile]\n\
             [-p port] [-o ssh-option] [-F configfile]",
