@@ -14,6 +14,8 @@ monitoring-plugins-basic    check_tcp  is what the checks are held against
 monitoring-plugins-standard check_dig  is what more of the checks are held against
 liburiparser1   check_curl         is what check_curl misses otherwise
 libmariadb3     check_mysql        is what check_mysql misses otherwise
+nagios-nrpe-plugin  check_nrpe     is what check_nrpe is held against
+openssh-client  ssh                is what check_by_ssh starts
 bind9-dnsutils  dig                is what check_dig and check_dns of Debian start
 python3-aiosmtpd    python3        is the mail server the checks are held against
 python3-pyftpdlib   python3        is the FTP server the checks are held against

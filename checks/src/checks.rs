@@ -2,6 +2,7 @@
 
 use crate::frame::Check;
 
+pub mod by_ssh;
 pub mod cluster;
 pub mod container;
 pub mod containerd;
@@ -24,6 +25,7 @@ pub mod mysql;
 pub mod mysql_query;
 pub mod negate;
 pub mod nginx_status;
+pub mod nrpe;
 pub mod ntp;
 pub mod ntp_peer;
 pub mod ntp_time;
@@ -47,6 +49,7 @@ pub mod users;
 
 /// Every check there is, by its name. A new one is a file, a `pub mod` above and a row here.
 pub static ALL: &[&Check] = &[
+    &by_ssh::CHECK,
     &cluster::CHECK,
     &container::CHECK,
     &containerd::CHECK,
@@ -67,6 +70,7 @@ pub static ALL: &[&Check] = &[
     &mysql::CHECK,
     &mysql_query::CHECK,
     &nginx_status::CHECK,
+    &nrpe::CHECK,
     &ntp::CHECK,
     &ntp_peer::CHECK,
     &ntp_time::CHECK,

@@ -30,7 +30,7 @@ pub struct Check {
     pub options: &'static [Opt],
     /// Whether `--extra-opts` is looked up before the options: not for what runs another command.
     pub extra_opts: bool,
-    /// What it says when its time is over: `Socket timeout` or `Plugin timed out`.
+    /// What it says when its time is over: `Socket timeout` or `Plugin timed out`, or all of the line with `{}` for the state.
     pub timed_out: &'static str,
     /// Does it.
     pub run: fn(&mut Call) -> Outcome,
@@ -139,7 +139,11 @@ impl Call {
     /// Begins the time of `-t`, counted from the start of the process: call it when the options are read.
     pub fn deadline(&mut self) -> Deadline {
         let (state, what, seconds) = (self.timeout_state, self.check.timed_out, self.timeout);
-        let limit = Limit { seconds, state, line: format!("{state} - {what} after {seconds} seconds") };
+        let line = match what.split_once("{}") {
+            None => format!("{state} - {what} after {seconds} seconds"),
+            Some((before, after)) => format!("{before}{state}{after} after {seconds} seconds."),
+        };
+        let limit = Limit { seconds, state, line };
         let deadline = limit.arm(self.started);
         self.limit = Some(limit);
         deadline

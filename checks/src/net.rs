@@ -19,7 +19,7 @@ pub mod stream;
 pub mod talk;
 
 pub use resolve::resolve;
-pub use stream::{Protocol, Stream, connect, connect_socket, connect_to, connect_udp};
+pub use stream::{Protocol, Stream, connect, connect_from, connect_socket, connect_to, connect_udp};
 
 /// Which addresses of a name are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

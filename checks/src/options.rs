@@ -144,6 +144,11 @@ impl<'a> Options<'a> {
         self.words
     }
 
+    /// All that was not looked at yet, as it stands: what follows an option whose value is the rest of the line.
+    pub fn rest(&mut self) -> Vec<OsString> {
+        self.args.drain(..).collect()
+    }
+
     fn short(&mut self) -> Result<Found, Stop> {
         let letter = self.bundle.remove(0);
         let found = self.known.iter().find(|opt| opt.short != '\0' && opt.short == char::from(letter));

@@ -48,6 +48,8 @@ pub fn run(command: &[OsString], deadline: Deadline) -> Result<Finished, Error> 
     let (program, args) = command.split_first().ok_or_else(|| std::io::Error::from(Errno::NOENT))?;
     let mut child = Command::new(program)
         .args(args)
+        // As 2.x does it: what programs say is compared with what they say in English.
+        .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -9,6 +9,7 @@ use crate::net;
 use crate::output::{Output, Stop};
 use crate::state::State;
 
+pub mod anonymous;
 pub mod certificate;
 pub mod days;
 mod session;

@@ -31,7 +31,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "today", host: "good.example", from: -100, until: 0, signed: true },
 ];
 
-/// Writes all of them to a directory: `NAME.pem` and `NAME.key`, and the authority's `authority.pem`.
+/// Writes all of them to a directory: `NAME.pem` and `NAME.key`, and the same of the authority.
 pub fn write(directory: &Path) -> Result<()> {
     write_with(directory, &[])
 }
@@ -40,6 +40,7 @@ pub fn write(directory: &Path) -> Result<()> {
 pub fn write_with(directory: &Path, more: &[Kind]) -> Result<()> {
     let (authority, key) = (authority()?, KeyPair::generate()?);
     put(&directory.join("authority.pem"), &authority.self_signed(&key)?.pem())?;
+    put(&directory.join("authority.key"), &key.serialize_pem())?;
     let issuer = Issuer::from_params(&authority, &key);
     for kind in KINDS.iter().chain(more) {
         let mut params = params(kind.host)?;

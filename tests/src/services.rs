@@ -14,8 +14,10 @@ use crate::servers::Servers;
 use crate::tools;
 
 mod files;
+mod login;
 mod mailbox;
 mod mariadb;
+mod nrpe;
 mod postgres;
 pub mod stores;
 
@@ -31,7 +33,8 @@ pub struct Services {
 
 impl Services {
     /// Starts them, and gives their places names: `ssh`, `nsd`, `chrony`, `chrony-unset`, `smtp`, `real-ftp`, `vsftpd`,
-    /// `vsftpds`, `pgsql`, `pgsql-socket`, `mysql`, `mysql-socket`, `mysql-replica`, `mysql-stopped`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
+    /// `vsftpds`, `pgsql`, `pgsql-socket`, `mysql`, `mysql-socket`, `mysql-replica`, `mysql-stopped`, `nrpe`, `nrpe-plain`, `nrpe-tls`, `nrpe-own`, `nrpe-known`,
+    /// `login`, `login-key`, `login-options`, `real-imap`, `real-imaps`, `real-pop`, `real-pops`, and `starttls-KIND` and `smtps-KIND` for each kind of
     /// certificate in this directory.
     pub fn start(servers: &mut Servers, certificates: &Path) -> Result<Self> {
         let mut services = Self::none()?;
@@ -44,6 +47,8 @@ impl Services {
         services.files(servers, certificates)?;
         services.postgres(servers, certificates)?;
         services.mariadb(servers, certificates)?;
+        services.nrpe(servers, certificates)?;
+        services.login(servers)?;
         Ok(services)
     }
 

@@ -30,6 +30,15 @@ pub struct ConnectError {
 
 /// Connects by TCP to the first of the addresses that takes it. None may use up the time of those after it.
 pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, ConnectError> {
+    connect_from(addresses, None, deadline)
+}
+
+/// The same from an address of this host.
+pub fn connect_from(
+    addresses: &[SocketAddr],
+    from: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<Stream, ConnectError> {
     let mut failed = ConnectError { last: Error::System(Errno::ADDRNOTAVAIL.into()), refused: false };
     for (number, address) in addresses.iter().enumerate() {
         let waiting = u32::try_from(addresses.len() - number).unwrap_or(u32::MAX);
@@ -37,7 +46,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> Result<Stream, C
             Ok(left) => deadline.within(left / waiting),
             Err(expired) => return Err(ConnectError { last: expired.into(), ..failed }),
         };
-        match connect_one(*address, SocketType::STREAM, None, turn) {
+        match connect_one(*address, SocketType::STREAM, from, turn) {
             Ok(fd) => return Ok(Stream { fd, deadline }),
             Err(error) => {
                 failed.refused |= matches!(&error, Error::System(error) if error.kind() == io::ErrorKind::ConnectionRefused);

@@ -36,8 +36,16 @@ struct Anyone;
 #[derive(Debug)]
 struct Known {
     provider: Arc<CryptoProvider>,
-    authorities: Option<RootCertStore>,
+    authorities: Option<Authorities>,
     host: Option<String>,
+}
+
+/// Who may vouch for others.
+#[derive(Debug)]
+struct Authorities {
+    anchors: RootCertStore,
+    /// Those that were named, and not the system's: a server may show one of them as its own.
+    named: Vec<CertificateDer<'static>>,
 }
 
 /// The judge of the handshake.
@@ -49,7 +57,7 @@ pub(super) fn verifier(
     let Some(wanted) = wanted.filter(|wanted| wanted.chain || wanted.name || wanted.key) else {
         return Ok(Arc::new(Anyone));
     };
-    let authorities = wanted.chain.then(|| authorities(wanted.authorities.as_deref())).transpose()?;
+    let authorities = wanted.chain.then(|| Authorities::of(wanted.authorities.as_deref())).transpose()?;
     let host = wanted.name.then(|| host.to_owned());
     Ok(Arc::new(Known { provider: Arc::clone(provider), authorities, host }))
 }
@@ -57,10 +65,7 @@ pub(super) fn verifier(
 /// Whether an authority vouches for the first of these certificates, by the others; in a file or the system's.
 pub fn vouched_for(chain: &[CertificateDer<'_>], file: Option<&str>, now: UnixTime) -> Result<(), Error> {
     let (first, others) = chain.split_first().ok_or(Error::Certificate("there is none"))?;
-    let authorities = authorities(file)?;
-    let parsed = ParsedCertificate::try_from(first)?;
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
-    Ok(verify_server_cert_signed_by_trust_anchor(&parsed, &authorities, others, now, algorithms)?)
+    Ok(Authorities::of(file)?.vouch(first, others, now, &rustls::crypto::ring::default_provider())?)
 }
 
 /// The authorities in a file, or the system's.
@@ -73,15 +78,46 @@ fn place(file: Option<&str>) -> &str {
     path.unwrap_or(SYSTEM[0])
 }
 
-fn authorities(file: Option<&str>) -> Result<RootCertStore, Error> {
-    let path = place(file);
-    let mut store = RootCertStore::empty();
-    // A system's list may have some that no one can use.
-    let (taken, _) = store.add_parsable_certificates(listed(path)?);
-    match taken {
-        0 => Err(Error::File { path: path.to_owned(), why: "no authority in it".to_owned() }),
-        _ => Ok(store),
+impl Authorities {
+    fn of(file: Option<&str>) -> Result<Self, Error> {
+        let path = place(file);
+        let listed = listed(path)?;
+        let named = file.map(|_| listed.clone()).unwrap_or_default();
+        let mut anchors = RootCertStore::empty();
+        // A system's list may have some that no one can use.
+        match anchors.add_parsable_certificates(listed) {
+            (0, _) => Err(Error::File { path: path.to_owned(), why: "no authority in it".to_owned() }),
+            _ => Ok(Self { anchors, named }),
+        }
     }
+
+    /// Whether one of them vouches for the first certificate, by the others. What is trusted itself needs nobody, as OpenSSL has it: most
+    /// who sign their own certificate make an authority of it, which is no server's to the library.
+    fn vouch(
+        &self,
+        first: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+        provider: &CryptoProvider,
+    ) -> Result<(), rustls::Error> {
+        if self.named.contains(first) {
+            return valid(first, now);
+        }
+        let parsed = ParsedCertificate::try_from(first)?;
+        let algorithms = provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.anchors, others, now, algorithms)
+    }
+}
+
+fn valid(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let wrong = match Certificate::parse(certificate) {
+        Err(_) => CertificateError::BadEncoding,
+        Ok(parsed) if parsed.not_before > now => CertificateError::NotValidYet,
+        Ok(parsed) if parsed.not_after < now => CertificateError::Expired,
+        Ok(_) => return Ok(()),
+    };
+    Err(rustls::Error::InvalidCertificate(wrong))
 }
 
 /// Those of a file, or of every file in a directory that has any.
@@ -151,9 +187,7 @@ impl ServerCertVerifier for Known {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         if let Some(authorities) = &self.authorities {
-            let parsed = ParsedCertificate::try_from(certificate)?;
-            let algorithms = self.provider.signature_verification_algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(&parsed, authorities, others, now, algorithms)?;
+            authorities.vouch(certificate, others, now, &self.provider)?;
         }
         if let Some(host) = &self.host {
             let parsed = Certificate::parse(certificate)

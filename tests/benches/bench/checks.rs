@@ -14,6 +14,8 @@ use plimsoll_tests::tools;
 
 /// Executions of each side; of their times the median counts.
 const EXECUTIONS: usize = 200;
+/// Of those whose time is mostly the server's.
+const FEW: usize = 50;
 
 /// Command line, whether the C plugin starts another program and ours does not, and how often each is executed.
 type Row = (&'static str, bool, usize);
@@ -57,6 +59,10 @@ const ROWS: &[Row] = &[
     ("check_simap -H 127.0.0.1 -p {real-imaps}", false, EXECUTIONS),
     ("check_pop -H 127.0.0.1 -p {real-pop}", false, EXECUTIONS),
     ("check_spop -H 127.0.0.1 -p {real-pops}", false, EXECUTIONS),
+    ("check_nrpe -n -H 127.0.0.1 -p {nrpe-plain} -c fine", false, EXECUTIONS),
+    ("check_nrpe -H 127.0.0.1 -p {nrpe} -c fine", false, FEW),
+    ("check_nrpe -H 127.0.0.1 -p {nrpe-tls} -c fine", false, FEW),
+    ("check_by_ssh -H 127.0.0.1 -F {login-options} -C 'echo fine'", false, FEW),
 ];
 
 /// Those that Debian has no plugin of, beside the nearest that it has: one that asks the same server for a page, or reads as small a file.

@@ -30,6 +30,11 @@ pub(super) const MANNERS: &[(&str, Manner)] = &[
     ("mysql-old", Manner::SaysAndEnds(b"\x05\0\0\0\x095.0\0")),
     ("mysql-full", Manner::SaysAndEnds(b"\x17\0\0\0\xff\x10\x04Too many connections")),
     ("mysql-crawl", Manner::Trickles(b"\x5d\0\0\0\x0a5.5.5-10.11.19-MariaDB, a byte a tenth of a second")),
+    ("nrpe-crawl", Manner::Trickles(b"\0\x04\0\x02, a byte a tenth of a second")),
+    ("tls-crawl", Manner::Trickles(b"\x16\x03\x03\0\x50\x02\0\0\x4c\x03\x03, a byte a tenth of a second")),
+    // A hello, a prime of 23, and the end of it.
+    ("tls-weak", Manner::Says(b"\x16\x03\x03\0\x3b\x02\0\0\x26\x03\x03random bytes, which may be any..\0\0\xa7\0\
+        \x0c\0\0\x09\0\x01\x17\0\x01\x05\0\x01\x08\x0e\0\0\0")),
     ("http-silent", Manner::Answers(b"")),
     ("http-garbage", Manner::Answers(b"\x16\x03\xff|x=1\x1b[2J\xc3\x28\n")),
     ("http-chunked", Manner::Answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n")),

@@ -10,6 +10,8 @@ use plimsoll_tests::services::Services;
 
 use crate::Case;
 
+#[path = "cases/by_ssh.rs"]
+mod by_ssh;
 #[path = "cases/cluster.rs"]
 mod cluster;
 #[path = "cases/curl.rs"]
@@ -34,6 +36,8 @@ mod log;
 mod mysql;
 #[path = "cases/negate.rs"]
 mod negate;
+#[path = "cases/nrpe.rs"]
+mod nrpe;
 #[path = "cases/ntp.rs"]
 mod ntp;
 #[path = "cases/pgsql.rs"]
@@ -59,6 +63,7 @@ mod users;
 
 /// All of them.
 pub(crate) const ALL: &[&[Case]] = &[
+    by_ssh::CASES,
     cluster::CASES,
     curl::CASES,
     disk::CASES,
@@ -71,6 +76,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     log::CASES,
     mysql::CASES,
     negate::CASES,
+    nrpe::CASES,
     ntp::CASES,
     pgsql::CASES,
     ping::CASES,
@@ -105,6 +111,8 @@ pub(crate) fn servers() -> Result<(Servers, Nginx, Services, Host)> {
     servers.name("liar", LIAR);
     servers.file("ini", INI)?;
     servers.file("log", log::LOG)?;
+    servers.file("nrpe-file", nrpe::FILE)?;
+    servers.file("passive", "")?;
     servers.file("my-cnf", mysql::OPTION_FILE)?;
     servers.name("plugins", plimsoll_tests::plugins::THEIRS);
     let host = (Family::start(&mut servers)?, Mounts::make(&mut servers)?);

@@ -27,6 +27,8 @@ pub(crate) fn time_of(mut run: impl FnMut() -> Result<()>) -> Result<Duration> {
 /// What each name says of servers that keep it waiting. What asks again and again, or only counts what is lost, has its own
 /// last word, which comes no later.
 const HOSTILE: &[(&str, &str)] = &[
+    ("check_by_ssh -H 127.0.0.1 -p {silent} -C xy", PLUGIN),
+    ("check_by_ssh -H {backlog} -p {port} -C xy", PLUGIN),
     ("check_clamd -H 127.0.0.1 -p {silent}", SOCKET),
     ("check_container -u http://127.0.0.1:{http-endless}/ --name x", SOCKET),
     ("check_containerd -H {silent-socket}", SOCKET),
@@ -68,6 +70,12 @@ const HOSTILE: &[(&str, &str)] = &[
     ("check_nginx_status -H 127.0.0.1 -p {http-trickle}", SOCKET),
     ("check_nntp -H 127.0.0.1 -p {silent}", SOCKET),
     ("check_nntps -H 127.0.0.1 -p {silent}", SOCKET),
+    ("check_nrpe -H 127.0.0.1 -p {silent}", NRPE),
+    ("check_nrpe -H 127.0.0.1 -p {silent} -n", NRPE),
+    ("check_nrpe -H 127.0.0.1 -p {silent} -d 0", NRPE),
+    ("check_nrpe -H 127.0.0.1 -p {nrpe-crawl} -n", NRPE),
+    ("check_nrpe -H 127.0.0.1 -p {tls-crawl}", NRPE),
+    ("check_nrpe -H {backlog} -p {port}", NRPE),
     ("check_ntp -H 127.0.0.1 -p {udp-silent}", "NTP CRITICAL: No response from NTP server"),
     ("check_ntp -H 127.0.0.1 -p {ntp-mute} -j 5", SOCKET),
     ("check_ntp_peer -H 127.0.0.1 -p {udp-silent}", SOCKET),
@@ -109,6 +117,7 @@ const HOSTILE: &[(&str, &str)] = &[
 ];
 
 const SOCKET: &str = "WARNING - Socket timeout after 1 seconds";
+const NRPE: &str = "CHECK_NRPE STATE WARNING: Socket timeout after 1 seconds.";
 const PLUGIN: &str = "WARNING - Plugin timed out after 1 seconds";
 /// Those that wait for no server: what they ask is their caller, or this host.
 const ASK_NOBODY: &[&str] = &[
