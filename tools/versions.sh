@@ -20,6 +20,8 @@ bind9-dnsutils  dig                is what check_dig and check_dns of Debian sta
 python3-aiosmtpd    python3        is the mail server the checks are held against
 python3-pyftpdlib   python3        is the FTP server the checks are held against
 g++             c++                builds the engine of the fuzz targets
+systemd         systemctl          is whose units check_systemd looks at
+dbus-daemon     dbus-daemon        is the bus by which it asks
 stress-ng       stress-ng          is one of the loads of the bench
 redis-tools     redis-benchmark    is another
 wrk             wrk                is another

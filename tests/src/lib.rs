@@ -26,6 +26,7 @@ pub mod scrape;
 pub mod servers;
 pub mod services;
 pub mod structure;
+pub mod systemd;
 pub mod tasks;
 pub mod tools;
 pub mod vm;

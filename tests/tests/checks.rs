@@ -29,6 +29,8 @@ mod pod;
 mod rights;
 #[path = "checks/status.rs"]
 mod status;
+#[path = "checks/units.rs"]
+mod units;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -6,6 +6,48 @@ use plimsoll_tests::host::{Family, Mounts};
 use plimsoll_tests::plugins::{Ran, our_command, run_ours};
 use plimsoll_tests::servers::Servers;
 
+use crate::status::{Row, all_say};
+
+const STATES: &[Row] = &[
+    ("check_uptime -c 0:", 0, "UPTIME OK - # days # hours # minutes|uptime=#;;#:;#"),
+    ("check_uptime -w @0:", 1, "UPTIME WARNING - # days # hours # minutes|uptime=#;@#:;;#"),
+    ("check_uptime -c @0: -u days", 2, "UPTIME CRITICAL - # days # hours # minutes|uptime=#;;@#:;#"),
+    (
+        "check_mem -u -w 100 -c 100",
+        0,
+        "OK - #.#% (# kB) used.|TOTAL=#KB;;;; USED=#KB;#;#;; FREE=#KB;;;; CACHES=#KB",
+    ),
+    (
+        "check_mem -f -w 100 -c 0",
+        1,
+        "WARNING - #.#% (# kB) free!|TOTAL=#KB;;;; USED=#KB;#;#;; FREE=#KB;;;; CACHES=#KB",
+    ),
+    (
+        "check_mem -a -w 100 -c 100",
+        2,
+        "CRITICAL - #.#% (# kB) available!|TOTAL=#KB;;;; USED=#KB;#;#;; FREE=#KB",
+    ),
+];
+/// Of kernels that keep it.
+const PRESSURE: &[Row] = &[
+    (
+        "check_pressure -r memory -g {cgroup} -c 100",
+        0,
+        "PRESSURE OK - memory #.#% of # s, some waited|memory_some_avg#=#.#%;",
+    ),
+    ("check_pressure -g {cgroup}/none -c 100", 3, "PRESSURE UNKNOWN - /sys/fs/cgroup/"),
+    (
+        "check_pressure -w @0:100",
+        1,
+        "PRESSURE WARNING - cpu #.#%, memory #.#%, io #.#% of # s, some waited|cpu_some_avg#=#.#%;",
+    ),
+    (
+        "check_pressure -r io -c @0:100",
+        2,
+        "PRESSURE CRITICAL - io #.#% of # s, some waited|io_some_avg#=#.#%;",
+    ),
+];
+
 /// What one of ours says.
 fn ask(servers: &Servers, line: &str) -> Result<Ran> {
     let words = servers.words(line)?;
@@ -88,6 +130,20 @@ fn what_the_kernel_says_of_itself_is_told_in_perfdata_that_icinga_reads() -> Res
     let all = [data, time.perfdata()?, pressure.perfdata()?, systemd.perfdata()?].concat();
     assert_eq!(crate::through_icinga(&all)?, Vec::<String>::new());
     Ok(())
+}
+
+#[test]
+fn a_host_is_told_of_in_every_state() -> Result<()> {
+    let mut servers = Servers::start()?;
+    all_say(&servers, STATES)?;
+    let kept = std::path::Path::new("/proc/pressure/memory").exists();
+    if !kept {
+        return Ok(());
+    }
+    let cgroup = Cgroup::make(&format!("/plimsoll-pressure-{}", std::process::id()))?;
+    servers.name("cgroup", cgroup.id());
+    all_say(&servers, PRESSURE)?;
+    cgroup.remove()
 }
 
 #[test]

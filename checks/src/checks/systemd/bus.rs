@@ -67,12 +67,12 @@ impl Bus {
         let mut stream = net::connect_socket(path, deadline)?;
         let user = rustix::process::geteuid().as_raw().to_string();
         let hex: String = user.bytes().map(|byte| format!("{byte:02x}")).collect();
-        stream.write_all(format!("\0AUTH EXTERNAL {hex}\r\n").as_bytes())?;
+        // Not one after the other: of what comes together with BEGIN, systemd leaves the message lying.
+        stream.write_all(format!("\0AUTH EXTERNAL {hex}\r\nBEGIN\r\n").as_bytes())?;
         let line = line(&mut stream)?;
         if !line.starts_with("OK ") {
             return Err(Error::Refused(line));
         }
-        stream.write_all(b"BEGIN\r\n")?;
         let mut bus = Self { stream, serial: 0, is_bus: !path.ends_with("/private") };
         if bus.is_bus {
             let place = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello");
