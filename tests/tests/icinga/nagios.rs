@@ -66,13 +66,7 @@ fn nagios_takes_the_objects() -> Result<()> {
     let place = directory.display();
     let (bundle, ours) = (workspace().join("deploy/nagios"), plugins::ours_dir()?);
     std::fs::write(directory.join("resource.cfg"), format!("$USER5$={}\n", ours.display()))?;
-    let nrpe = names().any(|(name, _)| name == "check_nrpe");
-    let stub = if nrpe {
-        ""
-    } else {
-        "define command {\n  command_name plimsoll_nrpe\n  command_line /bin/true $ARG1$\n}\n"
-    };
-    std::fs::write(directory.join("own.cfg"), OWN.to_owned() + stub)?;
+    std::fs::write(directory.join("own.cfg"), OWN)?;
     let main = format!(
         "cfg_dir={}\ncfg_file={place}/own.cfg\nresource_file={place}/resource.cfg\nlog_file={place}/log\n\
          object_cache_file={place}/cache\nstatus_file={place}/status\ncheck_result_path={place}\n\
