@@ -238,16 +238,17 @@ impl Kernel {
 
     /// Takes a signal's programs off their events. What they counted stays.
     pub fn pause(&mut self, signal: &str) {
+        if signal == TCP
+            && let Err(error) = self.look_at_connections()
+        {
+            tracing::warn!(%error, "what open connections counted since the last scrape is lost");
+        }
         self.rest(signal);
         self.end_parts();
-        if signal == TCP {
-            // Nobody will see how they end, and whose they are may be gone when the programs come back.
-            self.count_as_closed();
-        }
-    }
-
-    fn count_as_closed(&mut self) {
-        if let Err(error) = self.close_connections() {
+        // Nobody will see how they end, and whose they are may be gone when the programs come back.
+        if signal == TCP
+            && let Err(error) = self.settle_connections()
+        {
             tracing::warn!(%error, "connections that end while tcp rests stay open");
         }
     }
@@ -265,8 +266,8 @@ impl Kernel {
             attached.begin();
         }
         if signal == TCP {
-            self.forget_sockets()?;
-            self.count_as_closed();
+            // Once more, for those of a program that still ran.
+            self.settle_connections()?;
         }
         if signal == DNS {
             // Their answers were missed.

@@ -86,9 +86,14 @@ impl Kernel {
         self.sockets.walk(&mut self.ebpf, LOOK).map(drop)
     }
 
-    /// Forgets all sockets: what became of them while the programs were off is not known, and those that are still there
-    /// will be found again.
-    pub(super) fn forget_sockets(&mut self) -> Result<(), String> {
+    /// Forgets all sockets and counts what is open as closed: what becomes of them while no program counts is not known,
+    /// and those that are still there afterwards will be found again.
+    pub(super) fn settle_connections(&mut self) -> Result<(), String> {
+        self.forget_sockets()?;
+        self.close_connections().map_err(|error| format!("counting connections as closed: {error}"))
+    }
+
+    fn forget_sockets(&mut self) -> Result<(), String> {
         if !self.keeps_with_sockets() {
             let all: Vec<u64> = self.sockets.table.keys().filter_map(Result::ok).collect();
             for address in all {
@@ -104,8 +109,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// Counts all that is open as closed, of whoever has a slot. Only while no program counts connections.
-    pub(super) fn close_connections(&mut self) -> io::Result<()> {
+    /// Counts all that is open as closed, of whoever has a slot.
+    fn close_connections(&mut self) -> io::Result<()> {
         let tcp = CELLS.iter().find(|cells| cells.signal == TCP);
         let tcp = tcp.and_then(|map| Some((map.words, self.cells.iter().find(|(at, _)| *at == map.first)?)));
         let Some((words, (_, cells))) = tcp else { return Ok(()) };
