@@ -2,15 +2,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_checks::checks::grpc_health::message::{Serving, question};
+use plimsoll_checks::checks::grpc_health::message::{Question, Serving};
+use plimsoll_checks::grpc::{self, Method};
 use plimsoll_checks::http2::frames::Frames;
-use plimsoll_checks::http2::{Conversation, Request};
+use plimsoll_checks::http2::Conversation;
 
 const KEEP: usize = 100;
 
 fuzz_target!(|input: (&[u8], u8, &str)| {
     let (bytes, size, text) = input;
-    let request = Request { method: text.into(), path: text.into(), body: question(text), ..Request::default() };
+    let mut request = grpc::request(&Method::default(), &Question { service: text.into() });
+    (request.method, request.path) = (text.into(), text.into());
     let Ok((mut conversation, opening)) = Conversation::open(&request, KEEP) else { return };
     let mut frames = Frames::default();
     frames.push(&opening[24..]);
