@@ -146,10 +146,10 @@ fn secure(
         Err(tls::Error::System(error)) => Err(Fault::Broken(peer.clone(), crate::words(&error))),
         Err(error) => Err(Fault::Tls(peer.clone(), error.to_string())),
     };
-    match (&config.tls, &config.tls) {
-        (Tls::None, _) => Ok(Box::new(stream)),
-        (Tls::Certificates(wanted), _) => certified(stream, wanted),
-        (_, tls) => match (Anonymous::connect(stream), tls) {
+    match &config.tls {
+        Tls::None => Ok(Box::new(stream)),
+        Tls::Certificates(wanted) => certified(stream, wanted),
+        tls => match (Anonymous::connect(stream), tls) {
             (Ok(anonymous), _) => Ok(Box::new(anonymous)),
             (Err(anonymous::Error::Expired), _) => Err(Fault::Expired),
             (Err(anonymous::Error::Ended), _) => Err(Fault::Broken(peer, reset())),
