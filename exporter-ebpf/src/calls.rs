@@ -10,6 +10,7 @@ use plimsoll_abi::calls::{Calls, NUMBERS, OPERATION_SHIFT, PERF_NUMBER, PERF_RET
 use plimsoll_abi::files::{FILE, NONE, OTHER, PIPE, SOCKET};
 
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
+use crate::tasks;
 
 /// Written by the loader, which knows the names of the numbers.
 #[unsafe(no_mangle)]
@@ -63,11 +64,14 @@ impl Current {
         Self::Bare(unsafe { bpf_get_current_task() } as Struct)
     }
 
-    /// Its address, which no other living task has: a number one can calculate with, which a pointer is not to the verifier.
+    /// Its number in tables by task.
     #[inline(always)]
-    pub(crate) fn address() -> u64 {
-        // SAFETY: the helper takes nothing and cannot fail.
-        unsafe { bpf_get_current_task() }
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            // SAFETY: current is always a task_struct.
+            Self::Known(task) => unsafe { tasks::number(task) },
+            Self::Bare(task) => task as u64,
+        }
     }
 
     /// The id of its cgroup in the v2 hierarchy.

@@ -13,7 +13,6 @@ use crate::cells::{MMAPABLE, add, cell};
 use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
-use crate::task::Struct;
 
 #[map]
 static FILES: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
@@ -38,50 +37,45 @@ pub(crate) struct Done {
 /// For kernels that give a task pointer the verifier knows (5.11 on).
 #[btf_tracepoint(function = "sys_exit")]
 fn files_exit(ctx: BtfTracePointContext) -> i32 {
-    exit(Returned::told(&ctx), Current::known(), slot)
+    exit(Returned::told(&ctx), Current::known())
 }
 
 /// For kernels that may preempt a program in the middle (7.0 on).
 #[tracepoint(category = "raw_syscalls", name = "sys_exit")]
 fn files_exit_perf(ctx: TracePointContext) -> i32 {
-    exit(Returned::told_to_perf(&ctx), Current::known(), slot)
+    exit(Returned::told_to_perf(&ctx), Current::known())
 }
 
 /// For 5.10, where the task pointer is a bare number.
 #[btf_tracepoint(function = "sys_exit")]
 fn files_exit_5_10(ctx: BtfTracePointContext) -> i32 {
-    exit(Returned::told(&ctx), Current::bare(), slot)
+    exit(Returned::told(&ctx), Current::bare())
 }
 
 #[inline(always)]
-fn slot(current: Current) -> u32 {
-    slot_of(current.cgroup_id())
+fn exit(returned: Returned, current: Current) -> i32 {
+    // SAFETY: those are the call's own.
+    let done = unsafe { done(returned, current) };
+    // The slot is asked for only if the call is one on files.
+    count(done, || slot_of(current.cgroup_id()), returned.ret)
 }
 
-/// The slot is asked for only if the call is one on files.
+/// Counts what a call did.
 #[inline(always)]
-pub(crate) fn exit(returned: Returned, current: Current, slot: impl FnOnce(Current) -> u32) -> i32 {
+pub(crate) fn count(done: Done, slot: impl FnOnce() -> u32, ret: i64) -> i32 {
     ran(run::FILES);
-    let ret = returned.ret;
-    let (native, compat) = of(returned.number);
-    if operation(native | compat) == 0 {
+    if done.first.is_none() && done.written.is_none() {
         return 0;
     }
-    let is_compat = current.is_compat();
-    let operation = operation(if is_compat { compat } else { native });
-    if operation == 0 {
-        return 0;
-    }
-    let slot = slot(current);
+    let slot = slot();
     let Some(cell) = cell(&FILES, slot) else { return 0 };
-    // SAFETY: regs as above; `cell` is a value of FILES.
+    // SAFETY: `cell` is a value of FILES.
     unsafe {
-        let done = done(current, returned.regs(current), ret, operation, is_compat);
         if let Some((operation, kind)) = done.first {
-            count(cell, slot, usize::from(operation - OPEN), kind, ret);
+            add_to(cell, slot, usize::from(operation - OPEN), kind, ret);
         }
         if let Some(kind) = done.written {
-            count(cell, slot, usize::from(WRITE - OPEN), kind, ret);
+            add_to(cell, slot, usize::from(WRITE - OPEN), kind, ret);
         }
     }
     0
@@ -90,34 +84,40 @@ pub(crate) fn exit(returned: Returned, current: Current, slot: impl FnOnce(Curre
 /// What a call was about.
 ///
 /// # Safety
-/// `regs` must be the caller's pt_regs as a tracepoint gives them.
+/// `returned` must be a call of `current`.
 #[inline(always)]
-pub(crate) unsafe fn done(current: Current, regs: Struct, ret: i64, operation: u8, compat: bool) -> Done {
-    // SAFETY: the caller's.
-    let kind = |argument| unsafe { kind(current, regs, argument, compat) };
-    match operation {
-        OPEN if ret < 0 => Done { first: Some((OPEN, NONE)), written: None },
-        OPEN => Done { first: Some((OPEN, current.kind(ret as u32))), written: None },
-        READ => Done { first: Some((READ, kind(0))), written: None },
-        WRITE => Done { first: None, written: Some(kind(0)) },
-        FSYNC => Done { first: Some((FSYNC, kind(0))), written: None },
-        COPY => Done { first: Some((READ, kind(0))), written: Some(kind(2)) },
-        SEND => Done { first: Some((READ, kind(1))), written: Some(kind(0)) },
-        _ => Done { first: None, written: None },
+pub(crate) unsafe fn done(returned: Returned, current: Current) -> Done {
+    const NOTHING: Done = Done { first: None, written: None };
+    let (native, compat) = of(returned.number);
+    if operation(native | compat) == 0 {
+        return NOTHING;
     }
-}
-
-/// The kind of file behind an argument.
-#[inline(always)]
-unsafe fn kind(current: Current, regs: Struct, argument: usize, compat: bool) -> usize {
+    let is_compat = current.is_compat();
+    let operation = operation(if is_compat { compat } else { native });
+    let regs = returned.regs(current);
     // SAFETY: the caller's.
-    current.kind(unsafe { descriptor(regs, argument, compat) })
+    let argument = |at| unsafe { descriptor(regs, at, is_compat) };
+    // One place for all, since what it takes to know a file is long.
+    let one = match operation {
+        OPEN if returned.ret < 0 => return Done { first: Some((OPEN, NONE)), ..NOTHING },
+        OPEN => returned.ret as u32,
+        READ | WRITE | FSYNC | COPY => argument(0),
+        SEND => argument(1),
+        _ => return NOTHING,
+    };
+    let one = current.kind(one);
+    match operation {
+        WRITE => Done { written: Some(one), ..NOTHING },
+        COPY => Done { first: Some((READ, one)), written: Some(current.kind(argument(2))) },
+        SEND => Done { first: Some((READ, one)), written: Some(current.kind(argument(0))) },
+        operation => Done { first: Some((operation, one)), ..NOTHING },
+    }
 }
 
 /// # Safety
 /// `cell` must be a value of FILES.
 #[inline(always)]
-unsafe fn count(cell: *mut Cell, slot: u32, operation: usize, kind: usize, ret: i64) {
+unsafe fn add_to(cell: *mut Cell, slot: u32, operation: usize, kind: usize, ret: i64) {
     // The bounds are for the verifier: neither is ever passed.
     let place = (operation * TYPES + kind) & 31;
     if place >= OPERATIONS * TYPES {
@@ -127,11 +127,7 @@ unsafe fn count(cell: *mut Cell, slot: u32, operation: usize, kind: usize, ret: 
     unsafe {
         add((&raw mut (*cell).operations).cast::<u64>().add(place), 1);
         if (-MAX_ERRNO..0).contains(&ret) {
-            let key = Key { slot, key: error_key(operation, kind, ret.unsigned_abs() as u32) };
-            if !crate::keyed::count(&FILE_ERRORS, &FILE_ERRORS_USED, KEYS_PER_SLOT, &key, 1) {
-                add(&raw mut (*cell).errors_folded, 1);
-                lost(loss::FILE_ERROR_FOLDED);
-            }
+            failed(cell, slot, error_key(operation, kind, ret.unsigned_abs() as u32));
             return;
         }
         const FIRST: usize = (READ - OPEN) as usize * TYPES;
@@ -139,5 +135,15 @@ unsafe fn count(cell: *mut Cell, slot: u32, operation: usize, kind: usize, ret: 
         if ret > 0 && place < 2 * TYPES {
             add((&raw mut (*cell).bytes).cast::<u64>().add(place), ret as u64);
         }
+    }
+}
+
+/// A function of its own to the kernel, too: what is rare is not in the way of the rest.
+#[inline(never)]
+fn failed(cell: *mut Cell, slot: u32, key: [u32; 2]) {
+    if !crate::keyed::count(&FILE_ERRORS, &FILE_ERRORS_USED, KEYS_PER_SLOT, &Key { slot, key }, 1) {
+        // SAFETY: a value of FILES.
+        unsafe { add(&raw mut (*cell).errors_folded, 1) };
+        lost(loss::FILE_ERROR_FOLDED);
     }
 }

@@ -32,6 +32,7 @@ mod sys_exit;
 mod syscall_latency;
 mod syscalls;
 mod task;
+mod tasks;
 mod tcp;
 mod tcp_open;
 mod udp;

@@ -9,6 +9,7 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use plimsoll_abi::sched::{Cell, Seen};
+use plimsoll_abi::tasks::Near;
 use plimsoll_abi::{loss, run};
 
 use crate::cells::{MMAPABLE, add, cell, observe};
@@ -16,15 +17,19 @@ use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load, task_cgroup_id};
+use crate::tasks::{Tasks, number};
 
 #[map]
 static SCHED: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
 
-/// A task, by the address of its `task_struct` → its totals at its last switch. Removed at a task's last switch, so it
-/// holds living tasks only. No thread id would do: a thread that executes a program takes over that of its process'
-/// first thread, and keeps its own totals.
+/// A task's totals at its last switch. Removed when it switches away for good, so there are living tasks only.
 #[map]
 static SCHED_TASKS: HashMap<u64, Seen> = HashMap::with_max_entries(1, 0);
+
+#[map]
+static SCHED_NEAR: Array<Near<Seen>> = Array::with_max_entries(1, MMAPABLE);
+
+const TASKS: Tasks<Seen> = Tasks { near: &SCHED_NEAR, far: &SCHED_TASKS, none: Seen::NEW };
 
 /// `CLOCK_MONOTONIC` just before the program was attached: a task that started later is known whole.
 #[map]
@@ -53,7 +58,9 @@ fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     };
     // SAFETY: as above.
     let Some(cell) = cell(&SCHED, slot_of(unsafe { task_cgroup_id(previous) })) else { return 0 };
-    match since_last_switch(previous, now) {
+    // SAFETY: as above.
+    let number = unsafe { number(previous) };
+    match since_last_switch(previous, number, now) {
         // SAFETY: `cell` is a value of SCHED.
         Some(last) => unsafe {
             observe(&raw mut (*cell).wait, now.run_delay_ns.wrapping_sub(last.run_delay_ns));
@@ -71,20 +78,19 @@ fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         }
     }
     if state & TASK_DEAD != 0 {
-        let _ = SCHED_TASKS.remove(previous as u64);
+        TASKS.remove(number);
     }
     0
 }
 
 /// Remembers the task's totals and gives those of its last switch, if they are known.
 #[inline(always)]
-fn since_last_switch(task: Struct, now: Seen) -> Option<Seen> {
-    let key = task as u64;
-    if let Some(seen) = SCHED_TASKS.get_ptr_mut(key) {
-        // SAFETY: a value of SCHED_TASKS; a task leaves one CPU at a time, so nobody else writes it.
+fn since_last_switch(task: Struct, number: u64, now: Seen) -> Option<Seen> {
+    if let Some(seen) = TASKS.get(number) {
+        // SAFETY: a task's entry; a task leaves one CPU at a time, so nobody else writes it.
         return Some(unsafe { core::mem::replace(&mut *seen, now) });
     }
-    if SCHED_TASKS.insert(key, now, 0).is_err() {
+    if !TASKS.insert(number, now) {
         lost(loss::TASK_TABLE_FULL);
         return None;
     }

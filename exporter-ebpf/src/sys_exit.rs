@@ -5,12 +5,12 @@
 use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
 use aya_ebpf::maps::Array;
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
-use plimsoll_abi::calls::{FILES, SYSCALL_LATENCY, SYSCALLS};
+use plimsoll_abi::calls::{FILES, SYSCALL_LATENCY, SYSCALLS, UNIX};
 
 use crate::calls::{Current, Returned};
 use crate::cells::{MMAPABLE, SIZES, fixed};
 use crate::slots::slot_of;
-use crate::{files, syscall_latency, syscalls};
+use crate::{files, syscall_latency, syscalls, unix};
 
 /// The parts that rest now; user space writes it.
 #[map]
@@ -42,15 +42,23 @@ fn exit(returned: Returned, current: Current) -> i32 {
     // What the plan leaves out is no code to the verifier.
     let works = |part: u32| fixed(&SIZES.calls) & part != 0 && resting & part == 0;
     // First, so that what the others take is not in its time.
-    if works(SYSCALL_LATENCY) {
-        syscall_latency::exit(returned, current);
-    }
+    let now = if works(SYSCALL_LATENCY) { syscall_latency::now() } else { 0 };
     let slot = slot_of(current.cgroup_id());
     if works(SYSCALLS) {
         syscalls::exit(returned, current, slot);
     }
-    if works(FILES) {
-        files::exit(returned, current, |_| slot);
+    if works(FILES) || works(SYSCALL_LATENCY) {
+        // SAFETY: those are the call's own.
+        let done = unsafe { files::done(returned, current) };
+        if works(SYSCALL_LATENCY) {
+            syscall_latency::timed(now, current, slot, done);
+        }
+        if works(FILES) {
+            files::count(done, || slot, returned.ret);
+        }
+    }
+    if works(UNIX) {
+        unix::exit(returned, current);
     }
     0
 }

@@ -1,8 +1,7 @@
 //! `syscall_latency`: how long system calls take, by class, and operations on regular files.
 //!
 //! A task has one entry for as long as it lives, written when a call begins and emptied when it returns: to insert and
-//! delete one for each call would cost twice as much. Most have it in an array, at a place made of their address, which costs
-//! no call to be looked up; those whose place is another's have it in a hash.
+//! delete one for each call would cost twice as much.
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_tracepoint, map, tracepoint};
@@ -11,42 +10,50 @@ use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::calls::{CLASS, OPEN, WRITE};
 use plimsoll_abi::files::{FILE, OPERATIONS};
 use plimsoll_abi::histogram::Histogram;
-use plimsoll_abi::syscall_latency::{CLASSES, Cell, Near, Start, near};
+use plimsoll_abi::syscall_latency::{CLASSES, Cell, Start};
+use plimsoll_abi::tasks::Near;
 use plimsoll_abi::{loss, run};
 
-use crate::calls::{Current, Returned, begun, begun_to_perf, of, operation};
+use crate::calls::{Current, Returned, begun, begun_to_perf, of};
 use crate::cells::{MMAPABLE, cell, observe};
+use crate::files::{self, Done};
 use crate::losses::lost;
 use crate::runs::ran;
 use crate::slots::slot_of;
+use crate::tasks::Tasks;
 
 #[map]
 static SYSCALL_LATENCY: Array<Cell> = Array::with_max_entries(1, MMAPABLE);
 
-/// A task, by the address of its `task_struct` → the call it is in. Removed when the task exits. Besides, for each place of
-/// [`SYSCALL_NEAR`] that is taken, an entry under its number, so that two cannot take it at once.
+/// The call that a task is in. Removed when the task exits.
 #[map]
 static SYSCALL_STARTS: HashMap<u64, Start> = HashMap::with_max_entries(1, 0);
 
 #[map]
-static SYSCALL_NEAR: Array<Near> = Array::with_max_entries(1, MMAPABLE);
+static SYSCALL_NEAR: Array<Near<Start>> = Array::with_max_entries(1, MMAPABLE);
 
+const STARTS: Tasks<Start> = Tasks { near: &SYSCALL_NEAR, far: &SYSCALL_STARTS, none: NONE };
 const NONE: Start = Start { began_ns: 0, call: 0 };
-const BPF_NOEXIST: u64 = 1;
-
-/// The highest bit of [`Start::call`], beside the call's byte: it goes through the 32-bit ABI.
-const COMPAT: u64 = 1 << 63;
 
 /// No call of a task follows its exit; the next task at its address must not find what it left.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn syscall_task_exit(_: BtfTracePointContext) -> i32 {
-    forget(Current::address())
+    STARTS.remove(Current::known().number());
+    0
+}
+
+/// For 5.10, where the task pointer is a bare number.
+#[btf_tracepoint(function = "sched_process_exit")]
+fn syscall_task_exit_5_10(_: BtfTracePointContext) -> i32 {
+    STARTS.remove(Current::bare().number());
+    0
 }
 
 /// For kernels that may preempt a program in the middle (7.0 on).
 #[tracepoint(category = "sched", name = "sched_process_exit")]
 fn syscall_task_exit_perf(_: TracePointContext) -> i32 {
-    forget(Current::address())
+    STARTS.remove(Current::known().number());
+    0
 }
 
 /// For kernels that give a task pointer the verifier knows (5.11 on).
@@ -88,86 +95,51 @@ fn syscall_enter_5_10(ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn enter(number: u32, current: Current) -> i32 {
     let (native, compat) = of(number);
-    let call = if current.is_compat() { u64::from(compat) | COMPAT } else { u64::from(native) };
-    let key = Current::address();
-    if let Some(start) = entry(key) {
-        // SAFETY: the entry of this task, which alone writes it; the helper takes nothing.
-        unsafe { *start = Start { call, began_ns: bpf_ktime_get_ns() } };
-        return 0;
-    }
-    // SAFETY: as above.
+    let call = u64::from(if current.is_compat() { compat } else { native });
+    let task = current.number();
+    // SAFETY: the helper takes nothing.
     let start = Start { call, began_ns: unsafe { bpf_ktime_get_ns() } };
-    if !take_place(key, start) && SYSCALL_STARTS.insert(key, start, 0).is_err() {
-        lost(loss::SYSCALL_TABLE_FULL);
+    match STARTS.get(task) {
+        // SAFETY: the entry of this task, which alone writes it.
+        Some(entry) => unsafe { *entry = start },
+        None if STARTS.insert(task, start) => {}
+        None => lost(loss::SYSCALL_TABLE_FULL),
     }
     0
 }
 
-/// Where a task's call is noted.
+/// What a call's time is taken at: before anything is done about the call.
 #[inline(always)]
-fn entry(task: u64) -> Option<*mut Start> {
-    if let Some(place) = SYSCALL_NEAR.get_ptr_mut(near(task)) {
-        // SAFETY: a value of SYSCALL_NEAR; volatile, since others take and leave places.
-        unsafe {
-            if (&raw const (*place).task).read_volatile() == task {
-                return Some(&raw mut (*place).start);
-            }
-        }
-    }
-    SYSCALL_STARTS.get_ptr_mut(task)
-}
-
-/// A task's first call. `false`: its place is another's.
-#[inline(always)]
-fn take_place(task: u64, start: Start) -> bool {
-    let number = near(task);
-    let Some(place) = SYSCALL_NEAR.get_ptr_mut(number) else { return false };
-    // SAFETY: a value of SYSCALL_NEAR, which nobody else writes once its number is in the hash.
-    unsafe {
-        if (&raw const (*place).task).read_volatile() != 0
-            || SYSCALL_STARTS.insert(u64::from(number), NONE, BPF_NOEXIST).is_err()
-        {
-            return false;
-        }
-        (*place).start = start;
-        (&raw mut (*place).task).write_volatile(task);
-    }
-    true
-}
-
-#[inline(always)]
-fn forget(task: u64) -> i32 {
-    let number = near(task);
-    if let Some(place) = SYSCALL_NEAR.get_ptr_mut(number) {
-        // SAFETY: a value of SYSCALL_NEAR; the place is this task's.
-        unsafe {
-            if (&raw const (*place).task).read_volatile() == task {
-                (&raw mut (*place).task).write_volatile(0);
-                let _ = SYSCALL_STARTS.remove(u64::from(number));
-                return 0;
-            }
-        }
-    }
-    let _ = SYSCALL_STARTS.remove(task);
-    0
-}
-
-/// The call is what it was when it began: a program executed meanwhile, or a signal's return, has other registers.
-#[inline(always)]
-pub(crate) fn exit(returned: Returned, current: Current) -> i32 {
+pub(crate) fn now() -> u64 {
     // Once for a call: what was measured to be its cost is that of both its ends.
     ran(run::SYSCALL_LATENCY);
     // SAFETY: the helper takes nothing and cannot fail.
-    let now = unsafe { bpf_ktime_get_ns() };
-    let Some(start) = entry(Current::address()) else { return 0 };
+    unsafe { bpf_ktime_get_ns() }
+}
+
+#[inline(always)]
+fn exit(returned: Returned, current: Current) -> i32 {
+    let now = now();
+    // SAFETY: those are the call's own.
+    let done = unsafe { files::done(returned, current) };
+    timed(now, current, slot_of(current.cgroup_id()), done)
+}
+
+/// The class is that of when the call began: a program executed meanwhile, or a signal's return, has other registers.
+#[inline(always)]
+pub(crate) fn timed(now: u64, current: Current, slot: u32, done: Done) -> i32 {
+    let Some(start) = STARTS.get(current.number()) else { return 0 };
     // SAFETY: the entry of this task, which alone writes it.
-    let Start { began_ns, call } = unsafe { core::mem::replace(&mut *start, NONE) };
+    let Start { began_ns, call } = unsafe { *start };
+    // One word: to empty all of it would be a call of memset.
+    // SAFETY: as above.
+    unsafe { (&raw mut (*start).began_ns).write_volatile(0) };
     // The child of a fork returns from a call it did not begin, and so do calls from before our time.
     if began_ns == 0 {
         return 0;
     }
     let took = now.wrapping_sub(began_ns);
-    let Some(cell) = cell(&SYSCALL_LATENCY, slot_of(current.cgroup_id())) else { return 0 };
+    let Some(cell) = cell(&SYSCALL_LATENCY, slot) else { return 0 };
     let class = (call as u8 & CLASS) as usize;
     // SAFETY: `cell` is a value of SYSCALL_LATENCY; the class is inside the array.
     unsafe {
@@ -175,17 +147,11 @@ pub(crate) fn exit(returned: Returned, current: Current) -> i32 {
             observe((&raw mut (*cell).classes).cast::<Histogram>().add(class), took);
         }
     }
-    let operation = operation(call as u8);
-    if operation != 0 {
-        let regs = returned.regs(current);
-        // SAFETY: those are the caller's pt_regs.
-        let done = unsafe { crate::files::done(current, regs, returned.ret, operation, call & COMPAT != 0) };
-        if let Some((operation, FILE)) = done.first {
-            observe_file(cell, usize::from(operation - OPEN), took);
-        }
-        if done.written == Some(FILE) {
-            observe_file(cell, usize::from(WRITE - OPEN), took);
-        }
+    if let Some((operation, FILE)) = done.first {
+        observe_file(cell, usize::from(operation - OPEN), took);
+    }
+    if done.written == Some(FILE) {
+        observe_file(cell, usize::from(WRITE - OPEN), took);
     }
     0
 }

@@ -79,28 +79,25 @@ pub(crate) fn exit(Returned { number, ret, .. }: Returned, current: Current, slo
 }
 
 /// A call through the 32-bit ABI has numbers of its own. Rare: it is counted by key, with errno 0 for the call.
-#[inline(always)]
+#[inline(never)]
 fn compat_call(slot: u32, number: u32, errno: u32) -> i32 {
     if let Some(cell) = cell(&SYSCALLS, slot) {
         let number = if number < NUMBERS as u32 { number } else { UNKNOWN };
         let key = Key { slot, key: error_key(number | COMPAT, 0) };
-        // SAFETY: `cell` is a value of SYSCALLS.
-        unsafe {
-            if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, KEYS_PER_SLOT, &key, 1) {
-                add(&raw mut (*cell).unknown, 1);
-            }
-            if errno != 0 {
-                error(slot, cell, error_key(number | COMPAT, errno));
-            }
+        if !crate::keyed::count(&SYSCALL_ERRORS, &SYSCALL_ERRORS_USED, KEYS_PER_SLOT, &key, 1) {
+            // SAFETY: `cell` is a value of SYSCALLS.
+            unsafe { add(&raw mut (*cell).unknown, 1) };
+        }
+        if errno != 0 {
+            error(slot, cell, error_key(number | COMPAT, errno));
         }
     }
     0
 }
 
-/// # Safety
-/// `cell` must be a value of SYSCALLS.
-#[inline(always)]
-unsafe fn error(slot: u32, cell: *mut abi::Cell, key: [u32; 2]) {
+/// A function of its own to the kernel, too: what is rare is not in the way of the rest. `cell` is a value of SYSCALLS.
+#[inline(never)]
+fn error(slot: u32, cell: *mut abi::Cell, key: [u32; 2]) {
     for (at, errno) in REFUSALS.into_iter().enumerate() {
         if key[1] == errno {
             // SAFETY: the caller's; one of as many counters.

@@ -9,13 +9,14 @@ use aya_ebpf::maps::{Array, HashMap};
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use plimsoll_abi::calls::CONNECT;
 use plimsoll_abi::keyed::Key;
-use plimsoll_abi::loss;
 use plimsoll_abi::unix::{NAME_WORDS, Name, PATHS_PER_SLOT, RESULTS, Record};
+use plimsoll_abi::{loss, run};
 
 use crate::calls::{Current, Returned, argument, descriptor, of, operation, probe};
 use crate::cells::{MMAPABLE, add, cell};
 use crate::keyed::record;
 use crate::losses::lost;
+use crate::runs::ran;
 use crate::slots::slot_of;
 use crate::task::{OFFSETS, Struct, at, load};
 
@@ -102,7 +103,8 @@ fn passed(sock: Struct, result: i32) -> Option<(*mut Record, u64)> {
 }
 
 #[inline(always)]
-fn exit(returned: Returned, current: Current) -> i32 {
+pub(crate) fn exit(returned: Returned, current: Current) -> i32 {
+    ran(run::UNIX);
     let (native, compat) = of(returned.number);
     if operation(native) != CONNECT && operation(compat) != CONNECT {
         return 0;
@@ -112,6 +114,25 @@ fn exit(returned: Returned, current: Current) -> i32 {
         return 0;
     }
     let regs = returned.regs(current);
+    match current {
+        Current::Known(task) => connected(task, regs, returned.ret, is_compat),
+        Current::Bare(task) => connected_5_10(task, regs, returned.ret, is_compat),
+    }
+}
+
+/// A function of its own to the kernel, too: what is rare is no part of what runs for each system call.
+#[inline(never)]
+fn connected(task: Struct, regs: Struct, ret: i64, is_compat: bool) -> i32 {
+    connect(Current::Known(task), regs, ret, is_compat)
+}
+
+#[inline(never)]
+fn connected_5_10(task: Struct, regs: Struct, ret: i64, is_compat: bool) -> i32 {
+    connect(Current::Bare(task), regs, ret, is_compat)
+}
+
+#[inline(always)]
+fn connect(current: Current, regs: Struct, ret: i64, is_compat: bool) -> i32 {
     // SAFETY: those are the caller's pt_regs.
     let (file, address, length) = unsafe {
         let file = current.file(descriptor(regs, 0, is_compat));
@@ -124,7 +145,7 @@ fn exit(returned: Returned, current: Current) -> i32 {
         return 0;
     }
     // Where it is connected, by the name that is bound there, as the bytes will be counted; else by that asked for.
-    let bound = if returned.ret == 0 { bound_to(sock) } else { None };
+    let bound = if ret == 0 { bound_to(sock) } else { None };
     let dialled = Place { from: address + u64::from(FAMILY_BYTES), length, is_user: true };
     let place = bound.unwrap_or(dialled);
     let mut name = [0; NAME_WORDS + 1];
@@ -132,7 +153,7 @@ fn exit(returned: Returned, current: Current) -> i32 {
         return 0;
     }
     let Some(record) = record_of(&name) else { return 0 };
-    let result = match returned.ret {
+    let result = match ret {
         0 => 0,
         // ECONNREFUSED, ENOENT, EPERM and EACCES, EAGAIN
         -111 => 1,

@@ -29,5 +29,6 @@ pub mod structure;
 pub mod systemd;
 pub mod tasks;
 pub mod tools;
+pub mod trace;
 pub mod vm;
 pub mod worker;

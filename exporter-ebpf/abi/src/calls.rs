@@ -49,5 +49,7 @@ pub const SYSCALLS: u32 = 1;
 pub const FILES: u32 = 2;
 /// The signal `syscall_latency`.
 pub const SYSCALL_LATENCY: u32 = 4;
+/// The signal `unix`.
+pub const UNIX: u32 = 8;
 
 const _: () = assert!(size_of::<Calls>() == 2 * NUMBERS);

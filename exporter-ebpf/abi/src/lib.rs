@@ -26,6 +26,7 @@ pub mod sched;
 pub mod slot;
 pub mod syscall_latency;
 pub mod syscalls;
+pub mod tasks;
 pub mod tcp;
 pub mod udp;
 pub mod unix;

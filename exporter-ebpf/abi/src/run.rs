@@ -16,6 +16,8 @@ pub const TCP: u32 = 5;
 pub const NAT: u32 = 6;
 /// See [`SYSCALLS`].
 pub const UDP: u32 = 7;
+/// See [`SYSCALLS`].
+pub const UNIX: u32 = 8;
 
-/// Words for each CPU: a cache line, so that no two CPUs share one.
-pub const STRIDE: u32 = 8;
+/// Words for each CPU: two cache lines, so that no two CPUs share one.
+pub const STRIDE: u32 = 16;

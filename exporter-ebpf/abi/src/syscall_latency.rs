@@ -32,25 +32,3 @@ pub struct Start {
 }
 
 const _: () = assert!(size_of::<Start>() == 16);
-
-/// A task and the call it is in, in a table that is looked up by a number made of the task.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-pub struct Near {
-    /// The address of its `task_struct`; 0 where there is none.
-    pub task: u64,
-    /// What it does.
-    pub start: Start,
-}
-
-const _: () = assert!(size_of::<Near>() == 24);
-
-/// Places in that table: a power of two.
-pub const NEAR: u32 = 1 << NEAR_BITS;
-const NEAR_BITS: u32 = 14;
-
-/// A task's place there, by the address of its `task_struct`.
-pub const fn near(task: u64) -> u32 {
-    // Fibonacci hashing: the lowest bits of an address are the same for all.
-    (task.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - NEAR_BITS)) as u32
-}

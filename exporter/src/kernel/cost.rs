@@ -62,7 +62,7 @@ pub static FREQUENT: &[Frequent] = &[
         run: run::SCHED,
         event: Event::Switch,
         tables: &["SCHED_TASKS"],
-        arrays: &[],
+        arrays: &["SCHED_NEAR"],
         attached: Some("SCHED_ATTACHED_NS"),
     },
     Frequent {
@@ -96,6 +96,14 @@ pub static FREQUENT: &[Frequent] = &[
         signal: "udp",
         run: run::UDP,
         event: Event::Datagram,
+        tables: &[],
+        arrays: &[],
+        attached: None,
+    },
+    Frequent {
+        signal: "unix",
+        run: run::UNIX,
+        event: Event::Syscall,
         tables: &[],
         arrays: &[],
         attached: None,

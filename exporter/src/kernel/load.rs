@@ -13,7 +13,7 @@ use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, VerifierLogLevel};
 use plimsoll_abi::block_io::DiskName;
 use plimsoll_abi::connections::Numbered;
 use plimsoll_abi::slot::UNATTRIBUTED;
-use plimsoll_abi::{dns, loss, run, syscall_latency, unix};
+use plimsoll_abi::{dns, loss, run, unix};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::IntoBytes as _;
 
@@ -621,9 +621,9 @@ impl Maps<'_> {
     }
 }
 
-/// Words of an array of what is remembered of tasks.
+/// Words of an array.
 fn words_of(plan: &Plan, map: &str) -> usize {
-    entries(plan, map) as usize * size_of::<syscall_latency::Near>() / 8
+    plan.memory.iter().find(|(name, _)| *name == map).map_or(0, |(_, bytes)| *bytes as usize / 8)
 }
 
 fn entries(plan: &Plan, map: &str) -> u32 {

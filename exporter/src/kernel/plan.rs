@@ -5,6 +5,7 @@ use core::net::Ipv6Addr;
 use plimsoll_abi::keyed::Key;
 use plimsoll_abi::layout::Offsets;
 use plimsoll_abi::slot::{CACHE_ENTRIES, Sizes};
+use plimsoll_abi::tasks::{self, Near};
 use plimsoll_abi::{
     block_io, connections, dns, event, faults, nat, reclaim, run, sched, syscall_latency, tcp, unix,
 };
@@ -207,11 +208,14 @@ fn entries(
         entries.push((keyed.map, if wanted { slots * keyed.entries_per_slot } else { 1 }));
         entries.push((keyed.used, if wanted { slots } else { 1 }));
     }
-    let tasks = facts.threads_max.clamp(1024, MAX_TASKS);
-    entries.push(("SCHED_TASKS", if wanted("sched") { tasks } else { 1 }));
-    let timed = wanted("syscall_latency");
-    entries.push(("SYSCALL_STARTS", if timed { tasks + syscall_latency::NEAR } else { 1 }));
-    entries.push(("SYSCALL_NEAR", if timed { syscall_latency::NEAR } else { 1 }));
+    let living = facts.threads_max.clamp(1024, MAX_TASKS);
+    let by_task =
+        [("SCHED_TASKS", "SCHED_NEAR", "sched"), ("SYSCALL_STARTS", "SYSCALL_NEAR", "syscall_latency")];
+    for (far, near, signal) in by_task {
+        let wanted = wanted(signal);
+        entries.push((far, if wanted { living + tasks::NEAR } else { 1 }));
+        entries.push((near, if wanted { tasks::NEAR } else { 1 }));
+    }
     entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));
     entries.push(("BLOCK_IO_DISKS", if wanted("block_io") { block_io::MAX_DISKS } else { 1 }));
     entries.push(("IO_SLOT_OF", if facts.io_hierarchy.is_some() && wanted("block_io") { slots } else { 1 }));
@@ -251,7 +255,8 @@ fn memory(entries: &[(&'static str, u32)], stored_sockets: bool) -> Vec<(&'stati
             "TCP_LISTENING" => hash(*entries, 8, 1),
             "RECLAIM_SINCE" => hash(*entries, 8, 8),
             "BLOCK_IO_DISKS" => hash(*entries, 4, size_of::<block_io::DiskName>()),
-            "SYSCALL_NEAR" => array(*entries, size_of::<syscall_latency::Near>()),
+            "SCHED_NEAR" => array(*entries, size_of::<Near<sched::Seen>>()),
+            "SYSCALL_NEAR" => array(*entries, size_of::<Near<syscall_latency::Start>>()),
             "SYSCALL_STARTS" => hash(*entries, 8, size_of::<syscall_latency::Start>()),
             "SCHED_TASKS" => hash(*entries, 8, size_of::<sched::Seen>()),
             "FATAL_SENDERS" => hash(*entries, size_of::<faults::Pending>(), 8),
@@ -494,7 +499,7 @@ mod tests {
         let calls = [
             "files_exit_5_10",
             "io_uring_submit_req_as_sqe",
-            "syscall_task_exit",
+            "syscall_task_exit_5_10",
             "syscall_exit_5_10",
             "syscall_enter_5_10",
         ];

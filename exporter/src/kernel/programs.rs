@@ -40,8 +40,12 @@ pub const CALLS: &str = "calls";
 pub(super) const SYS_EXIT: &str = "sys_exit";
 
 /// The signals that are parts of it, which rest one by one. Each has a program of its own, for a kernel that refuses this one.
-pub(super) const PARTS: [(&str, u32); 3] =
-    [("syscalls", calls::SYSCALLS), ("files", calls::FILES), ("syscall_latency", calls::SYSCALL_LATENCY)];
+pub(super) const PARTS: [(&str, u32); 4] = [
+    ("syscalls", calls::SYSCALLS),
+    ("files", calls::FILES),
+    ("syscall_latency", calls::SYSCALL_LATENCY),
+    ("unix", calls::UNIX),
+];
 
 macro_rules! reads {
     ($($field:ident),* $(,)?) => { &[$((stringify!($field), |offsets| offsets.$field)),*] };
@@ -227,14 +231,15 @@ pub static PROGRAMS: &[Program] = &[
         |types, _| types.tracepoint("io_uring_submit_req").is_none(),
         &[],
     ),
-    program("syscall_task_exit", "syscall_latency", "sched_process_exit", not_by_perf, &[]),
+    program("syscall_task_exit", "syscall_latency", "sched_process_exit", by_btf, &[]),
     program("syscall_task_exit_perf", "syscall_latency", "sched_process_exit", by_perf, &[]),
+    program("syscall_task_exit_5_10", "syscall_latency", "sched_process_exit", by_number, &[]),
     program(
         "syscall_exit",
         "syscall_latency",
         SYS_EXIT,
         by_btf,
-        &[TASK, ARGUMENTS, FILE, reads!(task_compat)],
+        &[TASK, ARGUMENTS, FILE, reads!(task_compat, regs_syscall_nr)],
     ),
     program(
         "syscall_exit_perf",
@@ -248,7 +253,7 @@ pub static PROGRAMS: &[Program] = &[
         "syscall_latency",
         SYS_EXIT,
         by_number,
-        &[ARGUMENTS, FILE, reads!(task_compat)],
+        &[ARGUMENTS, FILE, reads!(task_compat, regs_syscall_nr)],
     ),
     program("syscall_enter", "syscall_latency", "sys_enter", by_btf, &[reads!(task_compat)]),
     program("syscall_enter_perf", "syscall_latency", "sys_enter", by_perf, &[reads!(task_compat)]),

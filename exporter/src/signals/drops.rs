@@ -1,6 +1,6 @@
 //! `drops`: packets of sockets that the kernel drops, by its own reasons, and buffers that are full.
 
-use plimsoll_abi::drops::{Cell, DIRECTIONS, PROTOCOLS};
+use plimsoll_abi::drops::{Cell, DIRECTIONS, PROTOCOLS, RAW};
 use zerocopy::IntoBytes as _;
 
 use super::{KernelRow, Row, Signal, Source};
@@ -35,7 +35,8 @@ static FAMILIES: [Family; 3] = [
         name: "container_network_socket_receive_buffer_full_total",
         kind: Kind::Counter,
         help: "What was dropped because the receive buffer of its socket was full, by protocol: too slow a reader. \
-               raw is all else of IPv4 and IPv6 but TCP, which has the sender wait; other is all other sockets.",
+               raw is all else of IPv4 and IPv6 but TCP, which has the sender wait, and absent at 0, since newer kernels drop \
+               what is for raw sockets before they tell of it (seen in 6.18); other is all other sockets.",
         labels: &["protocol"],
         unit: "packets",
         source: "tracepoints udp_fail_queue_rcv_skb and sock_rcvqueue_full (v5.10 to v7.x)",
@@ -73,6 +74,9 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
             let Some(kernel) = row.kernel else { continue };
             let Some(cell) = layout::drops(kernel.cells).filter(|cell| occurred(cell)) else { continue };
             for (value, &count) in labels.iter().zip(of(cell)) {
+                if *value == PROTOCOLS[RAW] && count == 0 {
+                    continue;
+                }
                 encoder.counter(row.kernel_series(kernel), &[(family.labels[0], value)], Value::Int(count));
             }
         }
@@ -135,7 +139,6 @@ mod tests {
                 r#"container_network_socket_drops_total{id="/a",reason="0x30001"} 4"#,
                 r#"container_network_socket_drops_total{id="/a",reason="other"} 6"#,
                 r#"container_network_socket_receive_buffer_full_total{id="/a",protocol="udp"} 7"#,
-                r#"container_network_socket_receive_buffer_full_total{id="/a",protocol="raw"} 0"#,
                 r#"container_network_socket_receive_buffer_full_total{id="/a",protocol="other"} 1"#,
                 r#"container_network_socket_memory_limit_hits_total{id="/a",direction="sent"} 0"#,
                 r#"container_network_socket_memory_limit_hits_total{id="/a",direction="received"} 5"#,

@@ -13,6 +13,7 @@ pub struct Config {
     own_network: bool,
     host_pids: bool,
     memory: Option<u64>,
+    raw_sockets: bool,
     pids: Option<u64>,
     cpus: Option<String>,
     cpu_quota: Option<(u64, u64)>,
@@ -29,6 +30,7 @@ impl Default for Config {
             own_network: false,
             host_pids: false,
             memory: None,
+            raw_sockets: false,
             pids: None,
             cpus: None,
             cpu_quota: None,
@@ -81,6 +83,12 @@ impl Config {
         self
     }
 
+    /// It may open raw sockets.
+    pub fn raw_sockets(mut self) -> Self {
+        self.raw_sockets = true;
+        self
+    }
+
     /// The CPUs it may run on, as in `0` or `0-1`.
     pub fn cpus(mut self, cpus: &str) -> Self {
         self.cpus = Some(cpus.to_owned());
@@ -110,7 +118,10 @@ impl Config {
         let args: Vec<&str> =
             std::iter::once("/worker").chain(self.args.iter().map(String::as_str)).collect();
         // To become another user and back; to signal and pin itself needs none.
-        let capabilities = json!(["CAP_SETUID", "CAP_SETGID"]);
+        let mut capabilities = vec!["CAP_SETUID", "CAP_SETGID"];
+        if self.raw_sockets {
+            capabilities.push("CAP_NET_RAW");
+        }
         let mut namespaces = vec!["mount", "ipc", "uts"];
         if !self.host_pids {
             namespaces.insert(0, "pid");

@@ -1,13 +1,18 @@
 //! Packets that are dropped, and why, against what the workers did and `/proc/net/snmp` of each namespace.
 
+use std::fs;
+use std::path::Path;
+
 use anyhow::Result;
 use plimsoll_tests::exporter::Exporter;
 use plimsoll_tests::netns::{NOBODY, Pair, snmp};
 use plimsoll_tests::runc::Config;
+use plimsoll_tests::trace::Trace;
 
 use crate::{container, counts, id, moved, together};
 
 const DROPS: &str = "container_network_socket_drops_total";
+const BEYOND: &str = "container_network_socket_memory_limit_hits_total";
 const FULL: &str = "container_network_socket_receive_buffer_full_total";
 
 #[test]
@@ -52,5 +57,56 @@ fn drops_are_exact_by_reason_and_a_neighbour_does_not_move() -> Result<()> {
     assert_eq!(snmp_after["InErrors"] - snmp_before["InErrors"], full + 23);
     assert_eq!(before.kernel_row(&id(&neighbour)), after.kernel_row(&id(&neighbour)));
     assert_eq!(after.kernel_losses(), before.kernel_losses());
+    Ok(())
+}
+
+#[test]
+fn packets_for_a_raw_socket_that_is_full_are_exact() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    let own = || container(&Config::default().own_network().raw_sockets());
+    let mut pair = [own()?, own()?];
+    Pair::lay(pair[0].pid(), pair[1].pid())?;
+    let before = exporter.scrape()?;
+    pair[1].run("bind-raw")?;
+    pair[0].run("send-raw 10.77.0.2 600 1000")?;
+    let kept: u64 = pair[1].run("queued-udp")?.parse()?;
+    let after = exporter.scrape()?;
+    let of = |at: usize| moved((&before, &after), FULL, &id(&pair[at]), &["protocol"]);
+    assert!(0 < kept && kept < 600, "{kept}");
+    // Where the kernel drops them before it tells of it, there is no such series.
+    let raw = after.value(FULL, &[("id", &id(&pair[1])), ("protocol", "raw")]);
+    let expected = if raw.is_some() { counts([("raw", 600 - kept)]) } else { counts([]) };
+    assert_eq!(of(1), expected);
+    assert_eq!(of(0), counts([]));
+    Ok(())
+}
+
+#[test]
+fn memory_beyond_a_cgroups_limit_is_counted_as_often_as_the_kernel_says() -> Result<()> {
+    let exporter = Exporter::start(&[])?;
+    // Both ends of each connection are in one container, so that what is not read is its own.
+    let own = || container(&Config::default().own_network());
+    let (mut limited, mut neighbour) = (own()?, own()?);
+    // Only sockets that are made later are held against it.
+    let limit = Path::new("/sys/fs/cgroup/memory").join(id(&limited).trim_start_matches('/'));
+    fs::write(limit.join("memory.kmem.tcp.limit_in_bytes"), "65536")?;
+    let before = exporter.scrape()?;
+    let trace = Trace::of("sock/sock_exceed_buf_limit")?;
+    for container in [&mut limited, &mut neighbour] {
+        container.run("listen 127.0.0.1:7000")?;
+        container.run("hold 127.0.0.1:7000 3")?;
+        container.run("held fill")?;
+        // Or what was not taken would be sent again.
+        container.run("held abort")?;
+    }
+    let after = exporter.scrape()?;
+    let lines = trace.lines()?;
+    let of = |kind: &str| lines.iter().filter(|line| line.contains(kind)).count() as u64;
+    let (sent, received) = (of("kind=SK_MEM_SEND"), of("kind=SK_MEM_RECV"));
+    assert!(!lines.is_empty(), "the limit was not reached");
+    let mut hits = counts([("sent", sent), ("received", received)]);
+    hits.retain(|_, hits| *hits > 0);
+    assert_eq!(moved((&before, &after), BEYOND, &id(&limited), &["direction"]), hits);
+    assert_eq!(moved((&before, &after), BEYOND, &id(&neighbour), &["direction"]), counts([]));
     Ok(())
 }

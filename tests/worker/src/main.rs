@@ -52,9 +52,11 @@
 //! | `connect-given-up ADDRESS N` | N attempts at once that are closed before there is an answer |
 //! | `hold ADDRESS N`, `accept N` | N connections that stay |
 //! | `held send BYTES`, `held receive BYTES` | so many bytes through each of them |
+//! | `held fill` | sends through each of them until it takes no more; answers with the bytes |
 //! | `held half`, `held end`, `held close`, `held abort` | closes one side, waits for the other's end, closes, or resets them |
 //! | `held give NAME`, `held take N` | passes them to who has the Unix datagram socket NAME, and keeps none; keeps N that are passed so |
 //! | `bind-udp ADDRESS` | a socket there that stays |
+//! | `bind-raw`, `send-raw ADDRESS N SIZE` | such a socket, and N packets, of a protocol nobody speaks |
 //! | `dns-ask MANNER ADDRESS NAME TYPE N RCODE` | N questions of type TYPE, each of which must be answered with RCODE (see `dns`) |
 //! | `dns-shout ADDRESS NAME TYPE N` | N questions, and does not wait |
 //! | `dns-answer N RCODE TIMES` | answers N questions to the socket that stays, each TIMES times |
@@ -203,12 +205,15 @@ fn execute(words: &[String]) -> Answer {
         ["dns-answer", n, rcode, times] => dns::answer(number(n)?, number(rcode)?, number(times)?),
         ["filter-udp"] => net::filter(),
         ["queued-udp"] => net::queued(),
+        ["bind-raw"] => net::bind_raw(),
+        ["send-raw", address, n, size] => net::send_raw(address, number(n)?, number(size)?),
         ["send-udp", address, n, size] => net::send(address, number(n)?, number(size)?),
         ["receive-udp", n, size] => net::receive(number(n)?, number(size)?),
         ["hold", address, n] => net::hold(address, number(n)?),
         ["accept", n] => net::accept(number(n)?),
         ["held", "give", name] => net::give_away(name),
         ["held", "take", n] => net::take_over(number(n)?),
+        ["held", "fill"] => net::fill(),
         ["held", what] => net::with_held(what, 0),
         ["held", what, bytes] => net::with_held(what, number(bytes)?),
         ["unix-listen", name] => unix::listen(name),

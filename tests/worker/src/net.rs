@@ -140,6 +140,26 @@ pub(crate) fn with_held(what: &str, bytes: usize) -> Answer {
     })
 }
 
+/// Sends through each connection that stays until it takes no more for now; answers with the bytes.
+pub(crate) fn fill() -> Answer {
+    let mut sent = 0;
+    kept_try(|kept| {
+        for stream in &mut kept.streams {
+            stream.set_nonblocking(true).map_err(|e| e.to_string())?;
+            loop {
+                match stream.write(&[0; 4096]) {
+                    Ok(bytes) => sent += bytes,
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                    Err(e) => return Err(e.to_string()),
+                }
+            }
+            stream.set_nonblocking(false).map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    })?;
+    Ok(sent.to_string())
+}
+
 /// Passes the connections that stay to another process, and keeps none.
 pub(crate) fn give_away(name: &str) -> Answer {
     kept_try(|kept| {
@@ -164,6 +184,34 @@ pub(crate) fn take_over(n: u64) -> Answer {
 pub(crate) fn bind(address: &str) -> Answer {
     let socket = UdpSocket::bind(address).map_err(|e| format!("{address}: {e}"))?;
     kept(|kept| kept.socket = Some(socket))
+}
+
+/// The number of a protocol nobody speaks (RFC 3692).
+const EXPERIMENTAL: libc::c_int = 253;
+
+fn raw() -> Result<UdpSocket, String> {
+    // SAFETY: no pointers; the descriptor is new, and nobody else's.
+    unsafe {
+        match libc::socket(libc::AF_INET, libc::SOCK_RAW, EXPERIMENTAL) {
+            -1 => Err(last_error("socket")),
+            fd => Ok(UdpSocket::from_raw_fd(fd)),
+        }
+    }
+}
+
+/// A raw socket for packets of a protocol nobody speaks, which stays.
+pub(crate) fn bind_raw() -> Answer {
+    let socket = raw()?;
+    kept(|kept| kept.socket = Some(socket))
+}
+
+/// N such packets, from a socket that does not stay.
+pub(crate) fn send_raw(address: &str, n: u64, size: usize) -> Answer {
+    let socket = raw()?;
+    for _ in 0..n {
+        socket.send_to(&vec![0; size], (address, 0)).map_err(|e| e.to_string())?;
+    }
+    Ok(String::new())
 }
 
 /// Something with the socket for datagrams.
