@@ -1,5 +1,6 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
+pub mod alertmanager;
 pub mod apiserver;
 pub mod blackbox;
 pub mod capture;
