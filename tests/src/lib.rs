@@ -7,6 +7,7 @@ pub mod capture;
 pub mod certificates;
 pub mod cgroup;
 pub mod containerd;
+pub mod dashboards;
 pub mod exporter;
 pub mod grpc;
 pub mod hierarchy;
