@@ -4,7 +4,7 @@
 mod panel;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -117,7 +117,7 @@ pub fn definitions() -> Result<BTreeMap<String, Dashboard>> {
 
 /// Where the dashboard of that name is.
 pub fn path(name: &str) -> PathBuf {
-    Path::new(&workspace().join("dashboards")).join(format!("{name}.json"))
+    workspace().join("dashboards").join(format!("{name}.json"))
 }
 
 /// The dashboard as Grafana reads it.
