@@ -1,11 +1,13 @@
 //! Shared by the tests: what `tools/setup` fetched, the worker, containers of it, and virtual machines with other kernels.
 
+pub mod alertmanager;
 pub mod apiserver;
 pub mod blackbox;
 pub mod capture;
 pub mod certificates;
 pub mod cgroup;
 pub mod containerd;
+pub mod dashboards;
 pub mod exporter;
 pub mod grpc;
 pub mod hierarchy;
@@ -20,7 +22,9 @@ pub mod ntpd;
 pub mod plugins;
 pub mod podman;
 pub mod prometheus;
+pub mod promql;
 pub mod relay;
+pub mod rules;
 pub mod runc;
 pub mod scrape;
 pub mod servers;

@@ -66,12 +66,18 @@ impl Job {
 
 impl Prometheus {
     /// Starts Debian's Prometheus of this major version, which scrapes each job at this interval, and waits until it is ready.
-    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
     pub fn start(major: u32, interval: &str, jobs: &[Job], args: &[&str]) -> Result<Self> {
+        Self::start_with(major, interval, jobs, args, "")
+    }
+
+    /// As `start`, with more of its configuration: lines of YAML, such as `rule_files`, which are evaluated as often as it scrapes.
+    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
+    pub fn start_with(major: u32, interval: &str, jobs: &[Job], args: &[&str], more: &str) -> Result<Self> {
         let directory = Directory::new()?;
         let (count, jobs) = (jobs.len(), jobs.iter().map(Job::yaml).collect::<String>());
         let config = format!(
-            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n{jobs}"
+            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}, evaluation_interval: {interval}}}\n\
+             {more}\nscrape_configs:\n{jobs}"
         );
         let path = directory.0.join("prometheus.yml");
         std::fs::write(&path, &config).with_context(|| path.display().to_string())?;
@@ -130,6 +136,11 @@ impl Prometheus {
         let [from, to, step] = [from, to, step].map(|number| format!("{number:.3}"));
         let arguments = [("query", expression), ("start", &*from), ("end", &*to), ("step", &*step)];
         answer::series(&self.ask("query_range", &arguments)?["result"]).with_context(|| expression.to_owned())
+    }
+
+    /// The tree of an expression, by Prometheus' own parser; only version 3 has it.
+    pub fn parse(&self, expression: &str) -> Result<Value> {
+        self.ask("parse_query", &[("query", expression)]).with_context(|| expression.to_owned())
     }
 
     /// What it knows of its targets.

@@ -50,6 +50,11 @@ pub fn blackbox() -> Result<PathBuf> {
     fetched("services/usr/bin/prometheus-blackbox-exporter", "services")
 }
 
+/// A program of Debian's Alertmanager: itself, or `amtool`.
+pub fn alertmanager(program: &str) -> Result<PathBuf> {
+    fetched(&format!("services/usr/bin/{program}"), "services")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)
