@@ -50,6 +50,11 @@ pub fn blackbox() -> Result<PathBuf> {
     fetched("services/usr/bin/prometheus-blackbox-exporter", "services")
 }
 
+/// Debian's node_exporter.
+pub fn node_exporter() -> Result<PathBuf> {
+    fetched("services/usr/bin/prometheus-node-exporter", "services")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)
