@@ -82,7 +82,7 @@ fn is_taken(name: &str) -> bool {
 }
 
 /// The text of a file; not of a pipe, which would hang.
-fn read(path: &Path) -> Result<(String, f64), String> {
+fn read(path: &Path) -> Result<(String, u64), String> {
     let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return Err(format!("not a file of at most {MAX_BYTES} bytes"));
@@ -91,7 +91,8 @@ fn read(path: &Path) -> Result<(String, f64), String> {
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| error.to_string())?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Ok((text, modified.unwrap_or_default().as_secs_f64()))
+    // Whole seconds, as node_exporter has it.
+    Ok((text, modified.unwrap_or_default().as_secs()))
 }
 
 fn collect(host: &mut Host, page: &mut Page<'_>) -> Result<(), NodeError> {

@@ -31,11 +31,11 @@ pub(super) fn queues(text: &str) -> impl Iterator<Item = (u8, u64, u64)> + '_ {
 }
 
 fn collect(host: &mut Host, page: &mut Page<'_>) -> Result<(), NodeError> {
-    let (v4, v6) = (host.of_init("1/net/udp"), host.of_init("1/net/udp6"));
+    let (v4, v6) = match (host.of_init("1/net/udp"), host.of_init("1/net/udp6")) {
+        (Err(error), Err(_)) => return Err(error),
+        both => both,
+    };
     page.family(&FAMILIES[0]);
-    if let (Err(_), Err(error)) = (&v4, &v6) {
-        return Err(NodeError::parse("/proc/net/udp", &error.to_string()));
-    }
     for (ip, text) in [("v4", v4), ("v6", v6)] {
         let Ok(text) = text else { continue };
         let sum = |(sent, received): (u64, u64), (_, tx, rx): (u8, u64, u64)| (sent + tx, received + rx);

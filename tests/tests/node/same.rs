@@ -48,6 +48,7 @@ const ONLY_THEIRS: &[(&str, &str)] = &[
     ("node_nfsd_", "no dashboard or rule reads it"),
     ("node_tape_", "no dashboard or rule reads it"),
     ("node_xfs_", "no dashboard or rule reads it"),
+    ("node_systemd_", "needs a client of D-Bus; Debian's has it on"),
     ("node_zfs_", "no dashboard or rule reads it"),
     ("node_power_supply_", "of its many files ours has those of dashboards"),
 ];
@@ -74,6 +75,7 @@ const NOT_THE_SAME: &[(&str, &str)] = &[
     (r#"node_scrape_collector_success {"collector": "ipvs"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "nfs"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "nfsd"}"#, "a collector that ours has not"),
+    (r#"node_scrape_collector_success {"collector": "systemd"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "tapestats"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "xfs"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "zfs"}"#, "a collector that ours has not"),
