@@ -25,6 +25,7 @@ pub use units::{UnitError, parse_duration, parse_percent, parse_size};
 
 use crate::http::ListenAddress;
 use crate::identity::Runtime;
+use crate::node;
 use crate::runtimes::Socket;
 use crate::telemetry::log::LogFormat;
 use crate::telemetry::{REVISION, RUST_VERSION, VERSION};
@@ -50,6 +51,9 @@ pub struct Config {
     /// How long a dead container is still served.
     #[command(flatten)]
     pub tombstone: Tombstone,
+    /// The host's own metrics.
+    #[command(flatten)]
+    pub node: node::Options,
     /// Container runtimes.
     #[command(flatten)]
     pub runtimes: Runtimes,
@@ -88,7 +92,8 @@ pub struct Web {
     /// Address to listen on: :PORT (all addresses), HOST:PORT or [IPV6]:PORT; may be given more than once
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":18760")]
     pub listen_addresses: Vec<ListenAddress>,
-    /// Path of the metrics; those under cAdvisor's names alone are at "cadvisor" below it
+    /// Path of the metrics; those under cAdvisor's names alone are at "cadvisor" below it, those under
+    /// node_exporter's at "node"
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     pub telemetry_path: String,
     /// Scrapes that may run at the same time; 0 is no limit
@@ -296,6 +301,9 @@ impl Config {
         config.web.lifecycle = switches::is_on(matches, switches::LIFECYCLE, false);
         config.collectors = switches::collectors(matches, collectors);
         if let Some(text) = config.tcp.contradiction() {
+            return Err(command.error(ErrorKind::ValueValidation, text));
+        }
+        if let Some(text) = config.node.contradiction() {
             return Err(command.error(ErrorKind::ValueValidation, text));
         }
         let is_on = |name: &str| config.collectors.contains(&name);

@@ -7,6 +7,7 @@
 mod govern;
 mod labels;
 mod lifecycle;
+mod node;
 mod numbers;
 mod open;
 mod own;
@@ -28,6 +29,7 @@ pub use self::own::own_families;
 
 use self::govern::Govern;
 use self::labels::Trouble;
+use self::node::NodeWorker;
 use self::numbers::Numbers;
 use self::open::take_in_connections;
 use self::own::{LAST_READ_MISSED, NAMESPACE_NOT_WALKED, Own, TOMBSTONE_EVICTED};
@@ -42,6 +44,7 @@ use crate::kernel::{
     CALLS, CGROUPS, Counted, Facts, Kernel, Plan, PlanError, Program, ProgramStatus, Settings,
 };
 use crate::ledger::{Keep, Ledger, Scrapers};
+use crate::node as node_metrics;
 use crate::signals::{self, Signal, Source};
 use crate::telemetry::Telemetry;
 
@@ -50,7 +53,7 @@ use crate::telemetry::Telemetry;
 pub struct Options {
     /// Where the host is seen.
     pub paths: HostPaths,
-    /// Names of the signals that are on.
+    /// Names of the signals and of the collectors of host metrics that are on.
     pub signals: Vec<&'static str>,
     /// Slots in the kernel.
     pub slots: u32,
@@ -80,6 +83,8 @@ pub struct Options {
     pub directory: Arc<Directory>,
     /// How rows are labelled at first.
     pub labelling: Labelling,
+    /// What is asked of host metrics.
+    pub node: node_metrics::Options,
 }
 
 /// Destinations that are shown by one name.
@@ -110,6 +115,7 @@ pub enum EngineError {
 pub struct Engine {
     options: Options,
     worker: Worker,
+    node: NodeWorker,
     telemetry: Telemetry,
     own: Own,
     govern: Govern,
@@ -233,6 +239,7 @@ impl Engine {
         let unified = hierarchies.unified().map(|unified| unified.mount.clone());
         let (mut kernel, refused) = load(plan.clone(), &paths.sysfs, unified);
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
+        let node = NodeWorker::start(options.paths.clone(), options.node.clone())?;
         let mut state = State::new(&options);
         state.drop_reasons = facts.types.map(|types| types.drop_reasons).into_iter().flatten().collect();
         state.adopt_all(&hierarchies, kernel.as_mut(), &options, &worker);
@@ -253,7 +260,8 @@ impl Engine {
         let events = kernel.as_ref().map(Kernel::events_fd).transpose()?;
         state.kernel = kernel;
         let state = Mutex::new(state);
-        let engine = Arc::new(Self { options, worker, telemetry, own, govern, programs, hierarchies, state });
+        let engine =
+            Arc::new(Self { options, worker, node, telemetry, own, govern, programs, hierarchies, state });
         engine.govern_while_it_lives()?;
         if let Some(events) = events {
             let engine = Arc::downgrade(&engine);

@@ -13,6 +13,7 @@ use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Limits, Probes, Reload, Server, Settings, Source};
 use plimsoll::identity::Directory;
 use plimsoll::ledger::Keep;
+use plimsoll::node;
 use plimsoll::probe::InForce;
 use plimsoll::push;
 use plimsoll::reload::Reloader;
@@ -22,10 +23,7 @@ use plimsoll::telemetry::{ConfigMetrics, REVISION, Telemetry, VERSION, log};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
-    let collectors: Vec<Collector> = signals::ALL
-        .iter()
-        .map(|signal| Collector { name: signal.name, summary: signal.summary, default: signal.default })
-        .collect();
+    let collectors = collectors();
     let config = match Invocation::from_args(std::env::args_os(), &collectors) {
         Ok(Invocation::Serve(config)) => config,
         Ok(Invocation::CheckConfig(files)) => return check_config(&files),
@@ -44,6 +42,22 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Those of containers and those of the host. A name that both have switches both.
+fn collectors() -> Vec<Collector> {
+    let of_containers = signals::ALL.iter().map(|signal| Collector {
+        name: signal.name,
+        summary: signal.summary,
+        default: signal.default,
+    });
+    let mut collectors: Vec<Collector> = of_containers.collect();
+    for node::Collector { name, summary, default, .. } in node::ALL {
+        if !collectors.iter().any(|collector| collector.name == *name) {
+            collectors.push(Collector { name, summary, default: *default });
+        }
+    }
+    collectors
 }
 
 /// Reads a configuration file; says every fault it has in a line.
@@ -245,6 +259,7 @@ fn options(config: &Config, file: FileConfig, directory: Arc<Directory>) -> Opti
         dns_ports: config.kernel.dns_ports.clone(),
         directory,
         labelling: file.labelling,
+        node: config.node.clone(),
         dns_names: config.kernel.dns_names,
         destination_names: config.tcp.destination_names,
         overhead: Overhead { ceiling: config.overhead.cpu, interval: config.overhead.interval },

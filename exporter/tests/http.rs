@@ -27,6 +27,7 @@ fn formats_and_views() {
             OPENMETRICS,
             "OpenMetrics Cadvisor All\n",
         ),
+        ("/metrics/node", "Accept: */*", "text/plain; version=0.0.4; charset=utf-8", "Text Node All\n"),
     ] {
         let answer = server.get_with(path, &[accept]);
         assert_eq!((answer.status, answer.text()), (200, body));
@@ -37,14 +38,16 @@ fn formats_and_views() {
     }
     assert_eq!(server.value("plimsoll_http_requests_total", "metrics"), 2.0);
     assert_eq!(server.value("plimsoll_http_requests_total", "cadvisor"), 1.0);
+    assert_eq!(server.value("plimsoll_http_requests_total", "node"), 1.0);
 }
 
 #[test]
 fn the_paths_move_with_the_flag() {
-    for (path, cadvisor) in [("/prom", "/prom/cadvisor"), ("/", "/cadvisor")] {
+    for (path, cadvisor, node) in [("/prom", "/prom/cadvisor", "/prom/node"), ("/", "/cadvisor", "/node")] {
         let server = Running::start(plimsoll::http::Settings { telemetry_path: path.into(), ..settings() });
         assert_eq!(server.get(path).text(), "Text All All\n");
         assert_eq!(server.get(cadvisor).text(), "Text Cadvisor All\n");
+        assert_eq!(server.get(node).text(), "Text Node All\n");
         assert_eq!(server.get("/metrics").status, 404);
     }
 }

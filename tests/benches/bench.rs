@@ -18,6 +18,8 @@ mod kernel;
 mod loads;
 #[path = "bench/network.rs"]
 mod network;
+#[path = "bench/node.rs"]
+mod node;
 #[path = "bench/scrapes.rs"]
 mod scrapes;
 #[path = "bench/turns.rs"]
@@ -46,6 +48,9 @@ fn main() -> Result<()> {
     }
     if runs("checks") {
         checks::run()?;
+    }
+    if runs("node") {
+        node::run()?;
     }
     if runs("scrapes") {
         scrapes::run()?;

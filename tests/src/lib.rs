@@ -17,6 +17,7 @@ pub mod loopback;
 pub mod nameserver;
 pub mod netns;
 pub mod nginx;
+pub mod node_exporter;
 pub mod ntp;
 pub mod ntpd;
 pub mod plugins;

@@ -110,7 +110,7 @@ impl<'a> Check<'a> {
                 self.family.rows.insert(sample.row(), (sample.id(), false));
                 if rises { Ok(()) } else { Err("a counter below zero or infinite") }
             }
-            (Some("gauge"), "", _) | (Some("unknown"), "", true) => Ok(()),
+            (Some("gauge"), "", _) | (Some("unknown"), "", true) | (Some("untyped"), "", false) => Ok(()),
             (Some("histogram"), "_bucket", _) => self.bucket(sample),
             (Some("histogram"), "_sum", _) => Ok(()),
             (Some("histogram"), "_count", _) => {

@@ -55,6 +55,11 @@ pub fn alertmanager(program: &str) -> Result<PathBuf> {
     fetched(&format!("services/usr/bin/{program}"), "services")
 }
 
+/// Debian's node_exporter.
+pub fn node_exporter() -> Result<PathBuf> {
+    fetched("services/usr/bin/prometheus-node-exporter", "services")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use plimsoll::engine::own_families;
+use plimsoll::node;
 use plimsoll::signals::{ALL, Signal, Source};
 use plimsoll_tests::tools::workspace;
 
@@ -22,6 +23,26 @@ fn a_signal_is_one_name_everywhere() {
         missing.extend(places.into_iter().filter(|place| !workspace().join(place).is_file()));
     }
     assert_eq!(missing, Vec::<String>::new(), "files that a signal in the table should have");
+}
+
+#[test]
+fn a_collector_of_host_metrics_is_one_name_everywhere() {
+    let file = |name: &str| workspace().join(format!("exporter/src/node/{name}.rs"));
+    let missing: Vec<_> = node::ALL.iter().map(|of| of.name).filter(|name| !file(name).is_file()).collect();
+    assert_eq!(missing, Vec::<&str>::new(), "files that a collector in the table should have");
+    let mut seen: BTreeSet<_> =
+        ALL.iter().flat_map(|signal| signal.families).map(|family| family.name).collect();
+    for family in node::ALL.iter().flat_map(|of| of.families).chain(&node::OUTCOME) {
+        assert!(seen.insert(family.name), "{} twice", family.name);
+        assert!(family.name.starts_with("node_"), "{}", family.name);
+        for text in [family.help, family.unit, family.source, family.bound] {
+            assert!(!text.is_empty(), "{}: a doc is empty", family.name);
+        }
+        assert!(family.help.ends_with('.'), "{}: help is a sentence", family.name);
+    }
+    for (name, prefix, from) in node::FOUND {
+        assert!(node::ALL.iter().any(|of| of.name == *name) && prefix.starts_with("node_"), "{name}: {from}");
+    }
 }
 
 #[test]
@@ -192,6 +213,12 @@ fn reference() -> String {
     for signal in ALL {
         signal_section(&mut out, signal);
     }
+    out.push_str(HOST);
+    for collector in node::ALL {
+        node_section(&mut out, collector);
+    }
+    out.push_str("\n### Of every collector of the host\n\n");
+    node_table(&mut out, &node::OUTCOME);
     out.push_str("\n## What Plimsoll says of itself\n\n| name | type | meaning |\n|---|---|---|\n");
     for (name, kind, help) in own_families() {
         let _ = writeln!(out, "| `{name}` | {kind} | {help} |");
@@ -222,6 +249,44 @@ fn signal_section(out: &mut String, signal: &Signal) {
         let _ = writeln!(out, "- {} of {}; {labels}", family.kind.as_str(), family.unit);
         let _ = writeln!(out, "- source: {}", family.source);
         let _ = writeln!(out, "- series a row: {}", family.bound);
+    }
+}
+
+const HOST: &str = "
+## Host metrics
+
+node_exporter's families, by its names, labels and types (those of its version 1.5, and what later ones added and its
+dashboards read): the node mixin and dashboard 1860 work as they are, but for what they ask of systemd's units. `/metrics/node`
+has them alone. They carry no labels of containers. A family has 16,384 series at most, what is beyond is counted in
+`plimsoll_node_series_left_out_total`. A collector that has the name of one of containers (`cpu`, `pressure`) is switched with it.
+The flags that include and exclude are in `plimsoll --help`, with node_exporter's names and patterns.
+
+Not served: the collectors of node_exporter that no dashboard or rule of these reads (bcache, btrfs, fibrechannel, infiniband,
+ipvs, nfs, nfsd, tapestats, xfs, zfs), and `systemd`, which asks systemd itself.
+";
+
+fn node_section(out: &mut String, collector: &node::Collector) {
+    let name = collector.name;
+    let switch = match collector.default {
+        true => format!("`--no-collector.{name}` turns it off"),
+        false => format!("off unless `--collector.{name}` turns it on"),
+    };
+    let _ = write!(out, "\n### Host: {name}\n\n{}; {switch}.\n\n", capital(collector.summary));
+    for (_, prefix, from) in node::FOUND.iter().filter(|(of, ..)| *of == name) {
+        let _ = writeln!(out, "`{prefix}…`: a family for {from}.");
+    }
+    if !collector.families.is_empty() {
+        node_table(out, collector.families);
+    }
+}
+
+fn node_table(out: &mut String, families: &[plimsoll::exposition::Family]) {
+    out.push_str("| name | type, unit | labels | source | series |\n|---|---|---|---|---|\n");
+    for family in families {
+        let labels = family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        let (name, kind, unit) = (family.name, family.kind.as_str(), family.unit);
+        let _ =
+            writeln!(out, "| `{name}` | {kind}, {unit} | {labels} | {} | {} |", family.source, family.bound);
     }
 }
 

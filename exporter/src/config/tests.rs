@@ -17,6 +17,10 @@ fn parse(args: &[&str]) -> Result<Config, clap::Error> {
     }
 }
 
+fn pattern(text: &str) -> Option<node::Pattern> {
+    text.parse().ok()
+}
+
 fn good(args: &[&str]) -> Config {
     parse(args).expect("good flags")
 }
@@ -45,6 +49,7 @@ fn defaults() {
         overhead: Overhead { cpu: 0.02, interval: Duration::from_secs(10) },
         tombstone: Tombstone { scrapes: 2, min_age: Duration::from_secs(120), max: 4096 },
         log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
+        node: node::Options::default(),
         runtimes: Runtimes { sockets: Vec::new(), discover: true },
         file: None,
         collectors: vec!["syscalls", "oom", "connections"],
@@ -123,6 +128,67 @@ fn every_flag_with_a_value() {
             "podman=/srv/podman.sock",
             |c| c.runtimes.sockets == [Socket { runtime: Runtime::Podman, path: "/srv/podman.sock".into() }],
             &["", "/run/docker.sock", "rkt=/run/rkt.sock", "docker=docker.sock"],
+        ),
+        ("collector.diskstats.device-exclude", "^a", |c| c.node.diskstats_exclude == pattern("^a"), &["("]),
+        ("collector.diskstats.device-include", "^a", |c| c.node.diskstats_include == pattern("^a"), &["("]),
+        ("collector.netdev.device-exclude", "^a", |c| c.node.netdev_exclude == pattern("^a"), &["["]),
+        ("collector.netdev.device-include", "^a", |c| c.node.netdev_include == pattern("^a"), &["["]),
+        (
+            "collector.netclass.ignored-devices",
+            "^a",
+            |c| Some(&c.node.netclass_ignored) == pattern("^a").as_ref(),
+            &["*"],
+        ),
+        ("collector.arp.device-exclude", "^a", |c| c.node.arp_exclude == pattern("^a"), &["*"]),
+        ("collector.arp.device-include", "^a", |c| c.node.arp_include == pattern("^a"), &["*"]),
+        (
+            "collector.filesystem.mount-points-exclude",
+            "^a",
+            |c| c.node.mount_points_exclude == pattern("^a"),
+            &["a{2,1}"],
+        ),
+        (
+            "collector.filesystem.mount-points-include",
+            "^a",
+            |c| c.node.mount_points_include == pattern("^a"),
+            &["a{2,1}"],
+        ),
+        (
+            "collector.filesystem.fs-types-exclude",
+            "^a",
+            |c| c.node.fs_types_exclude == pattern("^a"),
+            &["a{2,1}"],
+        ),
+        (
+            "collector.filesystem.fs-types-include",
+            "^a",
+            |c| c.node.fs_types_include == pattern("^a"),
+            &["a{2,1}"],
+        ),
+        (
+            "collector.filesystem.mount-timeout",
+            "2s",
+            |c| c.node.mount_timeout == Duration::from_secs(2),
+            &["", "0", "6s", "9ms", "soon"],
+        ),
+        ("collector.vmstat.fields", "^a", |c| Some(&c.node.vmstat_fields) == pattern("^a").as_ref(), &["("]),
+        (
+            "collector.netstat.fields",
+            "^a",
+            |c| Some(&c.node.netstat_fields) == pattern("^a").as_ref(),
+            &["("],
+        ),
+        (
+            "collector.powersupply.ignored-supplies",
+            "^a",
+            |c| Some(&c.node.supplies_ignored) == pattern("^a").as_ref(),
+            &["("],
+        ),
+        (
+            "collector.textfile.directory",
+            "/var/lib/text",
+            |c| c.node.textfile_directories == [Path::new("/var/lib/text")],
+            &[""],
         ),
         ("log.format", "json", |c| c.log.format == LogFormat::Json, &["", "xml", "JSON"]),
     ];
@@ -211,6 +277,10 @@ fn what_is_wrong_is_said_in_one_line() {
         (
             &["--web.zero-first=yes"],
             "error: unexpected value 'yes' for '--web.zero-first' found; no more were expected",
+        ),
+        (
+            &["--collector.netdev.device-include=a", "--collector.netdev.device-exclude=b"],
+            "error: '--collector.netdev.device-include' and '--collector.netdev.device-exclude' exclude each other",
         ),
         (&["--dns.names"], "error: '--dns.names' needs '--collector.dns'"),
         (

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use plimsoll_abi::loss;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 use super::State;
@@ -32,6 +33,7 @@ pub(super) struct Own {
     folded: IntCounterVec,
     host_errors: IntCounterVec,
     host_bounds: IntCounterVec,
+    node_left_out: IntCounter,
     kernel_seconds: Gauge,
     host_seconds: Gauge,
     host_up: Gauge,
@@ -161,6 +163,13 @@ impl Own {
                 "Files of cgroups and processes that exist and could not be read, by collector.",
                 &["collector"],
             )?,
+            node_left_out: registered(
+                registry,
+                IntCounter::new(
+                    "plimsoll_node_series_left_out_total",
+                    "Series of host metrics beyond 16,384 of a family, and entries beyond 4,096 of a directory.",
+                )?,
+            )?,
             host_bounds: counters(
                 "plimsoll_host_bound_exceeded_total",
                 "Devices, interfaces, processes or descriptors left out because a bound was reached.",
@@ -269,6 +278,11 @@ impl Own {
             raise(&self.host_errors, reading.tally.errors(collector));
             raise(&self.host_bounds, reading.tally.exceeded(collector));
         }
+    }
+
+    /// Host metrics beyond their bounds, since the start; 0 from a reading that failed.
+    pub(super) fn node_left_out(&self, count: u64) {
+        self.node_left_out.inc_by(count.saturating_sub(self.node_left_out.get()));
     }
 
     /// Counts what was lost on this side of the kernel.

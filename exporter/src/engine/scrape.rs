@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
+use super::node;
 use super::senders::Shown;
 use super::{Engine, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
@@ -50,21 +51,37 @@ impl HttpSource for Engine {
         let wanted = |signal: &Signal| {
             self.options.signals.contains(&signal.name) && request.filter.admits(signal.name)
         };
+        let until =
+            Instant::now() + request.deadline.saturating_duration_since(Instant::now()).mul_f64(HOST_SHARE);
+        let of_node = |name: &str| {
+            request.view != View::Cadvisor
+                && self.options.signals.contains(&name)
+                && request.filter.admits(name)
+        };
+        // Meanwhile this thread goes on.
+        let pending = self.node.begin(of_node, request.format);
+        if request.view == View::Node {
+            let mut encoder = Encoder::new(out, request.format);
+            node::encode(&mut encoder, &self.node.end(pending, until));
+            encoder.finish();
+            return Ok(());
+        }
         self.before_scrape();
         let host = signals::ALL.iter().any(|signal| wanted(signal) && signal.source.is_host());
         let reading = if host {
             let names = Wanted::by_name(|name| signals::ALL.iter().any(|s| s.name == name && wanted(s)));
-            let allowed = request.deadline.saturating_duration_since(Instant::now());
             let whole = request.filter == Filter::All;
-            self.worker.scrape(names, whole, Instant::now() + allowed.mul_f64(HOST_SHARE))
+            self.worker.scrape(names, whole, until)
         } else {
             None
         };
+        let of_node = self.node.end(pending, until);
         let mut state = self.turn();
         let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
         let kernel_took = state.prepare()?;
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
+        self.own.node_left_out(of_node.left_out);
         let resting = state.resting.clone();
         let listening =
             reading.as_ref().map(|reading| state.by_owner(&reading.listening)).unwrap_or_default();
@@ -90,6 +107,7 @@ impl HttpSource for Engine {
             self.telemetry.collector(signal.name, start.elapsed(), available);
         }
         if request.view == View::All {
+            node::encode(&mut encoder, &of_node);
             encode_own(&mut encoder, &self.telemetry.gather());
         }
         encoder.finish();
@@ -124,7 +142,15 @@ impl HttpSource for Engine {
             };
             CollectorStatus { name: signal.name.to_owned(), summary: signal.summary.to_owned(), state }
         };
-        signals::ALL.iter().map(status).collect()
+        let of_node = crate::node::ALL.iter().map(|collector| CollectorStatus {
+            name: collector.name.to_owned(),
+            summary: collector.summary.to_owned(),
+            state: match self.options.signals.contains(&collector.name) {
+                true => CollectorState::Enabled,
+                false => CollectorState::Disabled,
+            },
+        });
+        signals::ALL.iter().map(status).chain(of_node).collect()
     }
 }
 

@@ -37,6 +37,24 @@ pub enum Value {
     Float(f64),
 }
 
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Int(value.into())
+    }
+}
+
 /// What identifies a row of samples: its rendered base labels, and since when its counters count.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
@@ -123,6 +141,38 @@ impl<'a> Encoder<'a> {
         let Some(family) = self.head(Kind::Gauge) else { return };
         self.name_and_labels(family.name, "", series.labels, extra, None);
         self.value(value);
+    }
+
+    /// One sample of the current family, a counter or gauge that no row of a container has.
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: Value) {
+        let Some(family) = self.family.and_then(|family| self.head(family.kind)) else { return };
+        self.name_and_labels(family.name, "", "", labels, None);
+        self.value(value);
+    }
+
+    /// Starts a family that is in no table: its samples are written by [`Self::found_sample`].
+    pub fn found(&mut self, name: &str, kind: Kind, help: &str) {
+        let (name, kind) = match (self.format, kind) {
+            (Format::Text, kind) => (name, kind.as_str()),
+            (Format::OpenMetrics, Kind::Counter) => match name.strip_suffix("_total") {
+                Some(base) => (base, "counter"),
+                None => (name, "unknown"),
+            },
+            (Format::OpenMetrics, Kind::Untyped) => (name, "unknown"),
+            (Format::OpenMetrics, kind) => (name, kind.as_str()),
+        };
+        self.raw_head(name, kind, help);
+    }
+
+    /// One sample of a family that is in no table.
+    pub fn found_sample(&mut self, name: &str, labels: &[(&str, &str)], value: Value) {
+        self.name_and_labels(name, "", "", labels, None);
+        self.value(value);
+    }
+
+    /// Families that another encoder wrote in this format.
+    pub fn append(&mut self, text: &[u8]) {
+        self.out.extend_from_slice(text);
     }
 
     /// One histogram of the current family. `bounds` are the rendered upper bounds of all buckets but the

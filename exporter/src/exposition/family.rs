@@ -9,6 +9,10 @@ pub enum Kind {
     Gauge,
     /// Cumulative buckets, `_sum` and `_count`.
     Histogram,
+    /// Quantiles, `_sum` and `_count`: only in what other programs leave in files.
+    Summary,
+    /// What node_exporter gives no type, for the kernel says none.
+    Untyped,
 }
 
 impl Kind {
@@ -18,6 +22,8 @@ impl Kind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::Summary => "summary",
+            Self::Untyped => "untyped",
         }
     }
 }
@@ -46,7 +52,7 @@ impl Family {
     pub fn base_name(&self) -> &'static str {
         match self.kind {
             Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
-            Kind::Gauge | Kind::Histogram => self.name,
+            Kind::Gauge | Kind::Histogram | Kind::Summary | Kind::Untyped => self.name,
         }
     }
 

@@ -16,7 +16,7 @@ table{border-collapse:collapse}caption{text-align:left;font-weight:bold}\
 th,td{text-align:left;vertical-align:top;padding:.25rem 1rem .25rem 0;border-bottom:1px solid #8888}";
 
 /// Renders the page.
-pub(super) fn page(telemetry: &str, cadvisor: &str, collectors: &[CollectorStatus]) -> String {
+pub(super) fn page([telemetry, cadvisor, node]: [&str; 3], collectors: &[CollectorStatus]) -> String {
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -29,6 +29,7 @@ pub(super) fn page(telemetry: &str, cadvisor: &str, collectors: &[CollectorStatu
     for (path, title) in [
         (telemetry, "Metrics"),
         (cadvisor, "Metrics under cAdvisor's names"),
+        (node, "Metrics under node_exporter's names"),
         ("/-/healthy", "Health"),
         ("/-/ready", "Readiness"),
     ] {
@@ -89,7 +90,7 @@ mod tests {
             summary: "Kills <by> the kernel".to_owned(),
             state: CollectorState::Refused("no BTF & \"no\" tracefs".to_owned()),
         };
-        let page = page("/metrics", "/metrics/cadvisor", &[refused]);
+        let page = page(["/metrics", "/metrics/cadvisor", "/metrics/node"], &[refused]);
         assert!(page.contains(
             "<tr><th scope=\"row\">oom</th><td>refused: no BTF &amp; &quot;no&quot; tracefs</td>\
              <td>Kills &lt;by&gt; the kernel</td></tr>"
@@ -100,6 +101,6 @@ mod tests {
 
     #[test]
     fn no_collectors_no_table() {
-        assert!(!page("/m", "/m/cadvisor", &[]).contains("<table>"));
+        assert!(!page(["/m", "/m/cadvisor", "/m/node"], &[]).contains("<table>"));
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Router {
     reload_timeout: Duration,
     telemetry_path: String,
     cadvisor_path: String,
+    node_path: String,
     collectors: Vec<CollectorName>,
     metrics: HttpMetrics,
 }
@@ -52,6 +53,7 @@ impl Handler {
         match self {
             Self::Metrics(View::All) => "metrics",
             Self::Metrics(View::Cadvisor) => "cadvisor",
+            Self::Metrics(View::Node) => "node",
             Self::Probe => "probe",
             Self::Healthy => "healthy",
             Self::Ready => "ready",
@@ -82,6 +84,7 @@ impl Router {
             reload_timeout: settings.limits.reload_timeout,
             source,
             cadvisor_path: format!("{}/cadvisor", settings.telemetry_path.trim_end_matches('/')),
+            node_path: format!("{}/node", settings.telemetry_path.trim_end_matches('/')),
             telemetry_path: settings.telemetry_path.clone(),
             collectors: settings.collectors.clone(),
             metrics,
@@ -106,6 +109,7 @@ impl Router {
         match path {
             path if path == self.telemetry_path => Handler::Metrics(View::All),
             path if path == self.cadvisor_path => Handler::Metrics(View::Cadvisor),
+            path if path == self.node_path => Handler::Metrics(View::Node),
             "/probe" => Handler::Probe,
             "/-/healthy" => Handler::Healthy,
             "/-/ready" => Handler::Ready,
@@ -128,8 +132,8 @@ impl Router {
             },
             Handler::Reload => self.reload().await,
             Handler::Landing => {
-                let page =
-                    landing::page(&self.telemetry_path, &self.cadvisor_path, &self.source.collectors());
+                let paths = [&*self.telemetry_path, &self.cadvisor_path, &self.node_path];
+                let page = landing::page(paths, &self.source.collectors());
                 let answer = body(StatusCode::OK, "text/html; charset=utf-8", page.into());
                 with(answer, CONTENT_SECURITY_POLICY, HeaderValue::from_static(landing::POLICY))
             }

@@ -124,6 +124,8 @@ pub enum View {
     All,
     /// Only what has cAdvisor's names.
     Cadvisor,
+    /// Only what has node_exporter's names.
+    Node,
 }
 
 /// Which collectors a scrape wants.

@@ -33,7 +33,7 @@ pub(super) fn encode_family(
         let Some(value) = read(stats) else { continue };
         match family.kind {
             Kind::Counter => encoder.counter(series, extra, value),
-            Kind::Gauge | Kind::Histogram => encoder.gauge(series, extra, value),
+            _ => encoder.gauge(series, extra, value),
         }
     }
 }
