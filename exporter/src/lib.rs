@@ -13,6 +13,7 @@ pub mod identity;
 pub mod kernel;
 pub mod ledger;
 pub mod names;
+pub mod privileges;
 pub mod probe;
 pub mod push;
 pub mod reload;

@@ -13,6 +13,7 @@ use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Door, Limits, Probes, Reload, Rules, Server, Settings, Source};
 use plimsoll::identity::Directory;
 use plimsoll::ledger::Keep;
+use plimsoll::privileges::{self, Needs};
 use plimsoll::probe::InForce;
 use plimsoll::push;
 use plimsoll::reload::{Keeper, Reloader};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Err(failed) => return failed,
     };
     log::init(config.log.level.into(), config.log.format);
+    let kept = needs(&config).give_up_the_rest();
     let telemetry = match Telemetry::new().context("cannot set up the own metrics") {
         Ok(telemetry) => telemetry,
         Err(error) => return failed(&error),
@@ -46,9 +48,29 @@ fn main() -> ExitCode {
         Ok(door) => door,
         Err(failed) => return failed,
     };
+    match kept {
+        Ok(kept) => tracing::info!(capabilities = privileges::names(kept), "capabilities kept"),
+        Err(error) => tracing::warn!(%error, "capabilities that are not needed could not be given up"),
+    }
     match run(&config, file, &collectors, &telemetry, door) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
+    }
+}
+
+/// What the flags need of the kernel's capabilities.
+fn needs(config: &Config) -> Needs {
+    let any = |source: signals::Source| {
+        signals::ALL.iter().any(|signal| signal.source == source && config.collectors.contains(&signal.name))
+    };
+    Needs {
+        kernel: any(signals::Source::Kernel),
+        dns: config.collectors.contains(&"dns"),
+        listen: config.collectors.contains(&"listen"),
+        processes: any(signals::Source::Process) || any(signals::Source::Cgroup),
+        low_port: config.web.listen_addresses.iter().any(|address| address.is_low()),
+        probe: config.file.is_some(),
+        sockets: !config.runtimes.sockets.is_empty(),
     }
 }
 
