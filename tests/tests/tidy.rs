@@ -107,7 +107,9 @@ fn the_reference_of_unsafe_is_true() -> Result<()> {
             // What is unsafe in a test is no part of the program.
             if !reasons.is_empty() {
                 let _ = write!(wanted, "\n## `{}`\n\n", path.strip_prefix(workspace())?.display());
-                reasons.iter().for_each(|reason| drop(writeln!(wanted, "- {reason}")));
+                for reason in reasons {
+                    let _ = writeln!(wanted, "- {reason}");
+                }
             }
         }
     }
