@@ -76,6 +76,8 @@ pub enum Invocation {
     Serve(Box<Config>),
     /// Whether these configuration files are valid.
     CheckConfig(Vec<PathBuf>),
+    /// Whether these web configuration files, and what they name, are valid.
+    CheckWebConfig(Vec<PathBuf>),
     /// Results of checks, for an Icinga that cannot reach this host.
     Push {
         /// The file that says which.
@@ -105,6 +107,9 @@ pub struct Web {
     /// The longest a scrape or a probe may take; a scraper that waits less gets its answer earlier
     #[arg(long = "web.scrape-timeout", value_name = "DURATION", default_value = "10s", value_parser = scrape_timeout)]
     pub scrape_timeout: Duration,
+    /// File in YAML with certificates, users and limits, as exporter-toolkit has it; read again when it changes
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
     /// Serve each new counter series once at 0, to every scraper.
     #[arg(skip)]
     pub zero_first: bool,
@@ -260,9 +265,11 @@ impl Invocation {
     {
         let mut command = Config::command(collectors);
         let matches = command.try_get_matches_from_mut(args)?;
-        if let Some((CHECK_CONFIG, matches)) = matches.subcommand() {
-            let files = matches.get_many("file").into_iter().flatten().cloned();
-            return Ok(Self::CheckConfig(files.collect()));
+        let files = |matches: &ArgMatches| matches.get_many("file").into_iter().flatten().cloned().collect();
+        match matches.subcommand() {
+            Some((CHECK_CONFIG, matches)) => return Ok(Self::CheckConfig(files(matches))),
+            Some((CHECK_WEB_CONFIG, matches)) => return Ok(Self::CheckWebConfig(files(matches))),
+            _ => {}
         }
         if let Some((CHECKS, matches)) = matches.subcommand()
             && let Some((_, matches)) = matches.subcommand()
@@ -283,7 +290,11 @@ impl Config {
             .about(about)
             .version(format!("{VERSION} (revision {REVISION}, rust {RUST_VERSION})"))
             .args(switches::args(collectors))
-            .subcommand(check_config())
+            .subcommand(check(CHECK_CONFIG, "Says whether configuration files are valid, and every fault they have"))
+            .subcommand(check(
+                CHECK_WEB_CONFIG,
+                "Says whether files for --web.config.file, and the certificates and keys they name, are valid",
+            ))
             .subcommand(checks())
             .args_conflicts_with_subcommands(true)
             .disable_help_subcommand(true)
@@ -356,11 +367,11 @@ impl Tcp {
 }
 
 const CHECK_CONFIG: &str = "check-config";
+const CHECK_WEB_CONFIG: &str = "check-web-config";
 
-fn check_config() -> Command {
+fn check(name: &'static str, about: &'static str) -> Command {
     let file = Arg::new("file").value_name("FILE").required(true).num_args(1..);
-    let about = "Says whether configuration files are valid, and every fault they have";
-    Command::new(CHECK_CONFIG).about(about).arg(file.value_parser(value_parser!(PathBuf)))
+    Command::new(name).about(about).arg(file.value_parser(value_parser!(PathBuf)))
 }
 
 const CHECKS: &str = "checks";

@@ -6,6 +6,7 @@
 
 mod accept;
 mod body;
+mod door;
 mod landing;
 mod listen;
 mod patience;
@@ -19,6 +20,10 @@ mod source;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use door::{
+    ClientAuth, Door, MAX_COST, MAX_USERS, Material, Opens, Rate, Rules, SuiteError, Suites, TlsError, User,
+    UserError, Verify, Version, group, server_config,
+};
 pub use listen::{BindError, ListenAddress, ListenAddressError};
 pub use server::Server;
 pub use source::{
@@ -45,18 +50,22 @@ pub struct Settings {
     pub max_probes: usize,
     /// What `/-/reload` does; `None` refuses it.
     pub reload: Option<Arc<dyn Reload>>,
+    /// Who may come in, and over what; `None` is everybody, over plain connections.
+    pub door: Option<Arc<Door>>,
     /// Bounds on what clients can hold.
     pub limits: Limits,
 }
 
 impl Settings {
-    /// Threads a runtime needs so that no scrape that was admitted waits for one, nor a probe, nor the reload.
+    /// Threads a runtime needs so that no scrape that was admitted waits for one, nor a probe, nor the reload,
+    /// nor a login.
     pub fn blocking_threads(&self) -> usize {
         let scrapes = match self.max_requests {
             0 => self.limits.connections,
             n => n,
         };
-        scrapes + self.max_probes + usize::from(self.reload.is_some())
+        // Logins are compared one at a time.
+        scrapes + self.max_probes + usize::from(self.reload.is_some()) + usize::from(self.door.is_some())
     }
 }
 
@@ -65,6 +74,8 @@ impl Settings {
 pub struct Limits {
     /// Connections open at a time; one more is closed at once.
     pub connections: usize,
+    /// Time for the handshake of a sealed connection.
+    pub handshake_timeout: Duration,
     /// Size of a request's head.
     pub header_bytes: usize,
     /// Time for a request's head to arrive in full.
@@ -85,6 +96,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
+            handshake_timeout: Duration::from_secs(5),
             header_bytes: 16 << 10,
             header_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(90),

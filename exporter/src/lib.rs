@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod ledger;
 pub mod names;
 pub mod node;
+pub mod privileges;
 pub mod probe;
 pub mod push;
 pub mod reload;

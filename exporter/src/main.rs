@@ -10,13 +10,14 @@ use plimsoll::config::file::{FileConfig, FileError};
 use plimsoll::config::{Collector, Config, DestinationGroup, Invocation, When, one_line};
 use plimsoll::engine::{Engine, Group, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
-use plimsoll::http::{CollectorName, Limits, Probes, Reload, Server, Settings, Source};
+use plimsoll::http::{CollectorName, Door, Limits, Probes, Reload, Rules, Server, Settings, Source};
 use plimsoll::identity::Directory;
 use plimsoll::ledger::Keep;
 use plimsoll::node;
+use plimsoll::privileges::{self, Needs};
 use plimsoll::probe::InForce;
 use plimsoll::push;
-use plimsoll::reload::Reloader;
+use plimsoll::reload::{Keeper, Reloader};
 use plimsoll::runtimes::{RuntimeMetrics, follow, sockets};
 use plimsoll::signals;
 use plimsoll::telemetry::{ConfigMetrics, REVISION, Telemetry, VERSION, log};
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let config = match Invocation::from_args(std::env::args_os(), &collectors) {
         Ok(Invocation::Serve(config)) => config,
         Ok(Invocation::CheckConfig(files)) => return check_config(&files),
+        Ok(Invocation::CheckWebConfig(files)) => return check_web_config(&files),
         Ok(Invocation::Push { file, check }) => return push(&file, check),
         Err(error) => return refuse(&error),
     };
@@ -35,13 +37,57 @@ fn main() -> ExitCode {
         Err(failed) => return failed,
     };
     log::init(config.log.level.into(), config.log.format);
-    match run(&config, file, &collectors) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("plimsoll: {error:#}"));
-            ExitCode::FAILURE
-        }
+    let kept = needs(&config).give_up_the_rest();
+    let telemetry = match Telemetry::new().context("cannot set up the own metrics") {
+        Ok(telemetry) => telemetry,
+        Err(error) => return failed(&error),
+    };
+    let door = match open_door(&config, &telemetry) {
+        Ok(door) => door,
+        Err(failed) => return failed,
+    };
+    match kept {
+        Ok(kept) => tracing::info!(capabilities = privileges::names(kept), "capabilities kept"),
+        Err(error) => tracing::warn!(%error, "capabilities that are not needed could not be given up"),
     }
+    match run(&config, file, &collectors, &telemetry, door) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// What the flags need of the kernel's capabilities.
+fn needs(config: &Config) -> Needs {
+    let any = |source: signals::Source| {
+        signals::ALL.iter().any(|signal| signal.source == source && config.collectors.contains(&signal.name))
+    };
+    // The host's mounts and network are those of its first process.
+    let of_host = node::ALL.iter().any(|collector| config.collectors.contains(&collector.name));
+    Needs {
+        kernel: any(signals::Source::Kernel),
+        dns: config.collectors.contains(&"dns"),
+        listen: config.collectors.contains(&"listen"),
+        processes: any(signals::Source::Process) || any(signals::Source::Cgroup) || of_host,
+        low_port: config.web.listen_addresses.iter().any(|address| address.is_low()),
+        probe: config.file.is_some(),
+        sockets: !config.runtimes.sockets.is_empty(),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    say(&format!("plimsoll: {error:#}"));
+    ExitCode::FAILURE
+}
+
+/// Reads the web configuration, and looks after it from then on.
+fn open_door(config: &Config, telemetry: &Telemetry) -> Result<Option<Arc<Door>>, ExitCode> {
+    let Some(path) = config.web.config_file.clone() else { return Ok(None) };
+    let metrics = ConfigMetrics::web(&telemetry.registry).context("cannot set up the own metrics");
+    let metrics = metrics.map_err(|error| failed(&error))?;
+    let keeper = Keeper::open(path.clone(), metrics).map_err(|error| faulty(&path, &error))?;
+    let door = keeper.door();
+    keeper.follow().context("cannot start a thread").map_err(|error| failed(&error))?;
+    Ok(Some(door))
 }
 
 /// Those of containers and those of the host. A name that both have switches both.
@@ -109,6 +155,22 @@ fn check_config(files: &[PathBuf]) -> ExitCode {
     answer
 }
 
+/// Says of every web configuration what it is.
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn check_web_config(files: &[PathBuf]) -> ExitCode {
+    let mut answer = ExitCode::SUCCESS;
+    for path in files {
+        match Rules::load(path, &|_| {}) {
+            Ok(rules) => {
+                let tls = if rules.tls.is_some() { "on" } else { "off" };
+                println!("{}: valid, TLS: {tls}, users: {}", path.display(), rules.users.len())
+            }
+            Err(error) => answer = faulty(path, &error),
+        }
+    }
+    answer
+}
+
 /// Answers `--help` and `--version`; says in one line what is wrong with the flags.
 fn refuse(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
@@ -134,8 +196,13 @@ fn map_large_buffers() {
     }
 }
 
-fn run(config: &Config, mut file: FileConfig, collectors: &[Collector]) -> anyhow::Result<()> {
-    let telemetry = Telemetry::new().context("cannot set up the own metrics")?;
+fn run(
+    config: &Config,
+    mut file: FileConfig,
+    collectors: &[Collector],
+    telemetry: &Telemetry,
+    door: Option<Arc<Door>>,
+) -> anyhow::Result<()> {
     raise_nofile_limit();
     map_large_buffers();
     let (directory, runtimes) = (Arc::default(), RuntimeMetrics::new(&telemetry.registry)?);
@@ -145,15 +212,15 @@ fn run(config: &Config, mut file: FileConfig, collectors: &[Collector]) -> anyho
     probes.replace(std::mem::take(&mut file.probing));
     let engine =
         Engine::start(options(config, file, directory), telemetry.clone()).context("cannot start")?;
-    let reloader = reloader(config, &engine, &probes, &telemetry)?;
-    let settings = settings(config, collectors, probes, reloader.clone());
+    let reloader = reloader(config, &engine, &probes, telemetry)?;
+    let settings = settings(config, collectors, probes, reloader.clone(), door);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(settings.blocking_threads())
         .build()
         .context("cannot start the runtime")?;
     let reload = reloader.map(Reloader::on_request).transpose().context("cannot start a thread")?;
-    let served = runtime.block_on(serve(&settings, engine, &telemetry, reload));
+    let served = runtime.block_on(serve(&settings, engine, telemetry, reload));
     // A scrape that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     served
@@ -189,7 +256,8 @@ async fn serve(
     let server = Server::bind(settings, source, telemetry.http.clone())?;
     tracing::info!(version = VERSION, revision = REVISION, "plimsoll starts");
     for address in server.addresses() {
-        tracing::info!(%address, "listening");
+        let rules = settings.door.as_ref().map(|door| door.rules()).unwrap_or_default();
+        tracing::info!(%address, tls = rules.tls.is_some(), users = rules.users.len(), "listening");
     }
     let stop = async {
         loop {
@@ -215,6 +283,7 @@ fn settings(
     collectors: &[Collector],
     probes: Arc<dyn Probes>,
     reloader: Option<Arc<Reloader>>,
+    door: Option<Arc<Door>>,
 ) -> Settings {
     let name = |c: &Collector| CollectorName { name: c.name, enabled: config.collectors.contains(&c.name) };
     Settings {
@@ -226,6 +295,7 @@ fn settings(
         probes: Some(probes),
         max_probes: config.web.max_probes as usize,
         reload: reloader.filter(|_| config.web.lifecycle).map(|reloader| reloader as Arc<dyn Reload>),
+        door,
         limits: Limits::default(),
     }
 }

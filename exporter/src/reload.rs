@@ -3,12 +3,15 @@
 //! A new file is validated whole before any of it counts, and nothing is stopped for it. A bad one leaves what was in
 //! force as it is.
 
+mod web;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use self::web::Keeper;
 use crate::config::file::{FileConfig, FileError};
 use crate::http::{Reload, ReloadError};
 use crate::telemetry::ConfigMetrics;

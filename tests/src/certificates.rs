@@ -74,3 +74,12 @@ fn params(name: &str) -> Result<CertificateParams> {
 fn put(path: &PathBuf, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| path.display().to_string())
 }
+
+/// Another certificate and key in the place of those of this name, by the authority in that directory.
+pub fn renewed(directory: &Path, name: &str) -> Result<(String, String)> {
+    let kind = KINDS.iter().find(|kind| kind.name == name).with_context(|| name.to_owned())?;
+    let key = KeyPair::from_pem(&std::fs::read_to_string(directory.join("authority.key"))?)?;
+    let (authority, own) = (authority()?, KeyPair::generate()?);
+    let certificate = params(kind.host)?.signed_by(&own, &Issuer::from_params(&authority, &key))?;
+    Ok((certificate.pem(), own.serialize_pem()))
+}

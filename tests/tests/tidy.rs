@@ -115,6 +115,50 @@ fn the_reference_of_metrics_is_true() -> Result<()> {
 }
 
 #[test]
+fn the_reference_of_unsafe_is_true() -> Result<()> {
+    let path = workspace().join("docs/unsafe.md");
+    let mut wanted = String::from(
+        "# Unsafe\n\nGenerated from the source by `make docs`; a test compares the two. Programs in the kernel are not here: the kernel's verifier \
+         holds them.\n",
+    );
+    for part in ["exporter/src", "exporter-ebpf/abi/src", "checks/src"] {
+        for path in sources(&workspace().join(part))? {
+            let text = std::fs::read_to_string(&path)?;
+            let reasons = reasons(&text);
+            // What is unsafe in a test is no part of the program.
+            if !reasons.is_empty() {
+                let _ = write!(wanted, "\n## `{}`\n\n", path.strip_prefix(workspace())?.display());
+                for reason in reasons {
+                    let _ = writeln!(wanted, "- {reason}");
+                }
+            }
+        }
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &wanted)?;
+    }
+    let there = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    assert!(there == wanted, "docs/unsafe.md is not what the source says: run `make docs`");
+    Ok(())
+}
+
+/// Why each unsafe place of a file is sound, as it says itself; clippy sees to it that each says so.
+fn reasons(text: &str) -> Vec<String> {
+    let mut lines =
+        text.split("#[cfg(test)]\nmod").next().unwrap_or_default().lines().map(str::trim).peekable();
+    let mut reasons = Vec::new();
+    while let Some(line) = lines.next() {
+        let Some((_, reason)) = line.split_once("// SAFETY: ") else { continue };
+        let mut reason = reason.to_owned();
+        while let Some(more) = lines.next_if(|line| line.starts_with("// ")) {
+            reason.push_str(&more[2..]);
+        }
+        reasons.push(reason);
+    }
+    reasons
+}
+
+#[test]
 fn every_loss_is_explained() {
     for reason in plimsoll::kernel::LOSS_REASONS {
         assert!(PREAMBLE.contains(&format!("| `{reason}` |")), "{reason}");

@@ -7,6 +7,7 @@ mod fields;
 mod labels;
 mod probes;
 mod push;
+mod web;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use self::fields::Fields;
+pub use self::web::Read;
+use crate::http::Rules;
 use crate::identity::Labelling;
 use crate::probe::Probing;
 use crate::push::Settings;
@@ -117,8 +120,35 @@ impl Settings {
     }
 }
 
+impl Rules {
+    /// Reads and validates the file of `--web.config.file` at `path`, and what it names; each is shown to `before`
+    /// before it is read.
+    pub fn load(path: &Path, before: &dyn Fn(&Path)) -> Result<Self, FileError> {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        before(path);
+        let read_named = |path: &Path| {
+            before(path);
+            read_bytes(path)
+        };
+        Self::parse(&read(path)?, directory, &read_named).map_err(FileError::Faults)
+    }
+
+    /// Validates a file's text, for a file in `directory`; what it names is read by `read`.
+    pub fn parse(text: &str, directory: &Path, read: Read<'_>) -> Result<Self, Vec<Fault>> {
+        web::parse(text, directory, read)
+    }
+}
+
 /// The text of a file.
 fn read(path: &Path) -> Result<String, FileError> {
+    String::from_utf8(read_bytes(path)?).map_err(|error| {
+        let (at, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        FileError::NotUtf8(1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count())
+    })
+}
+
+/// What is in a file.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
     // Not to wait for the other end of a FIFO.
     let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let file = File::options().read(true).custom_flags(flags).open(path)?;
@@ -129,10 +159,7 @@ fn read(path: &Path) -> Result<String, FileError> {
     if file.take(MAX_FILE + 1).read_to_end(&mut bytes)? as u64 > MAX_FILE {
         return Err(FileError::TooLarge);
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let (at, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
-        FileError::NotUtf8(1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count())
-    })
+    Ok(bytes)
 }
 
 impl Fault {

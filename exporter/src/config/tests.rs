@@ -39,6 +39,7 @@ fn defaults() {
             max_requests: 40,
             max_probes: 16,
             scrape_timeout: Duration::from_secs(10),
+            config_file: None,
             zero_first: false,
             openmetrics_created: true,
             lifecycle: false,
@@ -123,6 +124,7 @@ fn every_flag_with_a_value() {
         ("tombstone.max", "1", |c| c.tombstone.max == 1, &["", "0", "1000001", "-5", "x"]),
         ("log.level", "debug", |c| c.log.level == LogLevel::Debug, &["", "loud", "INFO", "trace"]),
         ("config.file", "/etc/plimsoll.yml", |c| c.file == Some("/etc/plimsoll.yml".into()), &[""]),
+        ("web.config.file", "web.yml", |c| c.web.config_file == Some("web.yml".into()), &[""]),
         (
             "runtime.socket",
             "podman=/srv/podman.sock",

@@ -78,6 +78,7 @@ pub fn own_families() -> Vec<(String, &'static str, String)> {
     let program = ProgramStatus { program: "", signal: "", refused: None };
     let Ok(own) = Own::new(&telemetry.registry, &[program], None) else { return Vec::new() };
     let Ok(_) = ConfigMetrics::new(&telemetry.registry) else { return Vec::new() };
+    let Ok(_) = ConfigMetrics::web(&telemetry.registry) else { return Vec::new() };
     let Ok(runtimes) = RuntimeMetrics::new(&telemetry.registry) else { return Vec::new() };
     runtimes.found(Runtime::Docker);
     telemetry.collector("", Duration::ZERO, true);

@@ -47,6 +47,11 @@ pub struct BindError {
 }
 
 impl ListenAddress {
+    /// Whether not everybody may listen there.
+    pub fn is_low(&self) -> bool {
+        (1..1024).contains(&self.port)
+    }
+
     /// Starts to listen. Every address of the host is one dual-stack socket where the host has IPv6.
     pub(super) fn bind(&self) -> Result<TcpListener, BindError> {
         let bound = match &self.host {

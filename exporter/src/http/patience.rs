@@ -106,6 +106,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let me = self.get_mut();
         let before = buf.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut me.stream).poll_read(cx, buf) {
+            // TLS without its farewell. Nobody could have cut anything off: a request is whole, or it is none.
+            let read = match read {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+                read => read,
+            };
             if buf.filled().len() > before && me.progress.phase() == Phase::Idle {
                 me.enter(Phase::Head, cx);
             }
@@ -162,7 +167,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let me = self.get_mut();
+        match Pin::new(&mut me.stream).poll_shutdown(cx) {
+            // The farewell of TLS waits for the client, like an answer.
+            Poll::Pending => {
+                if me.progress.phase() != Phase::Writing {
+                    me.enter(Phase::Writing, cx);
+                }
+                me.pending_write(cx)
+            }
+            ready => ready,
+        }
     }
 }
 

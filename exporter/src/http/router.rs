@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::door::{Door, Refusal as Turned, Rules};
 use super::probe::Running;
 use super::scrape::Scrapes;
 use super::source::{CollectorName, Filter, Readiness, Reload, Scraper, Source, View};
@@ -30,6 +33,7 @@ pub(super) struct Router {
     cadvisor_path: String,
     node_path: String,
     collectors: Vec<CollectorName>,
+    door: Option<Arc<Door>>,
     metrics: HttpMetrics,
 }
 
@@ -87,22 +91,54 @@ impl Router {
             node_path: format!("{}/node", settings.telemetry_path.trim_end_matches('/')),
             telemetry_path: settings.telemetry_path.clone(),
             collectors: settings.collectors.clone(),
+            door: settings.door.clone(),
             metrics,
         }
     }
 
-    /// Answers one request. Its body, if it has one, is not read.
-    pub(super) async fn answer<B>(&self, peer: IpAddr, request: &Request<B>) -> Answer {
+    /// Answers one request, on a connection that was made under these rules. Its body, if it has one, is not read.
+    pub(super) async fn answer<B>(&self, peer: IpAddr, made: &Rules, request: &Request<B>) -> Answer {
         let handler = self.find(request.uri().path());
-        let answer = match handler.refuses(request.method()) {
+        let answer = match &self.door {
+            None => self.answer_inside(handler, peer, request).await,
+            Some(door) => {
+                let rules = door.rules();
+                let mut answer = match door.admit(&rules, request.headers()).await {
+                    Ok(()) => self.answer_inside(handler, peer, request).await,
+                    Err(turned) => self.turn_away(turned, peer),
+                };
+                let more = rules.headers.iter().cloned();
+                // What has changed about the connection holds for the next one.
+                let close =
+                    (!made.sealed_as(&rules)).then_some((CONNECTION, HeaderValue::from_static("close")));
+                for (name, value) in more.chain(close) {
+                    answer.headers_mut().insert(name, value);
+                }
+                answer
+            }
+        };
+        self.metrics.requests.with_label_values(&[answer.status().as_str(), handler.label()]).inc();
+        answer
+    }
+
+    fn turn_away(&self, turned: Turned, peer: IpAddr) -> Answer {
+        self.metrics.rejected(turned.reason());
+        tracing::debug!(reason = turned.reason(), %peer, "turned away: {turned}");
+        let answer = text(turned.status(), turned.to_string());
+        match turned.header() {
+            Some((name, value)) => with(answer, name, value),
+            None => answer,
+        }
+    }
+
+    async fn answer_inside<B>(&self, handler: Handler, peer: IpAddr, request: &Request<B>) -> Answer {
+        match handler.refuses(request.method()) {
             Some(allow) => {
                 let refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("Allowed here: {allow}"));
                 with(refused, ALLOW, HeaderValue::from_static(allow))
             }
             None => self.respond(handler, peer, request).await,
-        };
-        self.metrics.requests.with_label_values(&[answer.status().as_str(), handler.label()]).inc();
-        answer
+        }
     }
 
     fn find(&self, path: &str) -> Handler {

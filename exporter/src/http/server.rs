@@ -13,11 +13,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::io::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::door::{Door, Rules, accept as accept_tls};
 use super::listen::BindError;
 use super::patience::{Patient, Phase, Progress};
 use super::router::Router;
@@ -35,6 +37,7 @@ struct Shared {
     router: Router,
     limits: Limits,
     connections: Arc<Semaphore>,
+    door: Option<Arc<Door>>,
     metrics: HttpMetrics,
 }
 
@@ -50,6 +53,7 @@ impl Server {
             router: Router::new(source, settings, metrics.clone()),
             limits: settings.limits,
             connections: Arc::new(Semaphore::new(settings.limits.connections)),
+            door: settings.door.clone(),
             metrics,
         };
         Ok(Self { listeners, shared: Arc::new(shared) })
@@ -88,7 +92,8 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
                 Ok((stream, peer)) => {
                     backoff.pause = Duration::ZERO;
                     if let Some(permit) = shared.admit() {
-                        let serve = serve(stream, peer.ip(), Arc::clone(&shared), graceful.watcher(), permit);
+                        let watcher = graceful.watcher();
+                        let serve = serve(stream, peer.ip(), Arc::clone(&shared), watcher, stopped.clone(), permit);
                         connections.spawn(serve);
                     }
                 }
@@ -161,6 +166,7 @@ async fn serve(
     peer: IpAddr,
     shared: Arc<Shared>,
     watcher: Watcher,
+    mut stopped: watch::Receiver<()>,
     _permit: OwnedSemaphorePermit,
 ) {
     let _open = shared.metrics.connection();
@@ -168,12 +174,36 @@ async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %peer, "cannot set TCP_NODELAY");
     }
+    let rules = shared.door.as_ref().map(|door| door.rules()).unwrap_or_default();
+    let Some(config) = &rules.tls else { return converse(stream, peer, shared, watcher, &rules).await };
+    let shaken = tokio::select! {
+        // It has asked for nothing yet, so nothing is lost.
+        _ = stopped.changed() => return,
+        shaken = accept_tls(stream, Arc::clone(config), shared.limits.handshake_timeout) => shaken,
+    };
+    match shaken {
+        Ok(stream) => converse(stream, peer, shared, watcher, &rules).await,
+        Err(failed) => {
+            shared.metrics.rejected(failed.reason);
+            tracing::debug!(error = %failed.error, %peer, reason = failed.reason, "no TLS");
+        }
+    }
+}
+
+/// Requests and answers, until one side ends it.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
+    peer: IpAddr,
+    shared: Arc<Shared>,
+    watcher: Watcher,
+    rules: &Rules,
+) {
     let progress = Progress::new();
     let io = TokioIo::new(Patient::new(stream, shared.limits, Arc::clone(&progress)));
     let service = service_fn(|request: Request<Incoming>| {
         progress.serving();
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.router.answer(peer, &request).await) }
+        async move { Ok::<_, Infallible>(shared.router.answer(peer, rules, &request).await) }
     });
     let connection = http1::Builder::new()
         // The stream keeps the time, see `patience`.

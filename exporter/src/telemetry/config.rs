@@ -14,16 +14,29 @@ pub struct ConfigMetrics {
 }
 
 impl ConfigMetrics {
-    /// Registers them. It fails only if a name here is wrong, or there twice.
+    /// Registers those of `--config.file`. It fails only if a name here is wrong, or there twice.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let successful = IntGauge::new(
-            "plimsoll_config_last_reload_successful",
+        Self::of(
+            registry,
+            "plimsoll_config",
             "Whether the configuration file was valid when it was last read; otherwise what it said before is in force.",
-        )?;
-        let at = Gauge::new(
-            "plimsoll_config_last_reload_success_timestamp_seconds",
             "When the configuration in force was read, as Unix time.",
-        )?;
+        )
+    }
+
+    /// Registers those of `--web.config.file`, and the files that it names.
+    pub fn web(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Self::of(
+            registry,
+            "plimsoll_web_config",
+            "Whether the web configuration file, and the certificates and keys it names, were valid when they were last read; otherwise those before are in force.",
+            "When the web configuration and the certificates in force were read, as Unix time.",
+        )
+    }
+
+    fn of(registry: &Registry, name: &str, successful: &str, at: &str) -> Result<Self, prometheus::Error> {
+        let successful = IntGauge::new(format!("{name}_last_reload_successful"), successful)?;
+        let at = Gauge::new(format!("{name}_last_reload_success_timestamp_seconds"), at)?;
         Ok(Self { successful: registered(registry, successful)?, at: registered(registry, at)? })
     }
 

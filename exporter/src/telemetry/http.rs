@@ -17,19 +17,30 @@ pub struct HttpMetrics {
 }
 
 /// Every `reason` of a rejection.
-const REASONS: [&str; 13] = [
+const REASONS: [&str; 24] = [
     "accept",
     "connections",
     "deadline",
     "disconnected",
     "failed",
+    "logins_busy",
     "malformed",
     "max_probes",
     "max_requests",
     "probe_query",
     "probe_target",
+    "rate_limited",
     "slow_reader",
     "slow_request",
+    "tls_alert",
+    "tls_client_certificate",
+    "tls_disconnected",
+    "tls_malformed",
+    "tls_parameters",
+    "tls_plain_http",
+    "tls_timeout",
+    "tls_version",
+    "unauthorized",
     "unsent",
 ];
 
@@ -42,7 +53,7 @@ impl HttpMetrics {
         let rejected = IntCounterVec::new(
             Opts::new(
                 "plimsoll_http_requests_rejected_total",
-                "Scrapes and probes refused or failed, and connections ended before their time.",
+                "Requests refused or failed, and connections ended before their time.",
             ),
             &["reason"],
         )?;

@@ -135,6 +135,7 @@ pub(crate) fn settings() -> Settings {
         probes: None,
         max_probes: 2,
         reload: None,
+        door: None,
         limits,
     }
 }

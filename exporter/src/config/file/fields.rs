@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
-use super::Fault;
 use super::yaml::{Key, Node, Value};
+use super::{At, Fault};
 
 /// The fields of a map in the file.
 pub(super) struct Fields<'n> {
@@ -42,6 +42,17 @@ impl<'n> Fields<'n> {
     /// The name of a field of this map, for a fault.
     pub(super) fn name(&self, field: &str) -> String {
         below(&self.path, field)
+    }
+
+    /// Where a field's value is, and the field's name, if it is there and was not taken.
+    pub(super) fn place(&self, name: &str) -> Option<(At, String)> {
+        let (_, node) = self.left.iter().find(|(key, _)| key.name == name)?;
+        Some((node.at, self.name(name)))
+    }
+
+    /// All that nobody took, where the names are not ours to know.
+    pub(super) fn rest(self) -> Vec<&'n (Key<'n>, Node<'n>)> {
+        self.left
     }
 
     /// A field's value.
