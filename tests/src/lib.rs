@@ -5,6 +5,7 @@ pub mod blackbox;
 pub mod capture;
 pub mod certificates;
 pub mod cgroup;
+pub mod cluster;
 pub mod containerd;
 pub mod exporter;
 pub mod grpc;
