@@ -57,6 +57,9 @@ pub struct Config {
     /// Container runtimes.
     #[command(flatten)]
     pub runtimes: Runtimes,
+    /// Kubernetes.
+    #[command(flatten)]
+    pub kubernetes: Kubernetes,
     /// The log.
     #[command(flatten)]
     pub log: Log,
@@ -209,6 +212,24 @@ pub struct Runtimes {
     pub discover: bool,
 }
 
+/// Kubernetes.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[command(next_help_heading = "Kubernetes")]
+pub struct Kubernetes {
+    /// Name of this node, whose pods are followed at the API server; with a kubeconfig it is the host's by default
+    #[arg(long = "kubernetes.node", value_name = "NAME", env = "NODE_NAME", value_parser = node_name)]
+    pub node: Option<String>,
+    /// How to reach the API server, in place of the service account of the pod that this runs in
+    #[arg(long = "kubernetes.kubeconfig", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The longest pause between one try to reach the API server and the next
+    #[arg(long = "kubernetes.max-backoff", value_name = "DURATION", default_value = "60s", value_parser = max_backoff)]
+    pub max_backoff: Duration,
+    /// Whether to follow it, if a flag says so.
+    #[arg(skip)]
+    pub on: Option<bool>,
+}
+
 /// How long a dead container is still served.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(next_help_heading = "Tombstones")]
@@ -309,6 +330,7 @@ impl Config {
         config.web.zero_first = switches::is_on(matches, switches::ZERO_FIRST, false);
         config.web.openmetrics_created = switches::is_on(matches, switches::CREATED, true);
         config.runtimes.discover = switches::is_on(matches, switches::DISCOVER, true);
+        config.kubernetes.on = switches::said(matches, switches::KUBERNETES);
         config.web.lifecycle = switches::is_on(matches, switches::LIFECYCLE, false);
         config.collectors = switches::collectors(matches, collectors);
         if let Some(text) = config.tcp.contradiction() {
@@ -409,6 +431,17 @@ fn runtime_socket(text: &str) -> Result<Socket, &'static str> {
     let (name, path) = text.split_once('=').ok_or("expected RUNTIME=PATH")?;
     let runtime = [Runtime::Docker, Runtime::Podman].into_iter().find(|runtime| runtime.as_str() == name);
     Ok(Socket { runtime: runtime.ok_or("the runtime is docker or podman")?, path: directory(path)? })
+}
+
+/// It becomes a part of a selector.
+fn node_name(text: &str) -> Result<String, &'static str> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+    let valid = !text.is_empty() && text.len() <= 253 && text.bytes().all(plain);
+    if valid { Ok(text.to_owned()) } else { Err("expected a node's name: a-z, 0-9, '-' and '.'") }
+}
+
+fn max_backoff(text: &str) -> Result<Duration, UnitError> {
+    units::within(parse_duration(text)?, Duration::from_millis(10), Duration::from_secs(3600), "10ms to 1h")
 }
 
 fn telemetry_path(text: &str) -> Result<String, &'static str> {

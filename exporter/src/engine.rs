@@ -200,6 +200,9 @@ impl std::fmt::Debug for State {
 /// How long a runtime that is followed is waited for when its state directory names a container: it tells of most before
 /// they are there. Labels change once, so it is better they are all there then.
 const WORD_OF_RUNTIME: Duration = Duration::from_secs(1);
+/// After so long a container in a pod that Kubernetes does not speak of, and no state directory either, is taken for the pause
+/// container: its pod's names are all it gets.
+const NAMELESS: Duration = Duration::from_secs(30);
 /// How often the state directories are asked about one cgroup.
 const LOOKS: u32 = 12;
 /// When a runtime is asked about a new cgroup, beside at once, at its end and at scrapes: it writes its state a
@@ -285,7 +288,7 @@ impl Engine {
         let mut state = self.lock();
         state.drain_events(&self.options, &self.hierarchies, &self.worker);
         state.take_findings(&self.worker);
-        state.take_word_of_runtimes(&self.worker);
+        state.take_word_of_others(&self.worker);
         state.expire_questions(Instant::now());
         state.release_due(Instant::now());
         state.look_due(Instant::now(), &self.worker);

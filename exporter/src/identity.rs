@@ -15,6 +15,7 @@ mod directory;
 mod labelling;
 mod labels;
 mod metadata;
+mod pods;
 mod rules;
 pub mod state;
 pub mod tags;
@@ -25,6 +26,7 @@ pub use directory::Directory;
 pub use labelling::{INFO_LABELS, Info, Labelling, Rendered};
 pub use labels::Labels;
 pub use metadata::{Metadata, Origin};
+pub use pods::{Pod, PodContainer, PodNews, Workload};
 pub use rules::{classify, classify_under};
 
 /// Who owns a cgroup. Everything here describes the owner, not the cgroup asked about.

@@ -11,6 +11,7 @@ pub mod host;
 pub mod http;
 pub mod identity;
 pub mod kernel;
+pub mod kubernetes;
 pub mod ledger;
 pub mod names;
 pub mod node;

@@ -12,6 +12,7 @@ use plimsoll::engine::{Engine, Group, Options, Overhead};
 use plimsoll::host::{HostPaths, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Door, Limits, Probes, Reload, Rules, Server, Settings, Source};
 use plimsoll::identity::Directory;
+use plimsoll::kubernetes::{self, KubernetesMetrics};
 use plimsoll::ledger::Keep;
 use plimsoll::node;
 use plimsoll::privileges::{self, Needs};
@@ -208,6 +209,10 @@ fn run(
     let (directory, runtimes) = (Arc::default(), RuntimeMetrics::new(&telemetry.registry)?);
     let found = sockets(&config.host.rootfs, config.runtimes.discover, &config.runtimes.sockets);
     follow(found, Arc::clone(&directory), runtimes).context("cannot start a thread")?;
+    if let Some(settings) = kubernetes(config)? {
+        let metrics = KubernetesMetrics::new(&telemetry.registry)?;
+        kubernetes::follow(settings, Arc::clone(&directory), metrics).context("cannot start a thread")?;
+    }
     let probes = Arc::new(InForce::default());
     probes.replace(std::mem::take(&mut file.probing));
     let engine =
@@ -224,6 +229,25 @@ fn run(
     // A scrape that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     served
+}
+
+/// How the pods of this node are followed, if they are.
+fn kubernetes(config: &Config) -> anyhow::Result<Option<kubernetes::Settings>> {
+    let config = &config.kubernetes;
+    let in_cluster = || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    if !config.on.unwrap_or_else(|| config.kubeconfig.is_some() || in_cluster()) {
+        return Ok(None);
+    }
+    // The kubelet calls its node so by default. In a pod it would be the pod's name.
+    let host = || rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let Some(node) = config.node.clone().or_else(|| config.kubeconfig.is_some().then(host)) else {
+        let missing = "the name of this node is missing: --kubernetes.node, or NODE_NAME by the downward API";
+        anyhow::ensure!(config.on.is_none(), "{missing}");
+        tracing::warn!("no labels by Kubernetes: {missing}");
+        return Ok(None);
+    };
+    let (kubeconfig, max_backoff) = (config.kubeconfig.clone(), config.max_backoff);
+    Ok(Some(kubernetes::Settings { node, kubeconfig, max_backoff }))
 }
 
 /// What reads the configuration file again, if there is one.

@@ -14,11 +14,13 @@ use crate::certificates::{self, Kind};
 use crate::servers::Servers;
 
 mod answer;
+mod feed;
 mod http1;
 mod http2;
 mod tls;
 
 pub use answer::{Answer, Asked, End};
+pub use feed::Feed;
 
 /// One that runs; stopped when dropped.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ pub mod blackbox;
 pub mod capture;
 pub mod certificates;
 pub mod cgroup;
+pub mod cluster;
 pub mod containerd;
 pub mod dashboards;
 pub mod exporter;

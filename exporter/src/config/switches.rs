@@ -17,10 +17,12 @@ pub(super) const ZERO_FIRST: &str = "web.zero-first";
 pub(super) const CREATED: &str = "web.openmetrics-created";
 pub(super) const LIFECYCLE: &str = "web.enable-lifecycle";
 pub(super) const DISCOVER: &str = "runtime.discover";
+pub(super) const KUBERNETES: &str = "kubernetes";
 const DISABLE_DEFAULTS: &str = "collector.disable-defaults";
 const WEB: &str = "Web";
 const COLLECTORS: &str = "Collectors";
 const RUNTIMES: &str = "Runtimes";
+const IN_KUBERNETES: &str = "Kubernetes";
 
 /// All flags that are on or off.
 pub(super) fn args(collectors: &[Collector]) -> Vec<Arg> {
@@ -34,6 +36,14 @@ pub(super) fn args(collectors: &[Collector]) -> Vec<Arg> {
     switch(&mut args, WEB, LIFECYCLE, lifecycle, false);
     let discover = "Look for the sockets of container runtimes at their usual places";
     switch(&mut args, RUNTIMES, DISCOVER, discover, true);
+    let kubernetes = "Follow the pods of this node at the API server of Kubernetes";
+    switch_as(
+        &mut args,
+        IN_KUBERNETES,
+        KUBERNETES,
+        kubernetes,
+        "on in a pod of a cluster and with a kubeconfig",
+    );
     let none = "Turn all collectors off that no flag turns on";
     switch(&mut args, COLLECTORS, DISABLE_DEFAULTS, none, false);
     for collector in collectors {
@@ -51,6 +61,12 @@ pub(super) fn is_on(matches: &ArgMatches, id: &str, default: bool) -> bool {
     default && !matches.get_flag(&twin(id))
 }
 
+/// What a flag or its twin, the last given, says.
+pub(super) fn said(matches: &ArgMatches, id: &str) -> Option<bool> {
+    let said = |id: &str| matches.get_flag(id);
+    if said(id) { Some(true) } else { said(&twin(id)).then_some(false) }
+}
+
 /// The names of the collectors that are on.
 pub(super) fn collectors(matches: &ArgMatches, collectors: &[Collector]) -> Vec<&'static str> {
     let defaults = !is_on(matches, DISABLE_DEFAULTS, false);
@@ -62,7 +78,12 @@ pub(super) fn collectors(matches: &ArgMatches, collectors: &[Collector]) -> Vec<
 
 /// Appends a flag and its hidden twin; each overrides the other and itself.
 fn switch(args: &mut Vec<Arg>, heading: &'static str, id: &str, help: &str, default: bool) {
-    let (no, state) = (twin(id), if default { "on" } else { "off" });
+    switch_as(args, heading, id, help, if default { "on" } else { "off" });
+}
+
+/// The same, where `state` says in words what holds by default.
+fn switch_as(args: &mut Vec<Arg>, heading: &'static str, id: &str, help: &str, state: &str) {
+    let no = twin(id);
     let flag = |id: &str| Arg::new(id.to_owned()).long(id.to_owned()).action(ArgAction::SetTrue);
     args.push(
         flag(id)

@@ -52,6 +52,12 @@ fn defaults() {
         log: Log { level: LogLevel::Info, format: LogFormat::Logfmt },
         node: node::Options::default(),
         runtimes: Runtimes { sockets: Vec::new(), discover: true },
+        kubernetes: Kubernetes {
+            node: None,
+            kubeconfig: None,
+            max_backoff: Duration::from_secs(60),
+            on: None,
+        },
         file: None,
         collectors: vec!["syscalls", "oom", "connections"],
     };
@@ -192,6 +198,24 @@ fn every_flag_with_a_value() {
             |c| c.node.textfile_directories == [Path::new("/var/lib/text")],
             &[""],
         ),
+        (
+            "kubernetes.node",
+            "rig-node.example",
+            |c| c.kubernetes.node.as_deref() == Some("rig-node.example"),
+            &["", "Rig", "a,b", "a=b", "a b"],
+        ),
+        (
+            "kubernetes.kubeconfig",
+            "/etc/kubeconfig",
+            |c| c.kubernetes.kubeconfig == Some("/etc/kubeconfig".into()),
+            &[""],
+        ),
+        (
+            "kubernetes.max-backoff",
+            "5s",
+            |c| c.kubernetes.max_backoff == Duration::from_secs(5),
+            &["", "5", "9ms", "61m", "-1s"],
+        ),
         ("log.format", "json", |c| c.log.format == LogFormat::Json, &["", "xml", "JSON"]),
     ];
     let takes_value = |arg: &&clap::Arg| arg.get_action().takes_values();
@@ -221,6 +245,8 @@ fn switches_and_their_twins() {
         (&["--no-web.openmetrics-created", "--web.openmetrics-created"], |c| c.web.openmetrics_created),
         (&["--web.zero-first", "--no-web.zero-first"], |c| !c.web.zero_first),
         (&["--web.enable-lifecycle"], |c| c.web.lifecycle),
+        (&["--kubernetes"], |c| c.kubernetes.on == Some(true)),
+        (&["--kubernetes", "--no-kubernetes"], |c| c.kubernetes.on == Some(false)),
         (&["--no-runtime.discover"], |c| !c.runtimes.discover),
         (&["--no-collector.oom"], |c| c.collectors == ["syscalls", "connections"]),
         (&["--no-collector.oom", "--collector.oom"], |c| c.collectors == ["syscalls", "oom", "connections"]),
@@ -323,6 +349,7 @@ fn help_and_version() {
         "Host:",
         "Kernel:",
         "Tombstones:",
+        "Kubernetes:",
         "Collectors:",
         "Log:",
         "--collector.perf",

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::own::{LABEL_LEFT_OUT, Own};
-use super::{Engine, Known, LOOKS, State};
+use super::{Engine, Known, LOOKS, NAMELESS, State, WORD_OF_RUNTIME};
 use crate::identity::state::Details;
 use crate::identity::tags::Collision;
-use crate::identity::{Identity, Kind, Labelling};
+use crate::identity::{Directory, Identity, Kind, Labelling};
 
 /// What went wrong while labels were made, until it is counted.
 #[derive(Debug, Default)]
@@ -64,6 +64,34 @@ impl Known {
         };
         known.label(labelling, since, trouble);
         known
+    }
+
+    /// It has no names yet, or those of an earlier life. Whether anybody still looks for them is another thing: Kubernetes may
+    /// speak of it when its state directories are long gone.
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.looks_left > 0 || self.details.is_none()
+    }
+
+    /// What it is to be called, of those who were waited for: what its state directory says, once its pod is known or was
+    /// waited for long enough; what Kubernetes says, if that directory says nothing.
+    pub(super) fn waited_for(&self, directory: &Directory) -> Option<Arc<Details>> {
+        let waited = self.seen.elapsed();
+        if let Some(details) = &self.waiting {
+            let enough = waited >= WORD_OF_RUNTIME || !directory.has_more(&self.identity, details);
+            return enough.then(|| Arc::clone(details));
+        }
+        let soon = self.identity.kind == Kind::Pod || waited >= WORD_OF_RUNTIME;
+        let of_pod = soon && (self.identity.pod_uid.is_some() || self.identity.container_id.is_some());
+        of_pod.then(|| directory.by_kubernetes(&self.identity, waited >= NAMELESS)).flatten()
+    }
+
+    /// It has its names, but not all that Kubernetes may say of it.
+    pub(super) fn lacks_its_pod(&self) -> bool {
+        let Some(details) = self.details.as_ref().filter(|_| self.identity.pod_uid.is_some()) else {
+            return false;
+        };
+        let counted = self.identity.kind != Kind::Container || details.sandbox || details.restarts.is_some();
+        details.pod.is_none() || !counted
     }
 
     /// This is known of it from now on.

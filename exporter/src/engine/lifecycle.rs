@@ -149,26 +149,33 @@ impl State {
         }
     }
 
-    /// Takes in what runtimes said meanwhile, and ends waiting for those that say nothing.
-    pub(super) fn take_word_of_runtimes(&mut self, worker: &Worker) {
-        let fresh = self.directory.fresh();
-        let mut named = Vec::new();
-        for (path, known) in self.known.iter().filter(|(_, known)| known.looks_left > 0) {
-            let said = known.identity.container_id.as_deref().and_then(|id| fresh.get(id));
-            let said = said.and_then(|said| known.identity.believes(said));
-            let waited = || known.waiting.clone().filter(|_| known.seen.elapsed() >= WORD_OF_RUNTIME);
-            named.extend(said.or_else(waited).map(|details| (path.clone(), details)));
+    /// Takes in what runtimes and Kubernetes said meanwhile, and ends waiting for those that say nothing.
+    pub(super) fn take_word_of_others(&mut self, worker: &Worker) {
+        let (fresh, fresh_pods) = (self.directory.fresh(), self.directory.fresh_pods());
+        let (mut named, mut completed) = (Vec::new(), Vec::new());
+        for (path, known) in &self.known {
+            if known.is_unnamed() {
+                let said = known.identity.container_id.as_deref().and_then(|id| fresh.get(id));
+                let said = said.and_then(|said| known.identity.believes(said));
+                let details = said.or_else(|| known.waited_for(&self.directory));
+                named.extend(details.map(|details| (path.clone(), details)));
+            } else if fresh_pods && known.lacks_its_pod() {
+                completed.push(path.clone());
+            }
         }
         for (path, details) in named {
             self.named(&path, details, worker);
         }
+        for path in completed {
+            self.complete(&path);
+        }
     }
 
-    /// A state directory knows a container; its runtime may know more, and have said so already.
+    /// A state directory knows a container; its runtime and Kubernetes may know more, and have said so already.
     fn found(&mut self, path: &str, details: Arc<Details>, worker: &Worker) {
         let Some(known) = self.known.get_mut(path).filter(|known| known.looks_left > 0) else { return };
-        let follows = details.runtime.is_some_and(|runtime| self.directory.is_followed(runtime));
-        if follows && known.identity.kind == Kind::Container && known.seen.elapsed() < WORD_OF_RUNTIME {
+        let young = known.identity.kind == Kind::Container && known.seen.elapsed() < WORD_OF_RUNTIME;
+        if young && self.directory.has_more(&known.identity, &details) {
             known.waiting = Some(details);
         } else {
             self.named(path, details, worker);
@@ -230,6 +237,11 @@ impl State {
                 }
             }
         }
+        // A pod's own row needs no runtime.
+        let told = told.or_else(|| {
+            let of_pod = known.identity.kind == Kind::Pod;
+            of_pod.then(|| self.directory.by_kubernetes(&known.identity, false)).flatten()
+        });
         if let Some(details) = told {
             self.named(path, details, worker);
         }
@@ -318,15 +330,13 @@ impl State {
 
     /// A cgroup's runtime is known: its labels change, this once.
     fn named(&mut self, path: &str, details: Arc<Details>, worker: &Worker) {
-        let Some(known) = self.known.get_mut(path) else { return };
-        if known.looks_left == 0 {
-            return;
-        }
+        let Some(known) = self.known.get_mut(path).filter(|known| known.is_unnamed()) else { return };
         known.looks_left = 0;
         let plain = known.identity.kind == Kind::Plain;
         if plain {
             known.identity = Identity::claimed(path, &details).into_owned();
         }
+        let details = self.directory.complete(&known.identity, &details);
         known.rename(Arc::clone(&details), &self.labelling, self.scrapers.last(), &mut self.trouble);
         if details.sandbox {
             worker.sandbox(path);
@@ -335,6 +345,23 @@ impl State {
             self.claim(path, worker);
         } else if details.kubernetes.is_some() {
             self.name_pod(path, &details);
+        }
+    }
+
+    /// Kubernetes has spoken of the pod of a row that was named without it. The last values of one that is dead belong to the
+    /// series that they were counted in, if they were seen, and it was known there which pod it is.
+    fn complete(&mut self, path: &str) {
+        let Some(known) = self.known.get_mut(path) else { return };
+        let lives = self.ledger.owner(path).is_some_and(|owner| owner.death.is_none());
+        let unseen = self.scrapers.last() <= known.since;
+        let Some(details) = &known.details else { return };
+        if !lives && !unseen && details.kubernetes.is_some() {
+            return;
+        }
+        let completed = self.directory.complete(&known.identity, details);
+        if !Arc::ptr_eq(&completed, details) {
+            known.details = Some(completed);
+            known.label(&self.labelling, self.scrapers.last(), &mut self.trouble);
         }
     }
 

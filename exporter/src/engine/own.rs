@@ -18,6 +18,7 @@ use crate::host::Collector;
 use crate::identity::Runtime;
 use crate::identity::tags::Collision;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
+use crate::kubernetes::KubernetesMetrics;
 use crate::runtimes::RuntimeMetrics;
 use crate::telemetry::{ConfigMetrics, Telemetry, registered};
 
@@ -81,6 +82,8 @@ pub fn own_families() -> Vec<(String, &'static str, String)> {
     let Ok(_) = ConfigMetrics::web(&telemetry.registry) else { return Vec::new() };
     let Ok(runtimes) = RuntimeMetrics::new(&telemetry.registry) else { return Vec::new() };
     runtimes.found(Runtime::Docker);
+    let Ok(kubernetes) = KubernetesMetrics::new(&telemetry.registry) else { return Vec::new() };
+    kubernetes.touch();
     telemetry.collector("", Duration::ZERO, true);
     own.touch();
     let overhead = Overhead { ceiling: 0.0, interval: Duration::ZERO };

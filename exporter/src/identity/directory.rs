@@ -5,8 +5,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Runtime;
+use super::pods::{PodNews, Pods};
 use super::state::Details;
+use super::{Identity, Runtime};
 
 /// The table; one for all runtimes.
 #[derive(Debug, Default)]
@@ -23,6 +24,11 @@ struct Inner {
     fresh: Vec<String>,
     /// Runtimes that are followed just now.
     followed: HashSet<Runtime>,
+    pods: Pods,
+    /// Something new was said of pods.
+    fresh_pods: bool,
+    /// The API server is followed just now.
+    follows_kubernetes: bool,
 }
 
 /// Containers; beyond it those that were told first go. One whose cgroup is there has its labels by then.
@@ -73,6 +79,52 @@ impl Directory {
             .into_iter()
             .filter_map(|id| inner.known.get(&id).cloned().map(|details| (id, details)))
             .collect()
+    }
+
+    /// Kubernetes says this of a pod; how many pods and containers there was no room for.
+    pub fn tell_pod(&self, news: PodNews) -> (u64, u64) {
+        let mut inner = self.lock();
+        inner.fresh_pods = true;
+        inner.pods.tell(news)
+    }
+
+    /// There are no pods but these.
+    pub fn only_pods(&self, uids: &HashSet<String>) {
+        self.lock().pods.only(uids);
+    }
+
+    /// How many pods live.
+    pub fn living_pods(&self) -> usize {
+        self.lock().pods.living()
+    }
+
+    /// The API server is followed from now on, or no longer.
+    pub fn follows_kubernetes(&self, followed: bool) {
+        self.lock().follows_kubernetes = followed;
+    }
+
+    /// Whether something was said of pods since the last call.
+    pub fn fresh_pods(&self) -> bool {
+        std::mem::take(&mut self.lock().fresh_pods)
+    }
+
+    /// Whether more than a state directory said is to be waited for: of its runtime, or of Kubernetes.
+    pub fn has_more(&self, identity: &Identity<'_>, said: &Details) -> bool {
+        let inner = self.lock();
+        let of_pod = inner.follows_kubernetes && inner.pods.lack(identity, said.kubernetes.is_some());
+        of_pod || said.runtime.is_some_and(|runtime| inner.followed.contains(&runtime))
+    }
+
+    /// What a runtime said, with what Kubernetes said of the pod.
+    pub fn complete(&self, identity: &Identity<'_>, said: &Arc<Details>) -> Arc<Details> {
+        self.lock().pods.complete(identity, said)
+    }
+
+    /// What Kubernetes alone says of a pod or a container. With `nameless`, while it is followed, its pod at least, if the
+    /// container is none of those it speaks of.
+    pub fn by_kubernetes(&self, identity: &Identity<'_>, nameless: bool) -> Option<Arc<Details>> {
+        let inner = self.lock();
+        inner.pods.alone(identity, nameless && inner.follows_kubernetes)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

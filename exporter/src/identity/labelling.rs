@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::metadata::{Metadata, Origin};
+use super::metadata::{Given, Metadata, Origin};
 use super::state::Details;
 use super::tags::{Collision, Rules, mend};
 use super::{Identity, Kind, Labels};
@@ -41,7 +41,7 @@ pub struct Rendered {
 }
 
 /// The labels of `container_info` that are always meant the same.
-pub const INFO_LABELS: [&str; 4] = ["container_id", "pod_uid", "qos", "runtime"];
+pub const INFO_LABELS: [&str; 5] = ["container_id", "pod_uid", "qos", "restart_count", "runtime"];
 
 impl Default for Info {
     fn default() -> Self {
@@ -54,17 +54,22 @@ impl Labelling {
     pub fn render(&self, identity: &Identity<'_>, details: Option<&Details>) -> Rendered {
         let none = Metadata::default();
         // A pod is named by one of its containers, whose own labels are none of the pod's.
-        let metadata = match identity.kind {
+        let own = match identity.kind {
             Kind::Container => details.map_or(&none, |details| &details.metadata),
             _ => &none,
         };
+        let pod = match identity.kind {
+            Kind::Container | Kind::Pod => details.and_then(|details| Some(&details.pod.as_ref()?.metadata)),
+            _ => None,
+        };
+        let given = Given { own, pod: pod.unwrap_or(&none) };
         let base = Labels::new(identity, details);
-        let tags = self.rules.apply(&base, metadata);
+        let tags = self.rules.apply(&base, given);
         let mut rendered = Rendered {
             labels: base.render(),
             info: None,
             collisions: tags.collisions,
-            left_out: tags.left_out + metadata.left_out(),
+            left_out: tags.left_out + own.left_out(),
         };
         if !tags.labels.is_empty() {
             rendered.labels.push(',');
@@ -76,7 +81,7 @@ impl Labelling {
             let room = info.len() + self.info.max_labels;
             for origin in Origin::ALL {
                 if self.info.annotations || !origin.is_annotation() {
-                    add(&mut info, origin, metadata, &tags.labels, room, &mut rendered);
+                    add(&mut info, origin, given, &tags.labels, room, &mut rendered);
                 }
             }
             rendered.info = Some(render(&info));
@@ -107,10 +112,13 @@ fn render(labels: &BTreeMap<String, String>) -> String {
 /// [`INFO_LABELS`], those that are known.
 fn facts(identity: &Identity<'_>, details: Option<&Details>) -> BTreeMap<String, String> {
     let runtime = identity.runtime.or(details.and_then(|details| details.runtime));
+    // A pod is named by one of its containers, which was restarted and it was not.
+    let of_container = details.filter(|_| identity.kind == Kind::Container);
     let known = [
         identity.container_id.as_deref().map(str::to_owned),
         identity.pod_uid.as_deref().map(str::to_owned),
         identity.qos.map(|qos| qos.as_str().to_owned()),
+        of_container.and_then(|details| details.restarts).map(|restarts| restarts.to_string()),
         runtime.map(|runtime| runtime.as_str().to_owned()),
     ];
     let pairs = INFO_LABELS.into_iter().zip(known);
@@ -121,13 +129,13 @@ fn facts(identity: &Identity<'_>, details: Option<&Details>) -> BTreeMap<String,
 fn add(
     info: &mut BTreeMap<String, String>,
     origin: Origin,
-    metadata: &Metadata,
+    given: Given<'_>,
     tags: &BTreeMap<String, String>,
     room: usize,
     rendered: &mut Rendered,
 ) {
     let mut kept: BTreeMap<String, &str> = BTreeMap::new();
-    for (key, value) in metadata.starting_with(origin, "").filter(|(_, value)| !value.is_empty()) {
+    for (key, value) in given.starting_with(origin, "").filter(|(_, value)| !value.is_empty()) {
         let label = mend(&format!("{}_{key}", origin.as_str()));
         if let Some(kept) = kept.get(&label) {
             let (kept, left) = ((*kept).to_owned(), key.to_owned());
@@ -143,9 +151,11 @@ fn add(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::identity::tags::{Action, Rule, Scope};
-    use crate::identity::{Runtime, classify};
+    use crate::identity::{Pod, Runtime, classify};
 
     const ID: &str = "77d06f573c36b428176d2e2a5c018effaf864f0fb63e27bc41c1c258e248ba71";
 
@@ -196,6 +206,29 @@ mod tests {
         assert_eq!(slice.info, None);
         let nobody = r#"container="",id="unattributed",image="",name="",namespace="",pod="",env="prod\"""#;
         assert_eq!(labelling().render_nobody("unattributed"), nobody);
+    }
+
+    #[test]
+    fn the_labels_of_a_pod_are_on_its_own_row_and_on_those_of_its_containers() {
+        let take = Action::Take { origin: Origin::PodLabel, key: "tier".to_owned(), name: None };
+        let rules = vec![Rule { action: take, scope: Scope::default() }];
+        let labelling = Labelling { rules: Rules::new(rules, [""; 0]), ..Labelling::default() };
+        let mut pod = Pod::default();
+        pod.metadata.extend(Origin::PodLabel, [("tier", "front"), ("version", "1")]);
+        pod.metadata.extend(Origin::PodAnnotation, [("note", "x")]);
+        let details = Details { pod: Some(Arc::new(pod)), restarts: Some(2), ..details() };
+        let uid = "c7ee4046-c890-41dc-ab99-f122526010d6";
+        let path = format!("/kubepods/burstable/pod{uid}");
+        let row = labelling.render(&classify(&path, 4), Some(&details));
+        assert!(row.labels.ends_with(r#",pod="",tier="front""#), "{}", row.labels);
+        let (pod, rest) = (r#"pod_label_tier="front",pod_label_version="1","#, r#"qos="Burstable","#);
+        let info = format!(r#"{pod}pod_uid="{uid}",{rest}"#);
+        assert_eq!(row.info.map(|info| format!("{info},")), Some(info));
+        let container = labelling.render(&classify(&format!("{path}/{ID}"), 4), Some(&details));
+        assert!(container.labels.ends_with(r#",pod="",tier="front""#), "{}", container.labels);
+        assert!(
+            container.info.is_some_and(|info| info.contains(pod) && info.contains(r#"restart_count="2""#))
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! They are always all present, empty where there is nothing to say: a missing one would be filled in from the
 //! scrape target. A pod's cgroup has its pod and namespace, the pause container an image but no container name,
 //! any other cgroup its path alone. `name` is what the runtime calls the container; containerd calls it by its id.
+//!
+//! Beside them stands what a pod belongs to, where Kubernetes said it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -31,6 +33,10 @@ pub struct Labels {
     pub namespace: String,
     /// The pod's name.
     pub pod: String,
+    /// What the pod belongs to in the end, such as a Deployment; no label where it is not known.
+    pub workload: String,
+    /// What kind of thing that is.
+    pub workload_kind: String,
 }
 
 impl Labels {
@@ -43,6 +49,9 @@ impl Labels {
         if matches!(identity.kind, Kind::Container | Kind::Pod) {
             labels.namespace = value(kubernetes.and_then(|k| k.namespace.as_deref()));
             labels.pod = value(kubernetes.and_then(|k| k.pod.as_deref()));
+            let workload = details.and_then(|details| Some(&details.pod.as_ref()?.workload));
+            labels.workload = value(workload.map(|workload| workload.name.as_str()));
+            labels.workload_kind = value(workload.map(|workload| workload.kind.as_str()));
         }
         if identity.kind == Kind::Container {
             let sandbox = details.is_some_and(|details| details.sandbox);
@@ -57,14 +66,16 @@ impl Labels {
 
     /// The labels as they stand between the braces of a sample, in cAdvisor's order.
     pub fn render(&self) -> String {
-        render_labels([
+        let always = [
             ("container", self.container.as_str()),
             ("id", &self.id),
             ("image", &self.image),
             ("name", &self.name),
             ("namespace", &self.namespace),
             ("pod", &self.pod),
-        ])
+        ];
+        let known = [("workload", self.workload.as_str()), ("workload_kind", &self.workload_kind)];
+        render_labels(always.into_iter().chain(known.into_iter().filter(|(_, value)| !value.is_empty())))
     }
 }
 
@@ -99,9 +110,11 @@ pub(super) fn bounded(text: &str, max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::identity::state::Kubernetes;
-    use crate::identity::{classify, path_from_bytes};
+    use crate::identity::{Pod, Workload, classify, path_from_bytes};
 
     const POD: &str = "/kubepods/burstable/podc7ee4046-c890-41dc-ab99-f122526010d6";
     const ID: &str = "77d06f573c36b428176d2e2a5c018effaf864f0fb63e27bc41c1c258e248ba71";
@@ -146,6 +159,20 @@ mod tests {
             r#"container="",id="/kubepods/burstable",image="",name="",namespace="",pod="""#
         );
         assert_eq!(render("/", None), r#"container="",id="/",image="",name="",namespace="",pod="""#);
+    }
+
+    #[test]
+    fn what_a_pod_belongs_to_stands_last_and_only_where_it_is_known() {
+        let workload = Workload { kind: "CronJob".into(), name: "tick".into() };
+        let pod = Some(Arc::new(Pod { workload, ..Pod::default() }));
+        let details = Details { pod, ..details(Some("main"), "busybox:1") };
+        let rest = r#"namespace="shop",pod="sidecar",workload="tick",workload_kind="CronJob""#;
+        assert_eq!(
+            render(POD, Some(&details)),
+            format!(r#"container="",id="{POD}",image="",name="",{rest}"#)
+        );
+        assert!(render(&format!("{POD}/{ID}"), Some(&details)).ends_with(rest));
+        assert!(render("/kubepods", Some(&details)).ends_with(r#"namespace="",pod="""#));
     }
 
     #[test]

@@ -14,6 +14,19 @@ pub enum Origin {
     ContainerLabel,
     /// An annotation of the container, in the OCI configuration that its runtime made.
     ContainerAnnotation,
+    /// A label of the pod.
+    PodLabel,
+    /// An annotation of the pod.
+    PodAnnotation,
+}
+
+/// What a row was given: of its own, and of its pod.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'m> {
+    /// Of its own.
+    pub own: &'m Metadata,
+    /// Of its pod.
+    pub pod: &'m Metadata,
 }
 
 /// What one container was given. The default is nothing.
@@ -31,19 +44,45 @@ const MAX_KEY: usize = 317;
 
 impl Origin {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::ContainerLabel, Self::ContainerAnnotation];
+    pub const ALL: [Self; 4] =
+        [Self::ContainerLabel, Self::ContainerAnnotation, Self::PodLabel, Self::PodAnnotation];
 
     /// Its name in the configuration file, and before the keys in `container_info`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ContainerLabel => "container_label",
             Self::ContainerAnnotation => "container_annotation",
+            Self::PodLabel => "pod_label",
+            Self::PodAnnotation => "pod_annotation",
         }
     }
 
     /// Kubernetes and its tools keep whole documents in annotations, so they are shown only if asked for.
     pub(super) const fn is_annotation(self) -> bool {
-        matches!(self, Self::ContainerAnnotation)
+        matches!(self, Self::ContainerAnnotation | Self::PodAnnotation)
+    }
+}
+
+impl<'m> Given<'m> {
+    /// The value of a key.
+    pub fn get(&self, origin: Origin, key: &str) -> Option<&'m str> {
+        self.at(origin).get(origin, key)
+    }
+
+    /// Those whose keys begin with `prefix`, by key.
+    pub fn starting_with(
+        &self,
+        origin: Origin,
+        prefix: &'m str,
+    ) -> impl Iterator<Item = (&'m str, &'m str)> + use<'m> {
+        self.at(origin).starting_with(origin, prefix)
+    }
+
+    const fn at(&self, origin: Origin) -> &'m Metadata {
+        match origin {
+            Origin::ContainerLabel | Origin::ContainerAnnotation => self.own,
+            Origin::PodLabel | Origin::PodAnnotation => self.pod,
+        }
     }
 }
 

@@ -9,7 +9,9 @@ mod dirs;
 mod oci;
 mod other;
 
-use super::{Metadata, Runtime};
+use std::sync::Arc;
+
+use super::{Metadata, Pod, Runtime};
 
 pub use dirs::StateDirs;
 pub use oci::{CrunStatus, OciConfig, RuncState, parse_crun_status, parse_oci_config, parse_runc_state};
@@ -37,6 +39,10 @@ pub struct Details {
     pub init_pid: Option<u32>,
     /// Labels and annotations it was given.
     pub metadata: Metadata,
+    /// The pod it is in, once Kubernetes spoke of it.
+    pub pod: Option<Arc<Pod>>,
+    /// How often containers of its name ended in its pod before it began, as Kubernetes says.
+    pub restarts: Option<u32>,
 }
 
 /// What Kubernetes calls a container and its pod.

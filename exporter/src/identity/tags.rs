@@ -9,7 +9,7 @@ mod names;
 use std::collections::BTreeMap;
 
 use super::labels::{Labels, MAX_VALUE, bounded};
-use super::metadata::{Metadata, Origin};
+use super::metadata::{Given, Origin};
 
 pub use names::{MAX_NAME, Pattern, is_label_name, mend};
 
@@ -83,6 +83,8 @@ pub enum Subject {
     Name,
     Namespace,
     Pod,
+    Workload,
+    WorkloadKind,
 }
 
 /// What rules gave a row.
@@ -127,10 +129,10 @@ impl Rules {
     }
 
     /// The labels of a row with these base labels and this metadata.
-    pub fn apply(&self, base: &Labels, metadata: &Metadata) -> Tags {
+    pub fn apply(&self, base: &Labels, given: Given<'_>) -> Tags {
         let mut making = Making { taken: &self.taken, tags: Tags::default(), mended: BTreeMap::new() };
         for rule in self.rules.iter().filter(|rule| rule.scope.holds(base)) {
-            making.step(&rule.action, metadata);
+            making.step(&rule.action, given);
         }
         making.tags
     }
@@ -152,8 +154,16 @@ impl Scope {
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Container, Self::Id, Self::Image, Self::Name, Self::Namespace, Self::Pod];
+    pub const ALL: [Self; 8] = [
+        Self::Container,
+        Self::Id,
+        Self::Image,
+        Self::Name,
+        Self::Namespace,
+        Self::Pod,
+        Self::Workload,
+        Self::WorkloadKind,
+    ];
 
     /// The label's name.
     pub const fn as_str(self) -> &'static str {
@@ -164,6 +174,8 @@ impl Subject {
             Self::Name => "name",
             Self::Namespace => "namespace",
             Self::Pod => "pod",
+            Self::Workload => "workload",
+            Self::WorkloadKind => "workload_kind",
         }
     }
 
@@ -175,6 +187,8 @@ impl Subject {
             Self::Name => &base.name,
             Self::Namespace => &base.namespace,
             Self::Pod => &base.pod,
+            Self::Workload => &base.workload,
+            Self::WorkloadKind => &base.workload_kind,
         }
     }
 }
@@ -188,18 +202,18 @@ struct Making<'r> {
 }
 
 impl Making<'_> {
-    fn step(&mut self, action: &Action, metadata: &Metadata) {
+    fn step(&mut self, action: &Action, given: Given<'_>) {
         match action {
             Action::Constant { name, value } => self.give(name, value),
             Action::Take { origin, key, name } => {
-                let Some(value) = metadata.get(*origin, key) else { return };
+                let Some(value) = given.get(*origin, key) else { return };
                 match name {
                     Some(name) => self.give(name, value),
                     None => self.give_mended(key, key, value),
                 }
             }
             Action::TakeAll { origin, prefix, name } => {
-                for (key, value) in metadata.starting_with(*origin, prefix) {
+                for (key, value) in given.starting_with(*origin, prefix) {
                     let made = match name {
                         Some(name) => format!("{name}{}", &key[prefix.len()..]),
                         None => key.to_owned(),

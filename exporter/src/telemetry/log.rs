@@ -5,10 +5,13 @@ use std::fmt;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The form of a log line: `ts=… level=info msg="…" key=value`, or one JSON object with the same keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -18,12 +21,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// Libraries that log each failure as it happens, some with all they were sent: what it means is said here, once.
+const QUIET: [&str; 4] = ["kube_client", "kube_runtime", "tower", "tower_http"];
+
 /// Sends what is at least as grave as `level` to stderr from now on. The first call counts.
 pub fn init(level: Level, format: LogFormat) {
+    let quiet = QUIET.map(|target| (target, LevelFilter::OFF));
+    let filter = Targets::new().with_default(LevelFilter::from_level(level)).with_targets(quiet);
     let installed = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .event_format(Line { format, clock: SystemTime })
+        .finish()
+        .with(filter)
         .try_init();
     if installed.is_err() {
         tracing::debug!("the log was already set up");

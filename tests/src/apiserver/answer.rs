@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::fixture;
+use super::{Feed, fixture};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Answer {
     /// Each is a chunk of HTTP/1.1 and a frame of HTTP/2.
     pub(super) parts: Vec<Vec<u8>>,
     pub(super) end: End,
+    /// What comes after the parts while it is open, by HTTP/1.1.
+    pub(super) feed: Option<Feed>,
 }
 
 impl Asked {
@@ -68,13 +70,14 @@ impl Answer {
     pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let kind = ("Content-Type".to_owned(), "application/json".to_owned());
         let headers = vec![kind, ("Date".to_owned(), RECORDED.to_owned())];
-        Self { status, headers, parts: vec![body.into()], end: End::Whole }
+        Self { status, headers, parts: vec![body.into()], end: End::Whole, feed: None }
     }
 
     /// `NAME.headers` and `NAME.body`, as of `errors/forbidden`.
     pub fn recorded(name: &str) -> Result<Self> {
         let (status, headers) = head(name)?;
-        Ok(Self { status, headers, parts: vec![fixture(&format!("{name}.body"))?], end: End::Whole })
+        let parts = vec![fixture(&format!("{name}.body"))?];
+        Ok(Self { status, headers, parts, end: End::Whole, feed: None })
     }
 
     /// `lists/NAME.json`, a list or a page of one.
@@ -87,13 +90,27 @@ impl Answer {
         let (status, headers) = head(&format!("watch/{name}"))?;
         let events = fixture(&format!("watch/{name}.jsonl"))?;
         let parts = events.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-        Ok(Self { status, headers, parts, end: End::Open })
+        Ok(Self { status, headers, parts, end: End::Open, feed: None })
     }
 
     /// With another end.
     #[must_use]
     pub const fn end(mut self, end: End) -> Self {
         self.end = end;
+        self
+    }
+
+    /// The first of its parts only.
+    #[must_use]
+    pub fn first(mut self, parts: usize) -> Self {
+        self.parts.truncate(parts);
+        self
+    }
+
+    /// It stays open, and goes on with what is fed to it.
+    #[must_use]
+    pub fn fed(mut self, feed: &Feed) -> Self {
+        (self.end, self.feed) = (End::Open, Some(feed.clone()));
         self
     }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::{Answer, Asked, End, Served};
+use super::{Answer, Asked, End, Feed, Served};
 
 /// A longer head is none.
 const LONGEST: usize = 64 * 1024;
@@ -23,11 +23,37 @@ pub(super) async fn serve(
         match answer.end {
             End::Whole => {}
             // Until the other side has enough.
-            End::Open => while stream.read(&mut [0; 1024]).await? > 0 {},
+            End::Open => stay(&mut stream, answer.feed.as_ref()).await?,
             End::Cut => return Ok(()),
         }
     }
     stream.shutdown().await
+}
+
+/// Says what comes to be said, until the other side has enough.
+async fn stay(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), feed: Option<&Feed>) -> io::Result<()> {
+    let mut heard = [0; 1024];
+    loop {
+        let next = async {
+            match feed {
+                Some(feed) => feed.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            heard = stream.read(&mut heard) => if heard? == 0 { return Ok(()) },
+            part = next => {
+                chunk(stream, &part).await?;
+                stream.flush().await?;
+            }
+        }
+    }
+}
+
+async fn chunk(stream: &mut (impl AsyncWrite + Unpin), part: &[u8]) -> io::Result<()> {
+    stream.write_all(format!("{:x}\r\n", part.len()).as_bytes()).await?;
+    stream.write_all(part).await?;
+    stream.write_all(b"\r\n").await
 }
 
 /// A request without a body; none at the end.
@@ -73,9 +99,7 @@ async fn say(stream: &mut (impl AsyncWrite + Unpin), answer: &Answer) -> io::Res
         if whole {
             stream.write_all(part).await?;
         } else {
-            stream.write_all(format!("{:x}\r\n", part.len()).as_bytes()).await?;
-            stream.write_all(part).await?;
-            stream.write_all(b"\r\n").await?;
+            chunk(stream, part).await?;
         }
     }
     stream.flush().await

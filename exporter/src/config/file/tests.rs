@@ -96,8 +96,8 @@ info:
   max_labels: 3
 lables: []
 ";
-    let subjects = "container, id, image, name, namespace, pod";
-    let verbs = "container_label, container_annotation, constant, drop, rename";
+    let subjects = "container, id, image, name, namespace, pod, workload, workload_kind";
+    let verbs = "container_label, container_annotation, pod_label, pod_annotation, constant, drop, rename";
     assert_eq!(
         faults(text),
         [

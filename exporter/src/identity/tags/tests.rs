@@ -1,5 +1,6 @@
 use super::Origin::{ContainerAnnotation, ContainerLabel};
 use super::*;
+use crate::identity::Metadata;
 
 fn base() -> Labels {
     Labels { namespace: "shop".to_owned(), name: "web-1".to_owned(), ..Labels::default() }
@@ -18,6 +19,11 @@ fn metadata() -> Metadata {
     metadata.extend(ContainerLabel, labels);
     metadata.extend(ContainerAnnotation, [("app", "other"), ("team_example_owner", "bob")]);
     metadata
+}
+
+/// All of it of the row's own.
+fn given(own: &Metadata) -> Given<'_> {
+    Given { own, pod: own }
 }
 
 fn rule(action: Action) -> Rule {
@@ -42,7 +48,7 @@ fn rename(from: &str, to: &str) -> Action {
 
 fn tags(actions: Vec<Action>) -> Tags {
     let rules = Rules::new(actions.into_iter().map(rule).collect(), ["device"]);
-    rules.apply(&base(), &metadata())
+    rules.apply(&base(), given(&metadata()))
 }
 
 fn labels(actions: Vec<Action>) -> Vec<(String, String)> {
@@ -124,7 +130,7 @@ fn a_scope_needs_one_pattern_of_each_subject() {
             (*subject, patterns.iter().map(|pattern| Pattern::new(pattern)).collect())
         });
         let rule = Rule { action: constant("in", "yes"), scope: Scope::new(of.collect()) };
-        !Rules::new(vec![rule], [""; 0]).apply(&base(), &metadata()).labels.is_empty()
+        !Rules::new(vec![rule], [""; 0]).apply(&base(), given(&metadata())).labels.is_empty()
     };
     assert!(scoped(&[]));
     assert!(scoped(&[(Subject::Namespace, &["bank", "sh*"])]));

@@ -1,0 +1,262 @@
+//! Kubernetes: what the API server says of the pods of this node goes into identity's directory.
+//!
+//! One thread follows them, by a watch on the pods whose `spec.nodeName` is this node's, and nobody waits for it: an API
+//! server that is away, slow, or refuses costs the labels that only it knows. What a pod belongs to is known by rules, or asked
+//! for once ([`owners`]). A connection that breaks is taken up where it was; after an error all of it begins anew, since the
+//! server may come back with another past.
+
+mod client;
+mod guard;
+mod metrics;
+mod objects;
+mod owners;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+pub use metrics::KubernetesMetrics;
+pub use objects::{PodObject, Said};
+pub use owners::{Owner, Question, parse_owner};
+
+use self::client::{KubernetesError, connect};
+use self::guard::Guard;
+use self::metrics::LeftOut;
+use self::owners::Answers;
+use crate::identity::{Directory, Workload};
+
+/// What is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The node's name.
+    pub node: String,
+    /// Where the API server is and how it knows us; `None` for the service account of our own pod.
+    pub kubeconfig: Option<PathBuf>,
+    /// The longest pause between one try and the next.
+    pub max_backoff: Duration,
+}
+
+/// The first pause after something went wrong.
+const PAUSE: Duration = Duration::from_secs(1);
+/// What held so long was good.
+const HELD: Duration = Duration::from_secs(60);
+/// A question of an owner; who is not answered by then is taken for the last one there is.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Pods that wait for what they belong to. Those beyond it are told without.
+const MAX_WAITING: usize = 1024;
+
+/// Follows the pods of a node, on a thread of its own, for as long as the process lives.
+pub fn follow(
+    settings: Settings,
+    directory: Arc<Directory>,
+    metrics: KubernetesMetrics,
+) -> std::io::Result<()> {
+    // One that is there will answer in a moment: what runs already has its labels from it, too.
+    directory.follows_kubernetes(true);
+    metrics.touch();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
+    let all = async move { keep_following(settings, directory, metrics).await };
+    std::thread::Builder::new().name("kubernetes".to_owned()).spawn(move || runtime.block_on(all))?;
+    Ok(())
+}
+
+async fn keep_following(settings: Settings, directory: Arc<Directory>, metrics: KubernetesMetrics) {
+    let guard = Guard::new(metrics.clone());
+    let shortest = PAUSE.min(settings.max_backoff);
+    let (mut pause, mut told, mut streams) = (shortest, String::new(), true);
+    let mut answers = Answers::default();
+    loop {
+        let begun = Instant::now();
+        let mut session = Session {
+            directory: &directory,
+            metrics: &metrics,
+            answers: &mut answers,
+            asked: JoinSet::new(),
+            waiting: HashMap::new(),
+            listed: None,
+        };
+        let Err(error) = session.run(&settings, &guard, streams).await;
+        let up = metrics.up.get() == 1;
+        metrics.up.set(0);
+        directory.follows_kubernetes(false);
+        if streams && error.refuses_streaming() {
+            streams = false;
+            continue;
+        }
+        metrics.failures.inc();
+        let error_text = error.to_string();
+        if error.is_expiry() {
+            tracing::debug!(error = error_text, "the pods of this node are listed anew");
+        } else if up || told != error_text {
+            tracing::warn!(error = error_text, "the pods of this node are not followed");
+            told = error_text;
+        }
+        pause = if begun.elapsed() >= HELD { shortest } else { pause };
+        sleep(jittered(pause)).await;
+        pause = (pause * 2).min(settings.max_backoff);
+    }
+}
+
+/// From one error to the next.
+struct Session<'s> {
+    directory: &'s Directory,
+    metrics: &'s KubernetesMetrics,
+    answers: &'s mut Answers,
+    asked: JoinSet<(Question, Option<Workload>)>,
+    /// Pods that wait for the answer to a question, by the UID it is about.
+    waiting: HashMap<String, Vec<Said>>,
+    /// UIDs of those that there are, while all are told.
+    listed: Option<HashSet<String>>,
+}
+
+impl Session<'_> {
+    async fn run(
+        &mut self,
+        settings: &Settings,
+        guard: &Guard,
+        streams: bool,
+    ) -> Result<std::convert::Infallible, KubernetesError> {
+        let client = connect(settings.kubeconfig.as_deref(), guard).await?;
+        let config = watcher::Config {
+            // From the server's memory, not from its database: without a size of a page, with which it would not do so.
+            page_size: None,
+            ..watcher::Config::default().fields(&format!("spec.nodeName={}", settings.node)).any_semantic()
+        };
+        let config = if streams { config.streaming_lists() } else { config };
+        let mut events = pin!(watcher(Api::<PodObject>::all(client.clone()), config));
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    let event = event.ok_or(KubernetesError::Ended)?;
+                    self.take(event.map_err(Box::new)?, &client, settings);
+                }
+                Some(answer) = self.asked.join_next() => {
+                    // A question that panicked is a bug; its pods are told once they change.
+                    if let Ok((question, answer)) = answer {
+                        self.answered(&question, answer);
+                    }
+                }
+            }
+            self.metrics.pods.set(i64::try_from(self.directory.living_pods()).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn take(&mut self, event: Event<PodObject>, client: &Client, settings: &Settings) {
+        match event {
+            Event::Init => self.listed = Some(HashSet::new()),
+            Event::InitApply(pod) => {
+                if let Some((listed, uid)) = self.listed.as_mut().zip(pod.uid()) {
+                    listed.insert(uid.to_owned());
+                }
+                self.said(pod.said(false), client);
+            }
+            Event::InitDone => {
+                if let Some(listed) = self.listed.take() {
+                    self.directory.only_pods(&listed);
+                    tracing::info!(
+                        node = settings.node,
+                        pods = listed.len(),
+                        "following the pods of this node"
+                    );
+                }
+                self.metrics.up.set(1);
+                self.directory.follows_kubernetes(true);
+            }
+            Event::Apply(pod) => self.said(pod.said(false), client),
+            Event::Delete(pod) => self.said(pod.said(true), client),
+        }
+    }
+
+    fn said(&mut self, said: Option<Said>, client: &Client) {
+        let Some(said) = said else { return };
+        let question = match &said.owner {
+            Owner::Known(workload) => {
+                let workload = workload.clone();
+                return self.tell(said, workload);
+            }
+            Owner::Ask(question) => question.clone(),
+        };
+        if let Some(workload) = self.answers.get(&question) {
+            let workload = workload.clone();
+            return self.tell(said, workload);
+        }
+        if let Some(waiting) = self.waiting.get_mut(&question.uid) {
+            // Its newest word is all that counts.
+            waiting.retain(|other| other.uid() != said.uid());
+            return waiting.push(said);
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            return self.tell(said, question.itself);
+        }
+        self.waiting.insert(question.uid.clone(), vec![said]);
+        let client = client.clone();
+        self.asked.spawn(async move {
+            let answer = tokio::time::timeout(PATIENCE, ask(client, &question)).await;
+            (question, answer.ok().flatten())
+        });
+    }
+
+    fn answered(&mut self, question: &Question, answer: Option<Workload>) {
+        let workload = answer.clone().unwrap_or_else(|| question.itself.clone());
+        if let Some(answer) = answer {
+            self.answers.keep(question, answer);
+        }
+        for said in self.waiting.remove(&question.uid).unwrap_or_default() {
+            self.tell(said, workload.clone());
+        }
+    }
+
+    fn tell(&self, said: Said, workload: Workload) {
+        let (pods, containers) = self.directory.tell_pod(said.of(workload));
+        self.metrics.left_out(LeftOut::Pods, pods);
+        self.metrics.left_out(LeftOut::Containers, containers);
+    }
+}
+
+/// Asks what something belongs to, by its metadata alone. Whoever is gone, or may not be read, belongs to nothing that is known.
+async fn ask(client: Client, question: &Question) -> Option<Workload> {
+    const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+    let request =
+        http::Request::get(&question.target).header(http::header::ACCEPT, METADATA).body(Vec::new());
+    match client.request_text(request.ok()?).await {
+        Ok(text) => parse_owner(text.as_bytes(), question).ok(),
+        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {
+            tracing::debug!(
+                target = question.target,
+                status = status.code,
+                "an owner of pods cannot be read"
+            );
+            Some(question.itself.clone())
+        }
+        Err(_) => None,
+    }
+}
+
+/// Between half and one and a half of it, so that not all nodes of a cluster come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    pause.mul_f64(0.5 + (random >> 11) as f64 / (1_u64 << 53) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_differ() {
+        let second = Duration::from_secs(1);
+        let pauses: Vec<_> = (0..64).map(|_| jittered(second)).collect();
+        assert!(pauses.iter().all(|pause| (second / 2..second * 3 / 2).contains(pause)), "{pauses:?}");
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
+    }
+}

@@ -1,0 +1,211 @@
+//! What the API server sends, as far as it is of use here, and what it means.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::Resource;
+use kube::core::{NamespaceResourceScope, ObjectMeta};
+use serde::Deserialize;
+
+use super::owners::{Owner, owner};
+use crate::identity::{Metadata, Origin, Pod, PodContainer, PodNews, Runtime, Workload};
+
+/// A pod: a tenth of what there is of one.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct PodObject {
+    /// Names, labels, owners.
+    #[serde(default)]
+    pub metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+/// A pod, before it is known what it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// What is known or to be asked of its owner.
+    pub owner: Owner,
+    pod: Pod,
+    config_hash: Option<String>,
+    containers: Vec<(String, PodContainer)>,
+    gone: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    containers: Option<Vec<Specified>>,
+    init_containers: Option<Vec<Specified>>,
+    ephemeral_containers: Option<Vec<Specified>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Specified {
+    name: String,
+    image: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    phase: Option<String>,
+    container_statuses: Option<Vec<ContainerStatus>>,
+    init_container_statuses: Option<Vec<ContainerStatus>>,
+    ephemeral_container_statuses: Option<Vec<ContainerStatus>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ContainerStatus {
+    name: String,
+    image: Option<String>,
+    #[serde(rename = "containerID")]
+    container_id: Option<String>,
+    restart_count: Option<u32>,
+    state: Option<State>,
+    last_state: Option<State>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Terminated {
+    #[serde(rename = "containerID")]
+    container_id: Option<String>,
+}
+
+/// The annotation of a static pod's image at the API server that holds the UID its cgroup has.
+const CONFIG_HASH: &str = "kubernetes.io/config.hash";
+/// What is longer is no container's id.
+const MAX_ID: usize = 128;
+
+impl Resource for PodObject {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        "Pod".into()
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        "".into()
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        "v1".into()
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        "pods".into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+impl PodObject {
+    /// Its UID; only what is no pod has none.
+    pub fn uid(&self) -> Option<&str> {
+        self.metadata.uid.as_deref().filter(|uid| !uid.is_empty())
+    }
+
+    /// What it says; `deleted` if it was the last that is heard of it.
+    pub fn said(&self, deleted: bool) -> Option<Said> {
+        let uid = self.uid()?.to_owned();
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let none = BTreeMap::new();
+        let annotations = self.metadata.annotations.as_ref().unwrap_or(&none);
+        let labels = self.metadata.labels.as_ref().unwrap_or(&none);
+        let mut metadata = Metadata::default();
+        metadata.extend(Origin::PodLabel, labels);
+        metadata.extend(Origin::PodAnnotation, annotations);
+        let (namespace, name) = (text(&self.metadata.namespace), text(&self.metadata.name));
+        let ended = matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"));
+        Some(Said {
+            owner: owner(&namespace, &name, labels, self.metadata.owner_references.as_deref()),
+            config_hash: annotations.get(CONFIG_HASH).cloned(),
+            containers: self.containers(),
+            gone: deleted || ended,
+            pod: Pod { uid, namespace, name, workload: Workload::default(), metadata },
+        })
+    }
+
+    /// All that a status names by an id, those that were restarted since first.
+    fn containers(&self) -> Vec<(String, PodContainer)> {
+        let status = &self.status;
+        let kinds = [
+            &status.init_container_statuses,
+            &status.container_statuses,
+            &status.ephemeral_container_statuses,
+        ];
+        let mut found = Vec::new();
+        for status in kinds.into_iter().flatten().flatten() {
+            let ended = |state: &Option<State>| state.as_ref()?.terminated.as_ref()?.container_id.clone();
+            let now = status.container_id.clone().or_else(|| ended(&status.state));
+            let restarts = status.restart_count;
+            let ids = [(ended(&status.last_state), restarts.and_then(|n| n.checked_sub(1))), (now, restarts)];
+            for (id, restarts) in ids {
+                let Some((runtime, id)) = id.as_deref().and_then(container_id) else { continue };
+                let image = self.image(status);
+                found.push((
+                    id.to_owned(),
+                    PodContainer { name: status.name.clone(), image, restarts, runtime },
+                ));
+            }
+        }
+        found
+    }
+
+    /// The image as the runtime calls it; a runtime that only has its digest leaves that to who asked for it.
+    fn image(&self, status: &ContainerStatus) -> Option<String> {
+        let named = status.image.clone().filter(|image| !image.is_empty() && !image.starts_with("sha256:"));
+        named.or_else(|| {
+            let spec = &self.spec;
+            let kinds = [&spec.init_containers, &spec.containers, &spec.ephemeral_containers];
+            let mut all = kinds.into_iter().flatten().flatten();
+            all.find(|container| container.name == status.name)?.image.clone()
+        })
+    }
+}
+
+impl Said {
+    /// Its pod's UID.
+    pub fn uid(&self) -> &str {
+        &self.pod.uid
+    }
+
+    /// The news of a pod that belongs to this.
+    pub fn of(self, workload: Workload) -> PodNews {
+        PodNews {
+            pod: Arc::new(Pod { workload, ..self.pod }),
+            config_hash: self.config_hash,
+            containers: self.containers,
+            gone: self.gone,
+        }
+    }
+}
+
+/// The runtime and the id in `RUNTIME://ID`.
+fn container_id(text: &str) -> Option<(Option<Runtime>, &str)> {
+    let (scheme, id) = text.split_once("://")?;
+    let runtimes = [Runtime::Containerd, Runtime::CriO, Runtime::Docker];
+    let runtime = runtimes.into_iter().find(|runtime| runtime.as_str() == scheme);
+    (!id.is_empty() && id.len() <= MAX_ID).then_some((runtime, id))
+}
+
+#[cfg(test)]
+mod tests;

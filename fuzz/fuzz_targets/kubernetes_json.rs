@@ -1,0 +1,34 @@
+//! What the API server says of pods, and of what they belong to. The first byte chooses.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use plimsoll::identity::{Directory, Labels, Workload, classify};
+use plimsoll::kubernetes::{Owner, PodObject, Question, parse_owner};
+
+const PATH: &str = "/kubepods/podc7ee4046-c890-41dc-ab99-f122526010d6/77d06f573c36b428176d2e2a5c018effaf864f0fb63e27bc41c1c258e248ba71";
+
+fuzz_target!(|input: (bool, &[u8])| {
+    let (answer, bytes) = input;
+    if answer {
+        let question = Question { target: String::new(), uid: "u".to_owned(), itself: Workload::default() };
+        let _ = parse_owner(bytes, &question);
+        return;
+    }
+    let Ok(pod) = serde_json::from_slice::<PodObject>(bytes) else { return };
+    let Some(said) = pod.said(false) else { return };
+    let workload = match &said.owner {
+        Owner::Known(workload) => workload.clone(),
+        Owner::Ask(question) => {
+            assert!(question.target.starts_with("/apis/") && !question.target.contains(['?', '#', '%', ' ']));
+            question.itself.clone()
+        }
+    };
+    let directory = Directory::default();
+    directory.tell_pod(said.of(workload));
+    let identity = classify(PATH, 4);
+    let Some(details) = directory.by_kubernetes(&identity, true) else { return };
+    let labels = Labels::new(&identity, Some(&details));
+    for value in [&labels.container, &labels.image, &labels.namespace, &labels.pod, &labels.workload] {
+        assert!(value.len() <= 256 && !value.contains(char::is_control));
+    }
+});

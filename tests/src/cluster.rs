@@ -1,0 +1,99 @@
+//! A cluster of one node as its API server was recorded, for who follows the pods of that node.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::apiserver::{Answer, ApiServer, Asked};
+
+/// The node's name.
+pub const NODE: &str = "rig-node";
+/// Who may ask.
+const TOKEN: &str = "a-secret-token";
+
+/// The server, which gives the answers it was told to the requests for pods, in their order.
+#[derive(Debug)]
+pub struct Cluster {
+    server: ApiServer,
+    answers: Answers,
+}
+
+type Answers = Arc<Mutex<VecDeque<Answer>>>;
+
+impl Cluster {
+    /// One that gives these answers, and after them none that ends.
+    pub fn start(answers: impl IntoIterator<Item = Answer>) -> Result<Self> {
+        let answers: Answers = Arc::new(Mutex::new(answers.into_iter().collect()));
+        let given = Arc::clone(&answers);
+        let server = ApiServer::start(move |asked| {
+            says(asked, &given).unwrap_or_else(|error| Answer::text(599, error.to_string()))
+        })?;
+        Ok(Self { server, answers })
+    }
+
+    /// One more answer.
+    pub fn answer(&self, answer: Answer) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back(answer);
+    }
+
+    /// The requests there were, as method and target.
+    pub fn targets(&self) -> Vec<String> {
+        self.server.asked().iter().map(Asked::target).collect()
+    }
+
+    /// A kubeconfig that names it and one of its users.
+    pub fn kubeconfig(&self) -> Result<PathBuf> {
+        self.kubeconfig_of(TOKEN, "authority.pem")
+    }
+
+    /// A kubeconfig with this token and this authority.
+    pub fn kubeconfig_of(&self, token: &str, authority: &str) -> Result<PathBuf> {
+        let server =
+            json!({"server": self.server.url(), "certificate-authority": self.server.path(authority)});
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "x",
+            "clusters": [{"name": "x", "cluster": server}],
+            "users": [{"name": "x", "user": {"token": token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        });
+        let path = self.server.path("kubeconfig");
+        std::fs::write(&path, config.to_string())?;
+        Ok(path)
+    }
+}
+
+fn says(asked: &Asked, answers: &Answers) -> Result<Answer> {
+    if asked.token.as_deref() != Some(TOKEN) {
+        return Answer::recorded("errors/bad_token");
+    }
+    if asked.path == "/api/v1/pods" {
+        let next = answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        return next.map_or_else(|| Ok(Answer::watch("pods_node")?.first(0)), Ok);
+    }
+    match asked.path.strip_prefix("/apis/batch/v1/namespaces/shop/jobs/") {
+        Some(name) => job(name),
+        None => Answer::recorded("errors/not_found"),
+    }
+}
+
+/// The metadata of a job.
+fn job(name: &str) -> Result<Answer> {
+    let list: Value = serde_json::from_slice(&Answer::list("jobs")?.body())?;
+    let jobs = list["items"].as_array().context("no list")?;
+    let found = jobs.iter().find(|job| job["metadata"]["name"] == name);
+    let Some(job) = found else { return Answer::recorded("errors/not_found") };
+    let kind =
+        json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": job["metadata"]});
+    Ok(Answer::text(200, kind.to_string()))
+}
+
+/// The pods of the node, as a list.
+pub fn list() -> Result<Answer> {
+    let mut list: Value = serde_json::from_slice(&Answer::list("pods")?.body())?;
+    let items = list["items"].as_array_mut().context("no list")?;
+    items.retain(|pod| pod["spec"]["nodeName"] == NODE);
+    Ok(Answer::text(200, list.to_string()))
+}
