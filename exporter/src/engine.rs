@@ -240,7 +240,11 @@ impl Engine {
         announce(&plan, &facts, options.memory_limit);
         let hierarchies = hierarchies(paths);
         let unified = hierarchies.unified().map(|unified| unified.mount.clone());
-        let (mut kernel, refused) = load(plan.clone(), &paths.sysfs, unified);
+        // With nothing to show of containers there is nothing to load.
+        let (mut kernel, refused) = match options.signals.is_empty() {
+            true => (None, None),
+            false => load(plan.clone(), &paths.sysfs, unified),
+        };
         let worker = Worker::start(reader(&hierarchies, paths), state_dirs(&paths.rootfs))?;
         let node = NodeWorker::start(options.paths.clone(), options.node.clone())?;
         let mut state = State::new(&options);
@@ -253,7 +257,7 @@ impl Engine {
                 unwalked = take_in_connections(kernel, &paths.procfs);
                 kernel.programs().to_vec()
             }
-            None => refuse_all(&plan, refused.as_deref().unwrap_or_default()),
+            None => refused.map(|reason| refuse_all(&plan, &reason)).unwrap_or_default(),
         };
         report(&programs);
         give_back_memory();

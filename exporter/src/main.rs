@@ -65,7 +65,8 @@ fn needs(config: &Config) -> Needs {
     // The host's mounts and network are those of its first process.
     let of_host = node::ALL.iter().any(|collector| config.collectors.contains(&collector.name));
     Needs {
-        kernel: any(signals::Source::Kernel),
+        // The life of cgroups, too, is told by programs.
+        kernel: signals::ALL.iter().any(|signal| config.collectors.contains(&signal.name)),
         dns: config.collectors.contains(&"dns"),
         listen: config.collectors.contains(&"listen"),
         processes: any(signals::Source::Process) || any(signals::Source::Cgroup) || of_host,

@@ -38,14 +38,19 @@ impl Build {
 
     fn build(self) -> Result<PathBuf> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let (flags, directory): (&[&str], _) = match self {
-            Self::Debug => (&[], "debug/plimsoll"),
-            Self::Release => (&["--release"], "release/plimsoll"),
+        // A program is built with the tests of its package. Built in any other way, with other packages or without tests, it
+        // has crates with other features, and most of them are compiled once more.
+        const WITH_TESTS: &[&str] =
+            &["test", "--no-run", "--workspace", "--exclude", "plimsoll-ebpf", "--test", "http"];
+        const ALONE: &[&str] = &["build", "--release", "--package", "plimsoll", "--bin", "plimsoll"];
+        let (arguments, directory) = match self {
+            Self::Debug => (WITH_TESTS, "debug/plimsoll"),
+            Self::Release => (ALONE, "release/plimsoll"),
         };
         let output = Command::new(cargo)
             .current_dir(tools::workspace())
-            .args(["build", "--quiet", "--locked", "--package", "plimsoll", "--bin", "plimsoll"])
-            .args(flags)
+            .args(arguments)
+            .args(["--quiet", "--locked"])
             .stdin(Stdio::null())
             .output()
             .context("cargo")?;

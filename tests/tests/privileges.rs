@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use plimsoll_tests::exporter::{self, Exporter, Scrape};
+use plimsoll_tests::netns::Cable;
 use plimsoll_tests::runc::{Config, Container, Running};
 use plimsoll_tests::tools::workspace;
 
@@ -63,7 +64,8 @@ fn documented() -> Result<Vec<(String, [bool; 5])>> {
 
 #[test]
 fn each_set_gives_what_the_document_says() -> Result<()> {
-    let container = Container::new(&Config::default())?.start()?;
+    let container = Container::new(&Config::default().own_network())?.start()?;
+    Cable::lay(container.pid(), "eth0")?;
     let args = all_on();
     for (set, given) in documented()? {
         let exporter = under(&set, &args)?;
@@ -132,7 +134,8 @@ fn what_is_not_needed_is_given_up_by_every_thread() -> Result<()> {
 
 #[test]
 fn nothing_of_the_system_is_written() -> Result<()> {
-    let container = Container::new(&Config::default())?.start()?;
+    let container = Container::new(&Config::default().own_network())?.start()?;
+    Cable::lay(container.pid(), "eth0")?;
     let mut command = Command::new("unshare");
     // A mount below one that is read-only is not, so each is made so by itself.
     let read_only = "mount --bind /proc/sys /proc/sys && \

@@ -12,7 +12,7 @@ pub struct Near<T> {
 
 /// Places in such a table: a power of two.
 pub const NEAR: u32 = 1 << NEAR_BITS;
-const NEAR_BITS: u32 = 14;
+const NEAR_BITS: u32 = 13;
 
 /// A task's place there.
 pub const fn near(task: u64) -> u32 {

@@ -213,7 +213,8 @@ fn entries(
         [("SCHED_TASKS", "SCHED_NEAR", "sched"), ("SYSCALL_STARTS", "SYSCALL_NEAR", "syscall_latency")];
     for (far, near, signal) in by_task {
         let wanted = wanted(signal);
-        entries.push((far, if wanted { living + tasks::NEAR } else { 1 }));
+        // An entry for each task: its own, or that of its place.
+        entries.push((far, if wanted { living } else { 1 }));
         entries.push((near, if wanted { tasks::NEAR } else { 1 }));
     }
     entries.push(("RECLAIM_SINCE", if wanted("reclaim") { reclaim::MAX_STALLED } else { 1 }));

@@ -80,6 +80,9 @@ const NOT_THE_SAME: &[(&str, &str)] = &[
     (r#"node_scrape_collector_success {"collector": "xfs"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "zfs"}"#, "a collector that ours has not"),
     ("node_processes_", "each counts what it is itself made of"),
+    ("node_memory_Committed_AS_bytes", "to be asked takes memory of its own"),
+    (r#"node_tcp_connection_states {"state": "rx_queued_bytes"}"#, "what is on its way at that moment"),
+    (r#"node_tcp_connection_states {"state": "tx_queued_bytes"}"#, "what is on its way at that moment"),
 ];
 
 #[test]
