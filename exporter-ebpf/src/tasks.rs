@@ -32,7 +32,7 @@ pub(crate) unsafe fn number(task: Struct) -> u64 {
     // SAFETY: it calculates; in assembly, lest the compiler move the subtraction elsewhere. The other address is that of a map,
     // the same to all programs.
     unsafe {
-        core::arch::asm!("{0} -= {1}", inout(reg) number, in(reg) &raw const OFFSETS, options(pure, nomem));
+        core::arch::asm!("{0} -= {1}", inout(reg) number, in(reg) (&raw const OFFSETS) as u64, options(pure, nomem));
     }
     #[cfg(not(target_arch = "bpf"))]
     {
