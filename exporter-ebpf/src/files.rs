@@ -25,13 +25,31 @@ static FILE_ERRORS_USED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 
 const MAX_ERRNO: i64 = 4095;
 
-/// A call on files that returned: at most one thing read or opened, and one written.
+/// A call on files that returned: at most one thing read or opened, and one written. In words that always have a value: what an
+/// empty `Option` leaves unwritten on the stack may not be copied before Linux 6.3.
 #[derive(Clone, Copy)]
 pub(crate) struct Done {
+    /// 0: none.
+    operation: u8,
+    kind: usize,
+    /// `TYPES`: nothing.
+    written: usize,
+}
+
+impl Done {
+    const NOTHING: Self = Self { operation: 0, kind: NONE, written: TYPES };
+
     /// Operation and type of what was opened, read or written out.
-    pub(crate) first: Option<(u8, usize)>,
+    #[inline(always)]
+    pub(crate) fn first(self) -> Option<(u8, usize)> {
+        (self.operation != 0).then_some((self.operation, self.kind))
+    }
+
     /// Type of what was written to.
-    pub(crate) written: Option<usize>,
+    #[inline(always)]
+    pub(crate) fn written(self) -> Option<usize> {
+        (self.written != TYPES).then_some(self.written)
+    }
 }
 
 /// For kernels that give a task pointer the verifier knows (5.11 on).
@@ -64,17 +82,17 @@ fn exit(returned: Returned, current: Current) -> i32 {
 #[inline(always)]
 pub(crate) fn count(done: Done, slot: impl FnOnce() -> u32, ret: i64) -> i32 {
     ran(run::FILES);
-    if done.first.is_none() && done.written.is_none() {
+    if done.first().is_none() && done.written().is_none() {
         return 0;
     }
     let slot = slot();
     let Some(cell) = cell(&FILES, slot) else { return 0 };
     // SAFETY: `cell` is a value of FILES.
     unsafe {
-        if let Some((operation, kind)) = done.first {
+        if let Some((operation, kind)) = done.first() {
             add_to(cell, slot, usize::from(operation - OPEN), kind, ret);
         }
-        if let Some(kind) = done.written {
+        if let Some(kind) = done.written() {
             add_to(cell, slot, usize::from(WRITE - OPEN), kind, ret);
         }
     }
@@ -87,10 +105,9 @@ pub(crate) fn count(done: Done, slot: impl FnOnce() -> u32, ret: i64) -> i32 {
 /// `returned` must be a call of `current`.
 #[inline(always)]
 pub(crate) unsafe fn done(returned: Returned, current: Current) -> Done {
-    const NOTHING: Done = Done { first: None, written: None };
     let (native, compat) = of(returned.number);
     if operation(native | compat) == 0 {
-        return NOTHING;
+        return Done::NOTHING;
     }
     let is_compat = current.is_compat();
     let operation = operation(if is_compat { compat } else { native });
@@ -99,18 +116,18 @@ pub(crate) unsafe fn done(returned: Returned, current: Current) -> Done {
     let argument = |at| unsafe { descriptor(regs, at, is_compat) };
     // One place for all, since what it takes to know a file is long.
     let one = match operation {
-        OPEN if returned.ret < 0 => return Done { first: Some((OPEN, NONE)), ..NOTHING },
+        OPEN if returned.ret < 0 => return Done { operation: OPEN, ..Done::NOTHING },
         OPEN => returned.ret as u32,
         READ | WRITE | FSYNC | COPY => argument(0),
         SEND => argument(1),
-        _ => return NOTHING,
+        _ => return Done::NOTHING,
     };
     let one = current.kind(one);
     match operation {
-        WRITE => Done { written: Some(one), ..NOTHING },
-        COPY => Done { first: Some((READ, one)), written: Some(current.kind(argument(2))) },
-        SEND => Done { first: Some((READ, one)), written: Some(current.kind(argument(0))) },
-        operation => Done { first: Some((operation, one)), ..NOTHING },
+        WRITE => Done { written: one, ..Done::NOTHING },
+        COPY => Done { operation: READ, kind: one, written: current.kind(argument(2)) },
+        SEND => Done { operation: READ, kind: one, written: current.kind(argument(0)) },
+        operation => Done { operation, kind: one, ..Done::NOTHING },
     }
 }
 

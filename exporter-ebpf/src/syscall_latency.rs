@@ -147,10 +147,10 @@ pub(crate) fn timed(now: u64, current: Current, slot: u32, done: Done) -> i32 {
             observe((&raw mut (*cell).classes).cast::<Histogram>().add(class), took);
         }
     }
-    if let Some((operation, FILE)) = done.first {
+    if let Some((operation, FILE)) = done.first() {
         observe_file(cell, usize::from(operation - OPEN), took);
     }
-    if done.written == Some(FILE) {
+    if done.written() == Some(FILE) {
         observe_file(cell, usize::from(WRITE - OPEN), took);
     }
     0
