@@ -1,7 +1,7 @@
 # Thin: each target names what it does, tools/ does it. All of them can be run again at no cost.
 export PATH := $(or $(PLIMSOLL_TOOLS),$(CURDIR)/target/tools)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help run build checks test unit bench fmt lint deny fuzz docs clean
+.PHONY: help run build checks deb image test unit bench fmt lint deny fuzz docs clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -16,6 +16,14 @@ build: ## builds target/release/plimsoll, fetching what that needs
 checks: ## builds the static program of all checks and its links, in target/checks
 	@tools/setup toolchain
 	@tools/checks build
+
+deb: ## builds the Debian package, in target/package
+	@tools/setup toolchain bpf-linker packaging
+	@tools/package deb
+
+image: ## builds the image, an OCI archive in target/package
+	@tools/setup toolchain bpf-linker packaging
+	@tools/package image
 
 test: ## runs every check and every test, fetching what they need
 	@tools/test all
