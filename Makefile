@@ -1,7 +1,7 @@
 # Thin: each target names what it does, tools/ does it. All of them can be run again at no cost.
 export PATH := $(or $(PLIMSOLL_TOOLS),$(CURDIR)/target/tools)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help run build checks deb image test unit bench fmt lint deny fuzz docs clean
+.PHONY: help run build checks deb image sbom test unit bench fmt lint deny fuzz docs clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -24,6 +24,10 @@ deb: ## builds the Debian package, in target/package
 image: ## builds the image, an OCI archive in target/package
 	@tools/setup toolchain bpf-linker packaging
 	@tools/package image
+
+sbom: ## lists the crates that are linked into the programs, in target/package, as CycloneDX
+	@tools/setup toolchain
+	@tools/package sbom
 
 test: ## runs every check and every test, fetching what they need
 	@tools/test all
