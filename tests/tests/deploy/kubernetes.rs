@@ -100,7 +100,7 @@ fn the_pod_asks_for_what_is_documented() -> Result<()> {
             how(&mount["readOnly"], &propagation),
         )
     });
-    let flags = texts(&container["args"]).into_iter().filter(|flag| !flag.starts_with("--web."));
+    let flags = texts(&container["args"]).into_iter().filter(|flag| flag.starts_with("--path."));
     let given = Given {
         capabilities: texts(&security["capabilities"]["add"]).into_iter().collect(),
         mounts: mounts.collect(),
