@@ -151,13 +151,17 @@ fn a_container_serves_what_the_host_does() -> Result<()> {
     container.run("yield 1000")?;
     let id = [("id", container.container().cgroups_path())];
     for (families, labels) in [(FAMILIES, &id[..]), (HOST, &[])] {
-        let there = outside.scrape_until("all families are there", |scrape| {
-            families.iter().all(|family| scrape.all(family, labels).next().is_some())
-        });
-        let wanted = series(&there?, families, labels);
-        let same = |scrape: &Scrape| series(scrape, families, labels) == wanted;
+        let pair = |here: &Scrape| -> Result<_> {
+            Ok((series(here, families, labels), series(&outside.scrape()?, families, labels)))
+        };
+        let whole = |series: &[String]| {
+            families.iter().all(|family| series.iter().any(|one| one.starts_with(family)))
+        };
+        let same = |here: &Scrape| pair(here).is_ok_and(|(here, there)| here == there && whole(&here));
         if inside.scrape_until("the same", same).is_err() {
-            assert_eq!(series(&inside.scrape()?, families, labels), wanted);
+            let (here, there) = pair(&inside.scrape()?)?;
+            assert_eq!(here, there);
+            assert!(whole(&here), "{here:#?}");
         }
     }
     let refused: Vec<_> = inside.scrape()?.all("plimsoll_program_info", &[]).cloned().collect();
