@@ -69,6 +69,11 @@ pub fn node_exporter() -> Result<PathBuf> {
     fetched("services/usr/bin/prometheus-node-exporter", "services")
 }
 
+/// `helm` or `kubectl`.
+pub fn kubernetes(program: &str) -> Result<PathBuf> {
+    fetched(&format!("kubernetes/{program}"), "kubernetes")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)
