@@ -175,7 +175,8 @@ impl Own {
                 registry,
                 IntCounter::new(
                     "plimsoll_node_series_left_out_total",
-                    "Series of host metrics beyond 16,384 of a family, and entries beyond 4,096 of a directory.",
+                    "Series of host metrics beyond 16,384 of a family, entries beyond 4,096 of a directory, and units of \
+                     systemd beyond 3,000.",
                 )?,
             )?,
             host_bounds: counters(
