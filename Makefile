@@ -1,7 +1,7 @@
 # Thin: each target names what it does, tools/ does it. All of them can be run again at no cost.
 export PATH := $(or $(PLIMSOLL_TOOLS),$(CURDIR)/target/tools)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help run build checks deb image sbom test unit bench fmt lint deny fuzz docs clean
+.PHONY: help run build checks deb image sbom test unit soak bench fmt lint deny fuzz docs clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -35,6 +35,10 @@ test: ## runs every check and every test, fetching what they need
 unit: ## runs the tests that need no root, no containers and no other kernels
 	@tools/setup toolchain bpf-linker
 	cargo test --locked --workspace --exclude plimsoll-ebpf --lib --bins
+
+soak: ## runs containers, reloads, faults and scrapes for SOAK_SECONDS (7200), after which nothing may have grown
+	@tools/setup toolchain bpf-linker packages
+	PLIMSOLL_SOAK_SECONDS=$(or $(SOAK_SECONDS),7200) cargo test --locked --workspace --exclude plimsoll-ebpf --test soak -- --nocapture
 
 bench: ## measures, each goal beside its result
 	@tools/setup toolchain bpf-linker packages

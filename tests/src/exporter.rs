@@ -158,6 +158,11 @@ impl Exporter {
         Ok(rustix::process::kill_process(pid.context("the pid")?, signal)?)
     }
 
+    /// Waits until it has ended.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
+    }
+
     /// Asks it to stop, and waits until it has.
     pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(rustix::process::Signal::TERM)?;
