@@ -36,5 +36,6 @@ pub mod systemd;
 pub mod tasks;
 pub mod tools;
 pub mod trace;
+pub mod victoria;
 pub mod vm;
 pub mod worker;

@@ -65,6 +65,11 @@ pub fn schema() -> Result<PathBuf> {
     Ok(fetched("schema/node_modules", "schema")?.canonicalize()?)
 }
 
+/// Debian's VictoriaMetrics.
+pub fn victoria_metrics() -> Result<PathBuf> {
+    fetched("stores/usr/bin/victoria-metrics", "stores")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)
