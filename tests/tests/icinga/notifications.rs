@@ -62,7 +62,7 @@ fn who_is_told_and_who_is_not() -> Result<()> {
     told.until("/slack", "box, left is CRITICAL")?;
     let letter = told.until("mail", "PROBLEM: box, left is CRITICAL")?.text;
     ensure!(letter.starts_with("To: operations@example.com\n"), "{letter}");
-    ensure!(letter.contains("\n192.0.2.1\nbad\n"), "{letter}");
+    ensure!(letter.contains("\r\n\r\n192.0.2.1\r\nbad\r\n"), "{letter}");
     for object in ["dead is DOWN", "box, left is CRITICAL"] {
         let second = told.until("/pager", &format!("Nobody has acknowledged: PROBLEM: {object}"))?.text;
         ensure!(second.contains("\"routing_key\":\"second\""), "{second}");
