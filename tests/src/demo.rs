@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use clock::FASTER;
 use stage::Stage;
@@ -48,7 +49,7 @@ pub fn tell(exporter: &Path, pages: &Path) -> Result<()> {
     ))?;
     if std::io::stdin().is_terminal() {
         say("\nAll of it goes on until you press Enter. Look around: the addresses are above.")?;
-        std::io::stdin().lock().read_line(&mut String::new())?;
+        enter()?;
     }
     say("\nThe causes end.")?;
     cast.end()?;
@@ -99,6 +100,18 @@ fn until<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T>
         ensure!(Instant::now() < end, "not within {} s: {what}", PATIENCE.as_secs());
         std::thread::sleep(Duration::from_millis(250));
     }
+}
+
+/// Waits for a line at the terminal. Reading it would go on after a signal, too.
+fn enter() -> Result<()> {
+    let (stdin, step) = (std::io::stdin(), Timespec { tv_sec: 0, tv_nsec: 250_000_000 });
+    while !INTERRUPTED.load(Ordering::SeqCst) {
+        if matches!(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&step)), Ok(1)) {
+            stdin.lock().read_line(&mut String::new())?;
+            return Ok(());
+        }
+    }
+    bail!("interrupted")
 }
 
 fn say(text: &str) -> Result<()> {
