@@ -131,7 +131,8 @@ pub fn picture(server: &Prometheus, query: &str, since: f64) -> Result<String> {
     );
     for ((series, color), at) in all.iter().zip(COLORS.iter().cycle()).zip(0..4) {
         let top = series.values().into_iter().fold(f64::MIN, f64::max);
-        let (x, name) = (20 + at * 205, escaped(series.label("name")));
+        let name = if series.label("name").is_empty() { series.label("id") } else { series.label("name") };
+        let (x, name) = (20 + at * 205, escaped(name));
         write!(out, "<text x='{x}' y='182' fill='{color}'>{name}: up to {}</text>", number(top, ""))?;
     }
     write!(out, "<text x='20' y='201'>0 s</text><text x='785' y='201'>{:.0} s</text></svg>\n", now - since)?;

@@ -31,7 +31,8 @@ fn around() -> Result<BTreeSet<String>> {
     for path in [String::from("/run/runc"), std::env::temp_dir().display().to_string()] {
         for entry in std::fs::read_dir(&path).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("demo-") || name.starts_with("plimsoll-demo-") {
+            let ours = ["plimsoll-demo-", "plimsoll-bundle-demo-"].iter().any(|ours| name.starts_with(ours));
+            if ours || (path == "/run/runc" && name.starts_with("demo-")) {
                 found.insert(format!("{path}/{name}"));
             }
         }

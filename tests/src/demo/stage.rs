@@ -93,7 +93,9 @@ impl Stage {
     pub(super) fn answer(&self, story: &Story) -> Result<Option<String>> {
         let series = self.server.query(story.query, None)?;
         let of = series.iter().find(|series| series.label("name") == story.container);
-        Ok(of.and_then(|series| Some(format!("{}: {:.2}", story.container, series.samples.last()?.1))))
+        let value =
+            of.and_then(|series| Some(series.samples.last()?.1)).filter(|value| *value >= story.at_least);
+        Ok(value.map(|value| format!("{}: {value:.2}", story.container)))
     }
 
     /// Whether the story's alert fires in Prometheus and is with Alertmanager, or is either of them.

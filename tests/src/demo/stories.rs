@@ -16,6 +16,8 @@ pub(super) struct Story {
     pub(super) cause: &'static str,
     pub(super) container: &'static str,
     pub(super) query: &'static str,
+    /// What the query's answer is at least, once it is as bad as it gets.
+    pub(super) at_least: f64,
     pub(super) alert: &'static str,
     /// The service in Icinga.
     pub(super) service: &'static str,
@@ -29,6 +31,7 @@ pub(super) const STORIES: [Story; 4] = [
         cause: "A container starts threads until the kernel refuses one.",
         container: "demo-leaks",
         query: "topk(1, container_threads_by_command / on (id) group_left container_threads_limit)",
+        at_least: 0.9,
         alert: "ContainerThreadsNearLimit",
         service: "threads",
         check: "check = \"container\", plimsoll_container_critical_threads = \"90\"",
@@ -38,6 +41,7 @@ pub(super) const STORIES: [Story; 4] = [
         cause: "Containers that live for 200 ms take more memory than they may have. No scrape sees one alive.",
         container: "demo-dies",
         query: "increase(container_oom_kills_total[10m]) > 0",
+        at_least: 1.0,
         alert: "ContainerOomKilled",
         service: "killed for want of memory",
         check: "check = \"container\", plimsoll_container_critical_oom = \"0\", plimsoll_container_window = 20",
@@ -47,6 +51,7 @@ pub(super) const STORIES: [Story; 4] = [
         cause: "A container dials 127.0.0.3:7411, where nobody listens, again and again.",
         container: "demo-hammers",
         query: "topk(1, sum by (name) (rate(container_tcp_connects_total{destination=\"127.0.0.3:7411\"}[1m])))",
+        at_least: 10.0,
         alert: "ContainerDialsRefused",
         service: "connects",
         check: "check = \"container\", plimsoll_container_critical_connects = \"20\", plimsoll_container_window = 20",
@@ -56,9 +61,11 @@ pub(super) const STORIES: [Story; 4] = [
         cause: "A container has work for a whole CPU, and may use a fifth of one.",
         container: "demo-slow",
         query: "topk(1, rate(container_cpu_cfs_throttled_periods_total[1m]) / rate(container_cpu_cfs_periods_total[1m]))",
+        at_least: 0.5,
         alert: "ContainerCpuThrottled",
         service: "throttled",
         check: "check = \"prometheus\", plimsoll_prometheus_no_data = \"ok\", plimsoll_prometheus_critical = \"0.5\", \
+                plimsoll_prometheus_label = \"{name}\", \
                 plimsoll_prometheus_query = \"rate(container_cpu_cfs_throttled_periods_total{name=\\\"demo-slow\\\"}[10s]) / \
                 (rate(container_cpu_cfs_periods_total{name=\\\"demo-slow\\\"}[10s]) > 0)\"",
     },
