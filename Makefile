@@ -1,13 +1,19 @@
 # Thin: each target names what it does, tools/ does it. All of them can be run again at no cost.
 export PATH := $(or $(PLIMSOLL_TOOLS),$(CURDIR)/target/tools)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help run build checks deb image sbom test unit soak bench fmt lint deny fuzz docs clean
+.PHONY: help run demo preview build checks deb image sbom test unit soak bench fmt lint deny fuzz docs clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
 
 run: build ## builds, and serves this host's numbers at http://localhost:18760/metrics (ARGS=... are the exporter's)
 	@tools/run $(ARGS)
+
+demo: ## tells four stories of containers with Prometheus, Alertmanager and Icinga 2, step by step; Enter goes on, Ctrl-C ends it
+	@tools/demo
+
+preview: ## draws the dashboards into target/preview, with what the demo makes of them
+	@tools/demo </dev/null
 
 build: ## builds target/release/plimsoll, fetching what that needs
 	@tools/setup toolchain bpf-linker

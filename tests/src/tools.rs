@@ -74,6 +74,16 @@ pub fn kubernetes(program: &str) -> Result<PathBuf> {
     fetched(&format!("kubernetes/{program}"), "kubernetes")
 }
 
+/// Where npm put what Grafana publishes of its dashboards' form, with the compiler that reads it.
+pub fn schema() -> Result<PathBuf> {
+    Ok(fetched("schema/node_modules", "schema")?.canonicalize()?)
+}
+
+/// Debian's VictoriaMetrics.
+pub fn victoria_metrics() -> Result<PathBuf> {
+    fetched("stores/usr/bin/victoria-metrics", "stores")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)
