@@ -40,15 +40,10 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
     let refused = kernel.refused();
     for sample in scrape.all("plimsoll_program_info", &[]) {
         let label = |name| sample.labels.get(name).map(String::as_str).unwrap_or_default();
-        let expected =
-            label("reason").is_empty() || refused.contains(&(label("signal"), label("program")));
+        let expected = label("reason").is_empty() || refused.contains(&(label("signal"), label("program")));
         checks.holds(format!("{} is refused: {}", label("program"), label("reason")), expected);
     }
-    checks.equal(
-        "programs refused",
-        programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),
-        refused,
-    );
+    checks.equal("programs refused", programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(), refused);
     for (name, signal, alone) in
         [("second", "files", "files_exit"), ("alone", "syscall_latency", "syscall_exit")]
     {
