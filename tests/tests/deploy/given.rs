@@ -8,23 +8,23 @@ use serde_json::Value;
 
 /// What a container is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub(crate) struct Given {
     /// Without `CAP_`.
-    pub capabilities: BTreeSet<String>,
+    pub(crate) capabilities: BTreeSet<String>,
     /// Of the host, in the container, how.
-    pub mounts: Vec<(String, String, BTreeSet<String>)>,
+    pub(crate) mounts: Vec<(String, String, BTreeSet<String>)>,
     /// Its flags.
-    pub flags: Vec<String>,
+    pub(crate) flags: Vec<String>,
 }
 
 /// A file of the repository.
-pub fn read(path: &str) -> Result<String> {
+pub(crate) fn read(path: &str) -> Result<String> {
     let path = workspace().join(path);
     std::fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
 /// What the document says.
-pub fn documented() -> Result<Given> {
+pub(crate) fn documented() -> Result<Given> {
     let text = read("docs/deployment.md")?;
     let capabilities = rows(&text, "| capability |")?.iter().flat_map(|row| quoted(&row[0])).collect();
     let mounts = rows(&text, "| of the host |")?;
@@ -52,7 +52,7 @@ fn quoted(cell: &str) -> Vec<String> {
 }
 
 /// The texts of a list.
-pub fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
@@ -61,7 +61,7 @@ fn text(value: &Value) -> String {
 }
 
 /// `ro` if it is so, and how news of mounts reach it.
-pub fn how(read_only: &Value, propagation: &Value) -> BTreeSet<String> {
+pub(crate) fn how(read_only: &Value, propagation: &Value) -> BTreeSet<String> {
     let read_only = (read_only == &Value::Bool(true)).then(|| "ro".to_owned());
     read_only.into_iter().chain([text(propagation)]).collect()
 }
