@@ -135,7 +135,7 @@ pub fn picture(server: &Prometheus, query: &str, since: f64) -> Result<String> {
         let (x, name) = (20 + at * 205, escaped(name));
         write!(out, "<text x='{x}' y='182' fill='{color}'>{name}: up to {}</text>", number(top, ""))?;
     }
-    write!(out, "<text x='20' y='201'>0 s</text><text x='785' y='201'>{:.0} s</text></svg>\n", now - since)?;
+    writeln!(out, "<text x='20' y='201'>0 s</text><text x='785' y='201'>{:.0} s</text></svg>", now - since)?;
     Ok(out)
 }
 
