@@ -101,7 +101,7 @@ fn missing_from(set: &str) -> BTreeSet<String> {
     let has = |name: &str| set.split(',').any(|one| one == name);
     let stands_in = ["bpf", "perfmon", "net_admin"];
     let needed = stands_in.into_iter().chain(["sys_ptrace", "sys_admin"]);
-    let missing = needed.filter(|name| !has(name) && !(stands_in.contains(name) && has("sys_admin")));
+    let missing = needed.filter(|name| !(has(name) || stands_in.contains(name) && has("sys_admin")));
     missing.map(str::to_owned).collect()
 }
 
