@@ -182,7 +182,6 @@ impl Soak {
         };
         let mut outcomes = by("plimsoll_kubernetes_requests_total", "outcome");
         outcomes.remove("ok");
-        eprintln!("requests to the API server that failed: {outcomes:?}");
         assert_eq!(outcomes.get("forbidden"), Some(&rounds), "{outcomes:?}");
         ensure!(outcomes.values().all(|count| *count % rounds == 0.0), "{outcomes:?} in {rounds} rounds");
         assert_eq!(by("plimsoll_http_requests_rejected_total", "reason"), BTreeMap::new());

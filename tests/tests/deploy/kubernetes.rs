@@ -214,9 +214,12 @@ for object in json.load(sys.stdin):
         print(name, "/".join(map(str, error.path)), error.message)
 "#;
 
+/// A resource's name, its kind, whether it is in a namespace.
+type Resource = (&'static str, &'static str, bool);
+
 /// What an API server says it has.
 fn discovery(asked: &Asked) -> Answer {
-    const GROUPS: &[(&str, &str, &[(&str, &str, bool)])] = &[
+    const GROUPS: &[(&str, &str, &[Resource])] = &[
         (
             "",
             "v1",
