@@ -22,7 +22,6 @@ pub mod nginx;
 pub mod node_exporter;
 pub mod ntp;
 pub mod ntpd;
-pub mod package;
 pub mod plugins;
 pub mod podman;
 pub mod preview;
