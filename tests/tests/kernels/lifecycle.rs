@@ -40,12 +40,6 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
     let refused: &[_] = if kernel.datagrams { &[] } else { &DATAGRAMS };
     for sample in scrape.all("plimsoll_program_info", &[]) {
         let label = |name| sample.labels.get(name).map(String::as_str).unwrap_or_default();
-<<<<<<< HEAD
-        let expected = label("reason").is_empty() || refused.contains(&(label("signal"), label("program")));
-        checks.holds(format!("{} is refused: {}", label("program"), label("reason")), expected);
-    }
-    checks.equal("programs refused", programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(), refused);
-=======
         let expected =
             label("reason").is_empty() || refused.iter().any(|(_, program)| *program == label("program"));
         checks.holds(format!("{} is refused: {}", label("program"), label("reason")), expected);
@@ -55,7 +49,6 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),
         refused.iter().copied().collect(),
     );
->>>>>>> parent of b730248 (kernels: translated addresses in virtual machines, with conntrack as the module it is)
     for (name, signal, alone) in
         [("second", "files", "files_exit"), ("alone", "syscall_latency", "syscall_exit")]
     {
@@ -122,13 +115,8 @@ pub(crate) fn refusals(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         ("cgroup families without privileges", "nobody", "Operation not permitted"),
     ];
     // What a kernel does not have is known before anything is asked of it, but not without BTF.
-<<<<<<< HEAD
-    let absent = |signal: &str, program: &str, name: &str| {
-        name == "nobody" && kernel.refused().iter().any(|refused| *refused == (signal, program))
-=======
     let absent = |program: &str, name| {
         name == "nobody" && !kernel.datagrams && DATAGRAMS.iter().any(|(_, datagrams)| *datagrams == program)
->>>>>>> parent of b730248 (kernels: translated addresses in virtual machines, with conntrack as the module it is)
     };
     for (group, name, reason) in cases {
         checks.group(group);
