@@ -199,6 +199,18 @@ fn every_flag_with_a_value() {
             &[""],
         ),
         (
+            "collector.systemd.unit-include",
+            "ssh|cron",
+            |c| c.node.unit_include.matches("ssh") && !c.node.unit_include.matches("sshd"),
+            &["(", "a)|(b"],
+        ),
+        (
+            "collector.systemd.unit-exclude",
+            "ssh|cron",
+            |c| c.node.unit_exclude.matches("cron") && !c.node.unit_exclude.matches("acron"),
+            &["("],
+        ),
+        (
             "kubernetes.node",
             "rig-node.example",
             |c| c.kubernetes.node.as_deref() == Some("rig-node.example"),
