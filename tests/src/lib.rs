@@ -22,6 +22,7 @@ pub mod nginx;
 pub mod node_exporter;
 pub mod ntp;
 pub mod ntpd;
+pub mod package;
 pub mod plugins;
 pub mod podman;
 pub mod preview;

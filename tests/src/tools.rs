@@ -60,6 +60,11 @@ pub fn node_exporter() -> Result<PathBuf> {
     fetched("services/usr/bin/prometheus-node-exporter", "services")
 }
 
+/// `helm` or `kubectl`.
+pub fn kubernetes(program: &str) -> Result<PathBuf> {
+    fetched(&format!("kubernetes/{program}"), "kubernetes")
+}
+
 /// Where npm put what Grafana publishes of its dashboards' form, with the compiler that reads it.
 pub fn schema() -> Result<PathBuf> {
     Ok(fetched("schema/node_modules", "schema")?.canonicalize()?)
