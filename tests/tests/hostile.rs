@@ -8,6 +8,7 @@ mod names;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use plimsoll_tests::cgroup::{self, Cgroup};
@@ -43,6 +44,12 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// One test at a time: they take each other's slots.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What Docker keeps of a container of this id and name.
@@ -127,6 +134,7 @@ impl Drop for Nest {
 /// More cgroups than there are slots, more forks than anything has use for, and as many threads as a limit lets there be.
 #[test]
 fn floods_are_counted_whole_and_bounded() -> Result<()> {
+    let _alone = alone();
     let exporter = Exporter::start(&["--tombstone.min-age=0s"])?;
     let mut neighbour = Neighbour::start()?;
     let (mut bomb, nested) =
@@ -177,6 +185,7 @@ fn floods_are_counted_whole_and_bounded() -> Result<()> {
 /// One process after the other, in one cgroup and the other, all of the same number.
 #[test]
 fn a_process_id_that_is_used_again_is_another_process() -> Result<()> {
+    let _alone = alone();
     const RUNS: usize = 100;
     let exporter = Exporter::start(&[])?;
     let own = |name: &str| Cgroup::make(&format!("/plimsoll-hostile-{}-{name}", std::process::id()));

@@ -68,7 +68,10 @@ impl Soak {
         let exporter = Exporter::start(&flags.each_ref().map(String::as_str))?;
         let mut steady = Container::new(&Config::default())?.start()?;
         steady.run("noop")?;
-        let soak = Self { exporter, cluster, feed, config, steady, round: 0, calls: 0.0, forks: 0.0 };
+        // Those of runc, before it became the worker.
+        let id = [("id", steady.container().cgroups_path())];
+        let forks = exporter.scrape()?.sum("container_process_forks_total", &id);
+        let soak = Self { exporter, cluster, feed, config, steady, round: 0, calls: 0.0, forks };
         soak.followed()?;
         Ok(soak)
     }

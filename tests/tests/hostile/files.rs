@@ -56,6 +56,7 @@ impl Way {
 
 #[test]
 fn links_lead_nowhere_and_pipes_hang_nobody() -> Result<()> {
+    let _alone = crate::alone();
     let (root, outside) = (Directory::new()?, Directory::new()?);
     let ways = [Way::Honest, Way::Directory, Way::File, Way::Up, Way::Magic, Way::Pipe, Way::Zero];
     let parent = Cgroup::make(&format!("/plimsoll-links-{}", std::process::id()))?;
@@ -132,6 +133,7 @@ impl Drop for Hanging {
 
 #[test]
 fn a_container_that_waits_for_its_own_mount_hangs_alone() -> Result<()> {
+    let _alone = crate::alone();
     let exporter = Exporter::start(&["--collector.filesystem.mount-timeout=50ms"])?;
     let mut neighbour = Neighbour::start()?;
     let container = Container::new(&Config::default())?;
