@@ -136,7 +136,13 @@ fn kubernetes_takes_what_is_rendered() -> Result<()> {
         assert_eq!(faults, "", "{values:?}");
         let mut kubectl = Command::new(tools::kubernetes("kubectl")?);
         kubectl.args(["create", "--dry-run=client", "--validate=false", "--output=name", "--filename=-"]);
-        kubectl.args(["--server", &server.url(), "--kubeconfig=/dev/null", "--insecure-skip-tls-verify"]);
+        kubectl.args([
+            "--server",
+            &server.url(),
+            "--kubeconfig=/dev/null",
+            "--token=none",
+            "--insecure-skip-tls-verify",
+        ]);
         kubectl.arg(format!("--cache-dir={}", server.path("cache").display()));
         let made = fed(&mut kubectl, &text)?;
         assert_eq!(made.lines().count(), objects.len(), "{values:?}: {made}");
