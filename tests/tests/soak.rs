@@ -103,15 +103,25 @@ impl Soak {
         let id = self.steady.container().cgroups_path();
         assert_eq!(calls(id), self.calls, "round {}", self.round);
         assert_eq!(scrape.sum("container_process_forks_total", &[("id", id)]), self.forks);
-        for path in ["/metrics/cadvisor", "/metrics/node", "/metrics?collect[]=sched", "/"] {
-            self.exporter.get(path, &[("Accept", "application/openmetrics-text; version=1.0.0")])?;
-        }
         container.finish()?;
         cgroups.into_iter().try_for_each(Cgroup::remove)?;
         let mine = format!("/plimsoll-soak-{}-", std::process::id());
-        let gone = |scrape: &Scrape| scrape.by_id(CALLS, &[]).keys().all(|id| !id.starts_with(&mine));
+        // Each of those who ask is a scraper, and what is dead waits for all of them.
+        let mut asked = Ok(());
+        let gone = |scrape: &Scrape| {
+            asked = self.everybody_asks();
+            asked.is_err() || scrape.by_id(CALLS, &[]).keys().all(|id| !id.starts_with(&mine))
+        };
         self.exporter.scrape_until("this round's rows are gone", gone)?;
+        asked?;
         self.followed()
+    }
+
+    fn everybody_asks(&self) -> Result<()> {
+        for path in ["/metrics/cadvisor", "/metrics/node", "/metrics?collect[]=sched", "/"] {
+            self.exporter.get(path, &[("Accept", "application/openmetrics-text; version=1.0.0")])?;
+        }
+        Ok(())
     }
 
     /// By the signal and by the web, from one file to the other; now and then one that is no good.
