@@ -377,3 +377,13 @@ fn help_and_version() {
         (format!("plimsoll {VERSION} (revision {REVISION}, rust {RUST_VERSION})\n"), 0)
     );
 }
+
+#[test]
+fn every_command_is_listed() {
+    let command = Config::command(&COLLECTORS);
+    let mut names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    names.sort_unstable();
+    let mut listed = COMMANDS;
+    listed.sort_unstable();
+    assert_eq!(names, listed);
+}

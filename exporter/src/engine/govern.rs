@@ -10,6 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::open::take_in_connections;
 use super::own::NAMESPACE_NOT_WALKED;
 use super::{Engine, State};
+use crate::config::COMMANDS;
 use crate::governor::{Governor, Step, Usage};
 use crate::host::other_instances;
 use crate::kernel::{Kernel, Program};
@@ -174,7 +175,7 @@ impl Engine {
                     engine.govern();
                 }
                 if turn.is_multiple_of(LOOK_FOR_OTHERS) {
-                    engine.own.others(other_instances(&engine.options.paths.procfs));
+                    engine.own.others(other_instances(&engine.options.paths.procfs, &COMMANDS));
                 }
                 drop(engine);
                 std::thread::sleep(interval);

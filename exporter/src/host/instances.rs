@@ -12,13 +12,11 @@ pub struct Instance {
 }
 
 const NAME: &str = "plimsoll";
-/// Those that run checks or look at files and serve nothing.
-const COMMANDS: [&str; 3] = ["checks", "check-config", "check-web-config"];
 /// `CAP_SYS_ADMIN`, `CAP_BPF`: without one of them nothing can be counted in the kernel.
 const MAY_COUNT: u64 = 1 << 21 | 1 << 39;
 
-/// Finds them. A container cannot pass for one: it has no such capabilities outside of a user namespace of its own.
-pub fn other_instances(procfs: &Path) -> Vec<Instance> {
+/// Finds them, but for those that do one of these commands and serve nothing. A container cannot pass for one: it has no such capabilities outside of a user namespace of its own.
+pub fn other_instances(procfs: &Path, commands: &[&str]) -> Vec<Instance> {
     let own = std::fs::read_link(procfs.join("self")).ok();
     let own = own.and_then(|own| own.to_str()?.parse::<u32>().ok());
     let users = std::fs::read(procfs.join("self/uid_map")).ok();
@@ -31,7 +29,7 @@ pub fn other_instances(procfs: &Path) -> Vec<Instance> {
             && may_count(&String::from_utf8_lossy(&read("status")?))
             && read("uid_map") == users
             // The last: it is in the memory of that process, which a hostile one could have made a file that never answers.
-            && serves(&read("cmdline")?);
+            && serves(&read("cmdline")?, commands);
         is_one.then(|| Instance { pid, cgroup: cgroup(&read("cgroup").unwrap_or_default()) })
     };
     let mut found: Vec<_> = pids.filter_map(instance).collect();
@@ -39,9 +37,9 @@ pub fn other_instances(procfs: &Path) -> Vec<Instance> {
     found
 }
 
-fn serves(cmdline: &[u8]) -> bool {
+fn serves(cmdline: &[u8], commands: &[&str]) -> bool {
     let first = cmdline.split(|byte| *byte == 0).nth(1).unwrap_or_default();
-    !COMMANDS.iter().any(|command| command.as_bytes() == first)
+    !commands.iter().any(|command| command.as_bytes() == first)
 }
 
 /// Whether it lives, and has a capability to count.
@@ -84,8 +82,8 @@ mod tests {
         process("15", "plimsoll\n", "plimsoll\0", ALL, "0 100000 65536\n");
         process("16", "plimsolls\n", "plimsolls\0", ALL, HOST);
         fixture.link("proc/self", "10");
-        let found = other_instances(&fixture.path("proc"));
+        let found = other_instances(&fixture.path("proc"), &["checks"]);
         assert_eq!(found, [Instance { pid: 11, cgroup: "/unit".to_owned() }]);
-        assert_eq!(other_instances(&fixture.path("none")), []);
+        assert_eq!(other_instances(&fixture.path("none"), &[]), []);
     }
 }
