@@ -23,10 +23,14 @@ const NAMES: [&[u8]; 8] = [
     b"\r\tevil\x00",
 ];
 
-/// How it is shown: nobody's terminal is to be led astray.
-fn shown(text: &str) -> String {
+/// How it is shown: nobody's terminal is to be led astray, and what is no text stays apart.
+fn shown(text: &[u8]) -> String {
     let one = |c: char| if c.is_control() { format!("\\x{:02x}", u32::from(c)) } else { c.to_string() };
-    text.chars().map(one).collect()
+    text.utf8_chunks().fold(String::new(), |mut shown, chunk| {
+        shown.extend(chunk.valid().chars().map(one));
+        shown.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        shown
+    })
 }
 
 /// A cgroup whose name need not be text; removed with the value.
@@ -111,7 +115,7 @@ fn names_are_labels_and_nothing_else() -> Result<()> {
     let exporter = Exporter::start(&[&config, &root])?;
     assert_eq!(in_docker.run("syscalls 7 getsid")?, 0);
     odd.iter().try_for_each(Odd::call)?;
-    let text = shown(text);
+    let text = shown(text.as_bytes());
     let known = |scrape: &Scrape| {
         scrape.value(
             "container_syscalls_total",
@@ -132,15 +136,15 @@ fn names_are_labels_and_nothing_else() -> Result<()> {
         ensure!(!text.lines().any(begins), "a line of theirs");
         ensure!(text.chars().all(|c| c == '\n' || !c.is_control()), "control characters are served");
         let scrape = Scrape::parse(&text);
-        // Every name that is text is there.
+        // Every name is there, whether it is text or not.
         let ids: Vec<String> = scrape
             .all("container_syscalls_total", &[("syscall", "getsid")])
             .filter_map(|sample| {
                 sample.labels.get("id")?.strip_prefix(&format!("{}/", parent.id())).map(str::to_owned)
             })
             .collect();
-        let names = NAMES.iter().filter_map(|name| std::str::from_utf8(name).ok());
-        for name in names.map(|name| shown(&name.replace('\0', ""))) {
+        for name in NAMES {
+            let name = shown(name).replace("\\x00", "");
             ensure!(ids.contains(&name), "{name:?} is not among {ids:?}");
         }
         let of_sleepers = [("id", sleepers.id())];
