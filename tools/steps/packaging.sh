@@ -5,11 +5,11 @@
 BUILDAH=(buildah libgpgme11 libassuan0 libdevmapper1.02.1)
 
 missing=()
-for package in debhelper help2man; do
+for package in debhelper help2man lintian; do
   installed "$package" || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  say "${missing[*]}: make the Debian package"
+  say "${missing[*]}: make and check the Debian package"
   if ! on_debian || ! can_be_root; then
     die "packages are made by what Debian calls: ${missing[*]}" "as root, on Debian: apt-get install ${missing[*]}"
   fi

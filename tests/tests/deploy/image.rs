@@ -135,7 +135,6 @@ fn series(scrape: &Scrape, families: &[&str], labels: &[(&str, &str)]) -> Vec<St
 }
 
 #[test]
-#[ignore = "not seen to pass yet with the static program, which takes minutes to build"]
 fn a_container_serves_what_the_host_does() -> Result<()> {
     let archive = package::make("image", "022", "UTC")?;
     let first = std::fs::read(&archive)?;
