@@ -3,7 +3,7 @@
 
 mod panel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -101,12 +101,35 @@ impl Panel {
     pub fn width(&self) -> u32 {
         self.width.unwrap_or(self.kind.width())
     }
+
+    /// The labels that all its series have, of those that tell whose a series is.
+    pub fn labels(&self) -> BTreeSet<&'static str> {
+        let of = |query: &Query| query.labels().into_iter().collect::<BTreeSet<_>>();
+        self.queries.iter().map(of).reduce(|all, labels| &all & &labels).unwrap_or_default()
+    }
 }
 
 impl Query {
     /// The query as Grafana is given it.
     pub fn expanded(&self) -> String {
         self.expr.trim().replace("$of", OF).replace("$host", HOST)
+    }
+
+    /// The labels of its answer, of those that tell whose a series is: what it is grouped by in the end, or all that is asked for.
+    fn labels(&self) -> Vec<&'static str> {
+        const WHOSE: [&str; 5] = ["instance", "namespace", "workload", "container", "name"];
+        let grouped = self.expr.split_once(" by (").and_then(|(_, rest)| rest.split_once(')'));
+        let whole = ["sum(", "count(", "max(", "min(", "avg("].iter().any(|of| self.expr.contains(of));
+        match grouped {
+            Some((by, _)) => {
+                let by: Vec<_> = by.split(',').map(str::trim).collect();
+                WHOSE.into_iter().filter(|label| by.contains(label)).collect()
+            }
+            None if whole => vec![],
+            None if self.expr.contains("$of") => WHOSE.to_vec(),
+            None if self.expr.contains("$host") => vec!["instance"],
+            None => vec![],
+        }
     }
 
     /// The query without Grafana's variables, as it would ask it with all of them at All.

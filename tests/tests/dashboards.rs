@@ -76,6 +76,52 @@ fn panels_say_what_they_show() -> Result<()> {
 }
 
 #[test]
+fn links_lead_down_across_and_back_up() -> Result<()> {
+    let all = dashboards::definitions()?;
+    let mut ways = BTreeSet::new();
+    for (name, dashboard) in &all {
+        let drawn = dashboards::render(name, dashboard);
+        let variables: Vec<_> = drawn["templating"]["list"].as_array().into_iter().flatten().collect();
+        let variables: BTreeSet<_> =
+            variables.iter().filter_map(|variable| variable["name"].as_str()).collect();
+        for panel in drawn["panels"].as_array().context("no panels")? {
+            for link in panel["fieldConfig"]["defaults"]["links"].as_array().into_iter().flatten() {
+                let url = link["url"].as_str().context("no URL")?;
+                let place = format!("{name}: {}: {url}", panel["title"]);
+                let to = url.strip_prefix("/d/plimsoll-").and_then(|rest| rest.split_once('?'));
+                let (to, asked) = to.with_context(|| place.clone())?;
+                assert!(all.contains_key(to), "{place}");
+                for given in asked.split('&').filter_map(|given| given.strip_prefix("var-")) {
+                    let (variable, value) = given.split_once('=').with_context(|| place.clone())?;
+                    assert!(variables.contains(variable), "{place}");
+                    // A table's labels are its columns.
+                    let from =
+                        if panel["type"] == "table" { "${__data.fields." } else { "${__field.labels." };
+                    assert!(value.starts_with(from), "{place}");
+                }
+                ways.insert((name.as_str(), link["title"].as_str().context("no title")?.to_owned()));
+            }
+        }
+    }
+    for (from, title) in [
+        ("overview", "This container"),
+        ("workloads", "This workload"),
+        ("workloads", "Its namespace"),
+        ("workloads", "This container"),
+        ("workloads", "Its host"),
+        ("containers", "Its namespace"),
+        ("containers", "This workload"),
+        ("containers", "Its host"),
+        ("talks", "This container"),
+        ("rightsizing", "This container"),
+        ("plimsoll", "Its host"),
+    ] {
+        assert!(ways.contains(&(from, title.to_owned())), "{from}: no {title:?} among {ways:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn queries_name_what_is_served_and_no_more_than_fits() -> Result<()> {
     let (server, served) = (Prometheus::start(3, "1m", &[], &[])?, served::series()?);
     let all = dashboards::definitions()?;

@@ -8,5 +8,7 @@ mod given;
 mod image;
 #[path = "deploy/kubernetes.rs"]
 mod kubernetes;
+#[path = "deploy/limits.rs"]
+mod limits;
 #[path = "deploy/unit.rs"]
 mod unit;

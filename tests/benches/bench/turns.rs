@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use plimsoll::kernel::PROGRAMS;
 use plimsoll_tests::exporter::{Build, Exporter};
+use procfs::CurrentSI as _;
 
 use crate::bare::EmptyProgram;
 use crate::scrapes::cpu_seconds;
@@ -89,16 +90,18 @@ pub(crate) fn turns(name: &str, mut load: impl FnMut() -> Result<Done>) -> Resul
         [Mode::Off, Mode::Hooks(hooks(&[])?), Mode::On(Vec::new()), Mode::Hooks(hooks(&all)?), Mode::On(all)];
     let mut ratios = [const { Vec::new() }; MODES];
     let mut latencies = [const { Vec::new() }; MODES];
+    let mut dearer = [const { Vec::new() }; MODES];
     let (mut off, mut own) = (Vec::new(), [0.0_f64; MODES]);
     for round in 0..ROUNDS {
-        let mut rates = [0.0_f64; MODES];
+        let (mut rates, mut costs) = ([0.0_f64; MODES], [0.0_f64; MODES]);
         for at in 0..MODES {
             let at = if round % 2 == 0 { at } else { MODES - 1 - at };
             let running = modes[at].start()?;
             std::thread::sleep(SETTLE);
             let cpu = || running.exporter.as_ref().map_or(Ok(0.0), |exporter| cpu_seconds(exporter.pid()));
-            let before = cpu()?;
+            let (before, busy, start) = (cpu()?, busy_seconds()?, Instant::now());
             let done = load()?;
+            costs[at] = (busy_seconds()? - busy) / (done.rate * start.elapsed().as_secs_f64());
             own[at] += cpu()? - before;
             rates[at] = done.rate;
             latencies[at].extend(done.p99_ms);
@@ -106,8 +109,10 @@ pub(crate) fn turns(name: &str, mut load: impl FnMut() -> Result<Done>) -> Resul
         off.push(rates[0]);
         for at in 1..MODES {
             ratios[at].push(rates[at] / rates[0]);
+            dearer[at].push(costs[at] / costs[0]);
         }
     }
+    let shares = [2, 4].map(|at| share(&modes[at], &mut load));
     off.sort_by(f64::total_cmp);
     latencies.iter_mut().for_each(|latencies| latencies.sort_by(f64::total_cmp));
     let p99 = |at: usize| latencies[at].get(latencies[at].len() / 2);
@@ -119,18 +124,48 @@ pub(crate) fn turns(name: &str, mut load: impl FnMut() -> Result<Done>) -> Resul
     ];
     for (at, mode, goal) in goals {
         ratios[at].sort_by(f64::total_cmp);
+        dearer[at].sort_by(f64::total_cmp);
         let quarter = |quarters: usize| ratios[at][ROUNDS * quarters / 4];
         crate::report(&format!("{name}, {mode}"), &format!("{:.3} of off", quarter(2)), goal);
         let latency = p99(at).zip(p99(0)).map(|(on, off)| format!("; p99 {on:.3} ms, off {off:.3} ms"));
         println!(
-            "{:<58} half of the turns {:.3} to {:.3}; off {:.0}/s; CPU of its own {:.2} ms a turn{}",
+            "{:<58} half of the turns {:.3} to {:.3}, CPU for the same work {:.3} of off; off {:.0}/s; CPU of its own {:.2} ms a turn{}",
             "",
             quarter(1),
             quarter(3),
+            dearer[at][ROUNDS / 2],
             off[ROUNDS / 2],
             own[at] * 1e3 / ROUNDS as f64,
             latency.unwrap_or_default(),
         );
     }
+    let [default, everything] = shares;
+    let (default, everything) = (default? * 100.0, everything? * 100.0);
+    println!(
+        "{:<58} its programs run for {default:.2} % of the CPUs' time by default, {everything:.2} % with everything",
+        ""
+    );
     Ok(())
+}
+
+/// CPU time that this machine has used for anything: unlike a rate, it does not move with disks, or with who else is on the host.
+fn busy_seconds() -> Result<f64> {
+    let cpu = procfs::KernelStats::current()?.total;
+    let busy = cpu.user + cpu.nice + cpu.system + cpu.irq.unwrap_or(0) + cpu.softirq.unwrap_or(0);
+    Ok(busy as f64 / procfs::ticks_per_second() as f64)
+}
+
+/// How much of all CPUs' time programs in the kernel run while a load does, in a turn apart: the kernel looks at the clock twice for
+/// each run, which costs as well. What a ratio says beyond it is what the hooks cost, or luck.
+fn share(mode: &Mode, load: &mut impl FnMut() -> Result<Done>) -> Result<f64> {
+    let _running = mode.start()?;
+    std::thread::sleep(SETTLE);
+    let _until_dropped = aya::sys::enable_stats(aya::sys::Stats::RunTime)?;
+    let ran = || -> Result<Duration> {
+        aya::programs::loaded_programs().map(|program| Ok(program?.run_time())).sum()
+    };
+    let (before, start) = (ran()?, Instant::now());
+    load()?;
+    let cpus = std::thread::available_parallelism()?.get() as f64;
+    Ok((ran()? - before).as_secs_f64() / (start.elapsed().as_secs_f64() * cpus))
 }

@@ -110,7 +110,7 @@ fn defaults(panel: &Panel, dashboard: &str) -> Value {
         "unit": panel.unit,
         "thresholds": {"mode": "absolute", "steps": steps},
         "noValue": panel.empty.as_deref().unwrap_or("nothing"),
-        "links": [drill(dashboard)],
+        "links": drills(panel, dashboard),
     });
     let style = if limited { "dashed" } else { "off" };
     match panel.kind {
@@ -133,19 +133,40 @@ fn defaults(panel: &Panel, dashboard: &str) -> Value {
     defaults
 }
 
-/// From a line to whose it is: into a container, and from there back up to its namespace.
-fn drill(dashboard: &str) -> Value {
-    let (title, to) = match dashboard {
-        "containers" => ("Its namespace and workload", "workloads"),
-        _ => ("This container", "containers"),
+/// From a line, or a row of a table, to whose it is: down to its workloads and its containers, across to its host, and from a
+/// container up to where it belongs.
+fn drills(panel: &Panel, dashboard: &str) -> Value {
+    let labels = panel.labels();
+    let has = |any: &[&str]| any.iter().any(|label| labels.contains(label));
+    let mut links = Vec::new();
+    let mut drill = |title: &str, to: &str, variables: &[(&str, &str)]| {
+        let value = |label| match panel.kind {
+            Kind::Table => format!("${{__data.fields.{label}:percentencode}}"),
+            _ => format!("${{__field.labels.{label}:percentencode}}"),
+        };
+        let given = variables.iter().filter(|(_, label)| labels.contains(label));
+        let given: String = given.map(|(name, label)| format!("var-{name}={}&", value(label))).collect();
+        let of_host = variables.iter().any(|(name, label)| *name == "node" && labels.contains(label));
+        let node = if of_host { "" } else { "${node:queryparam}&" };
+        let url = format!(
+            "/d/plimsoll-{to}?${{datasource:queryparam}}&${{cluster:queryparam}}&{node}{given}${{__url_time_range}}"
+        );
+        links.push(json!({"title": title, "url": url}));
     };
-    let of = ["namespace", "container", "name"]
-        .map(|label| format!("var-{label}=${{__field.labels.{label}:percentencode}}"))
-        .join("&");
-    let url = format!(
-        "/d/plimsoll-{to}?${{datasource:queryparam}}&${{node:queryparam}}&{of}&${{__url_time_range}}"
-    );
-    json!({"title": title, "url": url})
+    let (namespace, workload) = (("namespace", "namespace"), ("workload", "workload"));
+    let (container, name) = (("container", "container"), ("name", "name"));
+    if has(&["container", "name"]) && dashboard != "containers" {
+        drill("This container", "containers", &[namespace, container, name]);
+    }
+    if has(&["workload"]) {
+        drill("This workload", "workloads", &[namespace, workload]);
+    } else if has(&["namespace"]) {
+        drill("Its namespace", "workloads", &[namespace]);
+    }
+    if has(&["instance"]) && dashboard != "overview" {
+        drill("Its host", "overview", &[("node", "instance")]);
+    }
+    json!(links)
 }
 
 fn options(kind: Kind) -> Value {

@@ -73,6 +73,28 @@ const CADVISORS: [&str; 57] = [
 /// A row's samples, and the machine's, without what a scrape itself moves.
 type Row = BTreeMap<(String, BTreeMap<String, String>), f64>;
 
+/// What the rules, alerts and dashboards of kubernetes-mixin read of cAdvisor. They select by `image`, `namespace`, `pod`, `container`
+/// and, of disks, `device`.
+const KUBERNETES_MIXINS: [&str; 17] = [
+    "container_cpu_cfs_periods_total",
+    "container_cpu_cfs_throttled_periods_total",
+    "container_cpu_usage_seconds_total",
+    "container_fs_reads_bytes_total",
+    "container_fs_reads_total",
+    "container_fs_writes_bytes_total",
+    "container_fs_writes_total",
+    "container_memory_cache",
+    "container_memory_rss",
+    "container_memory_swap",
+    "container_memory_working_set_bytes",
+    "container_network_receive_bytes_total",
+    "container_network_receive_packets_dropped_total",
+    "container_network_receive_packets_total",
+    "container_network_transmit_bytes_total",
+    "container_network_transmit_packets_dropped_total",
+    "container_network_transmit_packets_total",
+];
+
 fn row(exporter: &Exporter, path: &str, id: &str) -> Result<Row> {
     let scrape = Scrape::parse(&exporter.get(path, &[])?);
     let mut row = Row::new();
@@ -157,4 +179,10 @@ fn collect_and_exclude_take_whole_signals_and_change_no_value() -> Result<()> {
         assert_eq!(part, all, "without {name}");
     }
     busy.finish()
+}
+
+#[test]
+fn kubernetes_mixin_finds_what_it_reads() {
+    let missing: Vec<_> = KUBERNETES_MIXINS.iter().filter(|name| !CADVISORS.contains(name)).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
 }

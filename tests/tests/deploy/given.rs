@@ -88,30 +88,19 @@ fn the_compose_file_asks_for_what_is_documented() -> Result<()> {
 
 #[test]
 fn the_job_of_nomad_asks_for_what_is_documented() -> Result<()> {
-    let file = read("deploy/nomad/plimsoll.nomad.hcl")?;
-    let (_, config) = file.split_once("      config {\n").context("no config")?;
-    let field = |name: &str| {
-        let mut lines = config.lines().filter_map(|line| line.trim().split_once('='));
-        lines
-            .find(|(found, _)| found.trim() == name)
-            .map(|(_, value)| value.trim().trim_matches('"').to_owned())
-    };
-    let list = |name: &str| -> Result<Vec<String>> {
-        let (_, rest) = config.split_once(&format!("{name} = [")).with_context(|| name.to_owned())?;
-        let (list, _) = rest.split_once(']').context("no end")?;
-        Ok(list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
-    };
-    let yes = |name: &str| Value::Bool(field(name).is_some_and(|value| value == "true"));
-    let how = how(&yes("readonly"), &Value::from(field("propagation")));
+    let file: Value = hcl::from_str(&read("deploy/nomad/plimsoll.nomad.hcl")?)?;
+    let config = &file["job"]["plimsoll"]["group"]["plimsoll"]["task"]["plimsoll"]["config"];
+    let mount = &config["mount"];
+    let how = how(&mount["readonly"], &mount["bind_options"]["propagation"]);
     let given = Given {
-        capabilities: list("cap_add")?.iter().map(|name| name.to_uppercase()).collect(),
-        mounts: vec![(field("source").context("source")?, field("target").context("target")?, how)],
-        flags: list("args")?,
+        capabilities: texts(&config["cap_add"]).iter().map(|name| name.to_uppercase()).collect(),
+        mounts: vec![(text(&mount["source"]), text(&mount["target"]), how)],
+        flags: texts(&config["args"]),
     };
     assert_eq!(given, documented()?);
-    assert_eq!(field("cap_drop").as_deref(), Some(r#"["all"]"#));
-    assert_eq!(yes("readonly_rootfs"), true);
-    assert_eq!(field("privileged").or(field("pid_mode")), None);
+    assert_eq!(texts(&config["cap_drop"]), ["all"]);
+    assert_eq!(config["readonly_rootfs"], true);
+    assert_eq!(config.get("privileged").or(config.get("pid_mode")), None);
     Ok(())
 }
 

@@ -134,6 +134,11 @@ fn kubernetes_takes_what_is_rendered() -> Result<()> {
             &json!(objects).to_string(),
         )?;
         assert_eq!(faults, "", "{values:?}");
+        let faults = fed(
+            Command::new("node").args(["--eval", OPERATORS]).env("NODE_PATH", tools::schema()?),
+            &json!(objects).to_string(),
+        )?;
+        assert_eq!(faults, "", "{values:?}");
         let mut kubectl = Command::new(tools::kubernetes("kubectl")?);
         kubectl.args(["create", "--dry-run=client", "--validate=false", "--output=name", "--filename=-"]);
         kubectl.args([
@@ -147,6 +152,27 @@ fn kubernetes_takes_what_is_rendered() -> Result<()> {
         let made = fed(&mut kubectl, &text)?;
         assert_eq!(made.lines().count(), objects.len(), "{values:?}: {made}");
         assert!(made.contains("daemonset.apps/plimsoll\n"), "{made}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_schemas_refuse_what_is_wrong() -> Result<()> {
+    let whole = objects(&rendered(VALUES[1])?)?;
+    for (kind, place, wrong) in [
+        ("DaemonSet", "/spec/template/spec/hostPID", json!("no")),
+        ("ServiceMonitor", "/spec/endpoints/0/scheme", json!("gopher")),
+        ("PrometheusRule", "/spec/groups/0/rules/0/expr", Value::Null),
+    ] {
+        let mut object = of_kind(&whole, kind).next().context(kind)?.clone();
+        *object.pointer_mut(place).with_context(|| place.to_owned())? = wrong;
+        let text = json!([object]).to_string();
+        let mut judge = Command::new("/usr/bin/python3");
+        judge.args(["-c", SCHEMAS]).arg(schemas()?);
+        let mut operators = Command::new("node");
+        operators.args(["--eval", OPERATORS]).env("NODE_PATH", tools::schema()?);
+        let said = fed(&mut judge, &text)? + &fed(&mut operators, &text)?;
+        assert!(said.to_lowercase().starts_with(&kind.to_lowercase()), "{place}: {said:?}");
     }
     Ok(())
 }
@@ -203,7 +229,7 @@ fn schemas() -> Result<std::path::PathBuf> {
     tools::kubernetes("schemas")
 }
 
-/// Each fault in a line. The operator's kinds are not Kubernetes' own: there is no schema of them.
+/// Each fault in a line, of Kubernetes' own kinds.
 const SCHEMAS: &str = r#"
 import json, pathlib, sys
 import jsonschema
@@ -218,6 +244,19 @@ for object in json.load(sys.stdin):
     resolver = jsonschema.RefResolver.from_schema(schema, store=store)
     for error in jsonschema.Draft7Validator(schema, resolver=resolver).iter_errors(object):
         print(name, "/".join(map(str, error.path)), error.message)
+"#;
+
+/// The same of the kinds of the Prometheus operator.
+const OPERATORS: &str = r#"
+const kinds = require('@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1');
+const objects = JSON.parse(require('fs').readFileSync(0));
+for (const object of objects.filter((object) => object.apiVersion === 'monitoring.coreos.com/v1')) {
+  try {
+    new kinds[object.kind](object).validate();
+  } catch (error) {
+    console.log(object.kind, error.message);
+  }
+}
 "#;
 
 /// A resource's name, its kind, whether it is in a namespace.
