@@ -51,6 +51,8 @@ job "plimsoll" {
         ]
         network_mode    = "host"
         uts_mode        = "host"
+        # The host's process numbers: cgroup.procs has 0 for who is not in the reader's pid namespace.
+        pid_mode        = "host"
         readonly_rootfs = true
         cap_drop        = ["all"]
         # BPF, PERFMON: the programs in the kernel. SYS_PTRACE: which network namespace a container is in.

@@ -385,8 +385,8 @@ fn load(plan: Plan, sysfs: &Path, unified: Option<PathBuf>) -> (Option<Kernel>, 
 fn announce(plan: &Plan, facts: &Facts, limit: u64) {
     let bytes: u64 = plan.memory.iter().map(|(_, bytes)| bytes).sum();
     let (slots, shards, cpus) = (plan.sizes.slots, plan.shards, facts.possible_cpus);
-    let dearest = plan.memory.iter().max_by_key(|(_, bytes)| *bytes);
-    tracing::info!(bytes, limit, slots, shards, cpus, ?dearest, "kernel memory of the maps");
+    let dearest = plan.memory.iter().max_by_key(|(_, bytes)| *bytes).map_or("", |(name, _)| name);
+    tracing::info!(bytes, limit, slots, shards, cpus, dearest, "kernel memory of the maps");
 }
 
 fn refuse_all(plan: &Plan, reason: &str) -> Vec<ProgramStatus> {

@@ -15,6 +15,7 @@ mod listening;
 mod machine;
 mod namespaces;
 mod network;
+mod numbers;
 pub mod parse;
 mod reader;
 mod stats;
@@ -29,6 +30,7 @@ pub use listening::{Listeners, read_listening};
 pub use machine::read_machine;
 pub use namespaces::visit_network_namespaces;
 pub use network::{Candidate, owners};
+pub use numbers::numbers_are_the_hosts;
 pub use parse::Listening;
 pub use reader::{HostReader, Namespace, ReaderOptions, Wanted};
 pub use stats::{

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use plimsoll::config::file::{FileConfig, FileError};
 use plimsoll::config::{Collector, Config, DestinationGroup, Invocation, When, one_line};
 use plimsoll::engine::{Engine, Group, Options, Overhead};
-use plimsoll::host::{HostPaths, raise_nofile_limit};
+use plimsoll::host::{HostPaths, numbers_are_the_hosts, raise_nofile_limit};
 use plimsoll::http::{CollectorName, Door, Limits, Probes, Reload, Rules, Server, Settings, Source};
 use plimsoll::identity::Directory;
 use plimsoll::kubernetes::{self, KubernetesMetrics};
@@ -59,6 +59,11 @@ fn main() -> ExitCode {
             }
         }
         Err(error) => tracing::warn!(%error, "capabilities that are not needed could not be given up"),
+    }
+    if !numbers_are_the_hosts(&config.host.procfs) {
+        tracing::warn!(
+            "process numbers are those of a namespace of its own: what is read of single processes is absent"
+        );
     }
     match run(&config, file, &collectors, &telemetry, door) {
         Ok(()) => ExitCode::SUCCESS,

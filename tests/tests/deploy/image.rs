@@ -53,7 +53,7 @@ impl Image {
         Ok(serde_json::from_slice(&text)?)
     }
 
-    /// Runs it with what is documented, and namespaces of its own but for the network's.
+    /// Runs it with what is documented, and namespaces of its own but for those of the network and of process numbers.
     fn start(&self) -> Result<Exporter> {
         let given = documented()?;
         let entrypoint = self.config["Entrypoint"].as_array().context("no entrypoint")?.clone();
@@ -65,7 +65,7 @@ impl Image {
             json!({ "destination": target, "type": "bind", "source": source, "options": options })
         });
         let own = [json!({ "destination": "/proc", "type": "proc", "source": "proc" })];
-        let namespaces = ["pid", "mount", "ipc", "uts", "cgroup"].map(|kind| json!({ "type": kind }));
+        let namespaces = ["mount", "ipc", "uts", "cgroup"].map(|kind| json!({ "type": kind }));
         let config = json!({
             "ociVersion": "1.0.2",
             "process": {
