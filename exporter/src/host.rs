@@ -10,6 +10,7 @@ mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod hierarchies;
+mod instances;
 mod listening;
 mod machine;
 mod namespaces;
@@ -23,6 +24,7 @@ mod walk;
 pub use error::HostError;
 pub use files::{CgroupFiles, FdBudget, Scope, raise_nofile_limit};
 pub use hierarchies::{Controller, Hierarchies, Hierarchy, HostPaths, Version};
+pub use instances::{Instance, other_instances};
 pub use listening::{Listeners, read_listening};
 pub use machine::read_machine;
 pub use namespaces::visit_network_namespaces;

@@ -9,6 +9,7 @@ mod body;
 mod door;
 mod landing;
 mod listen;
+mod many;
 mod patience;
 mod probe;
 mod query;
@@ -76,6 +77,8 @@ pub struct Limits {
     pub connections: usize,
     /// Time for the handshake of a sealed connection.
     pub handshake_timeout: Duration,
+    /// Requests at a time on a connection that takes many.
+    pub streams: u32,
     /// Size of a request's head.
     pub header_bytes: usize,
     /// Time for a request's head to arrive in full.
@@ -97,6 +100,7 @@ impl Default for Limits {
         Self {
             connections: 512,
             handshake_timeout: Duration::from_secs(5),
+            streams: 20,
             header_bytes: 16 << 10,
             header_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(90),

@@ -25,7 +25,7 @@ use std::borrow::Cow;
 pub use directory::Directory;
 pub use labelling::{INFO_LABELS, Info, Labelling, Rendered};
 pub use labels::Labels;
-pub use metadata::{Metadata, Origin};
+pub use metadata::{Given, Metadata, Origin};
 pub use pods::{Pod, PodContainer, PodNews, Workload};
 pub use rules::{classify, classify_under};
 

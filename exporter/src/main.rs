@@ -15,7 +15,7 @@ use plimsoll::identity::Directory;
 use plimsoll::kubernetes::{self, KubernetesMetrics};
 use plimsoll::ledger::Keep;
 use plimsoll::node;
-use plimsoll::privileges::{self, Needs};
+use plimsoll::privileges::{self, Held, Needs};
 use plimsoll::probe::InForce;
 use plimsoll::push;
 use plimsoll::report::{self, Rightsizing};
@@ -40,7 +40,8 @@ fn main() -> ExitCode {
         Err(failed) => return failed,
     };
     log::init(config.log.level.into(), config.log.format);
-    let kept = needs(&config).give_up_the_rest();
+    let needs = needs(&config);
+    let kept = needs.give_up_the_rest();
     let telemetry = match Telemetry::new().context("cannot set up the own metrics") {
         Ok(telemetry) => telemetry,
         Err(error) => return failed(&error),
@@ -50,7 +51,15 @@ fn main() -> ExitCode {
         Err(failed) => return failed,
     };
     match kept {
-        Ok(kept) => tracing::info!(capabilities = privileges::names(kept), "capabilities kept"),
+        Ok(kept) => {
+            tracing::info!(capabilities = privileges::names(kept), "capabilities kept");
+            for Held { capability, held, absent } in needs.held(kept, rustix::process::geteuid().is_root()) {
+                telemetry.capability(&capability, held);
+                if !held {
+                    tracing::warn!(capability, absent, "capability missing");
+                }
+            }
+        }
         Err(error) => tracing::warn!(%error, "capabilities that are not needed could not be given up"),
     }
     match run(&config, file, &collectors, &telemetry, door) {

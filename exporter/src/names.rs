@@ -42,10 +42,16 @@ pub fn errno(number: u32) -> Cow<'static, str> {
 /// The path of a Unix socket that has this name in the kernel: an abstract one begins with `@`. Control characters, what is no
 /// UTF-8 and the backslash become `\\xNN`.
 pub fn socket_path(name: &[u8]) -> String {
-    let (mut path, name) = match name.split_first() {
-        Some((0, rest)) => ("@".to_owned(), rest),
-        _ => (String::new(), name),
-    };
+    match name.split_first() {
+        Some((0, rest)) => format!("@{}", harmless(rest)),
+        _ => harmless(name),
+    }
+}
+
+/// What somebody chose to call something, as text that nobody's terminal is led astray by: control characters, what is no UTF-8 and
+/// the backslash become `\\xNN`.
+pub fn harmless(name: &[u8]) -> String {
+    let mut path = String::new();
     let escape = |path: &mut String, bytes: &[u8]| {
         for byte in bytes {
             // Writing to a string cannot fail.

@@ -42,6 +42,7 @@ mod selinux;
 mod sockstat;
 mod softnet;
 mod stat;
+mod systemd;
 mod tcpstat;
 mod textfile;
 mod thermal_zone;
@@ -58,7 +59,7 @@ use crate::host::HostPaths;
 
 pub use self::error::NodeError;
 pub use self::host::Host;
-pub use self::options::{Options, Pattern};
+pub use self::options::{Options, Pattern, Whole};
 pub use self::page::{MAX_SERIES, Page};
 
 /// One row of the table.
@@ -117,6 +118,7 @@ pub static ALL: &[&Collector] = &[
     &meminfo_numa::COLLECTOR,
     &processes::COLLECTOR,
     &tcpstat::COLLECTOR,
+    &systemd::COLLECTOR,
 ];
 
 /// Beginnings of the names that only the host knows in full: who has them, how they go on, and where they come from.
@@ -201,11 +203,11 @@ impl Node {
         Self { host: Host::new(paths, options), failing: Vec::new(), left_out: 0 }
     }
 
-    /// Runs these collectors.
-    pub fn read(&mut self, collectors: &[&'static Collector], format: Format) -> Reading {
+    /// Runs these collectors, for somebody who waits until then.
+    pub fn read(&mut self, collectors: &[&'static Collector], format: Format, until: Instant) -> Reading {
         let mut text = Vec::with_capacity(64 << 10);
         let mut outcomes = Vec::with_capacity(collectors.len());
-        self.host.begin();
+        self.host.begin(until);
         for collector in collectors {
             let start = Instant::now();
             let mut page = Page::new(Encoder::new(&mut text, format));

@@ -28,6 +28,17 @@ pub struct Needs {
     pub sockets: bool,
 }
 
+/// A capability that the flags have a use for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its name.
+    pub capability: String,
+    /// Whether it, or another in its place, is there.
+    pub held: bool,
+    /// What is not served without it.
+    pub absent: &'static str,
+}
+
 impl Needs {
     /// The capabilities that are kept, of those that there are.
     pub fn keep(self, there: CapabilitySet) -> CapabilitySet {
@@ -44,6 +55,34 @@ impl Needs {
         ];
         let kept = table.into_iter().filter(|(needed, _)| *needed);
         kept.fold(CapabilitySet::empty(), |kept, (_, one)| kept | one) & there
+    }
+
+    /// The capabilities that the flags have a use for, each with whether it is among those that are kept, or another that
+    /// stands in for it is, and what is absent without it.
+    pub fn held(self, kept: CapabilitySet, root: bool) -> Vec<Held> {
+        let namespaces = self.kernel || self.listen;
+        let any = CapabilitySet::SYS_ADMIN;
+        let none = CapabilitySet::empty();
+        let table = [
+            (self.kernel, CapabilitySet::BPF, any, "all that programs in the kernel count"),
+            (self.kernel, CapabilitySet::PERFMON, any, "all that programs in the kernel count"),
+            (self.dns, CapabilitySet::NET_ADMIN, any, "container_dns_..."),
+            (
+                namespaces || self.processes,
+                CapabilitySet::SYS_PTRACE,
+                none,
+                "container_network_..., container_tcp_listen_...",
+            ),
+            (namespaces, any, none, "connections open before the start, container_tcp_listen_..."),
+            (!root, CapabilitySet::DAC_READ_SEARCH, none, "names from runtimes' state directories"),
+        ];
+        let needed = table.into_iter().filter(|(needed, ..)| *needed);
+        let held = |(_, capability, instead, absent)| Held {
+            capability: names(capability),
+            held: kept.contains(capability) || kept.intersects(instead),
+            absent,
+        };
+        needed.map(held).collect()
     }
 
     /// Gives up all others, for what this process may ever run, too; says what is left.
@@ -93,5 +132,26 @@ mod tests {
         }
         assert_eq!(names(Needs { kernel: true, ..none }.keep(CapabilitySet::BPF)), "bpf", "none is made up");
         assert_eq!(names(CapabilitySet::empty()), "none");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        use CapabilitySet as Set;
+        let missing = |needs: Needs, kept: Set, root: bool| {
+            let held = needs.held(kept, root).into_iter().filter(|one| !one.held);
+            held.map(|one| one.capability).collect::<Vec<_>>().join(",")
+        };
+        let all = Needs { kernel: true, dns: true, listen: true, processes: true, ..Needs::default() };
+        for (kept, root, wanted) in [
+            (Set::empty(), true, "bpf,perfmon,net_admin,sys_ptrace,sys_admin"),
+            (Set::BPF | Set::PERFMON, true, "net_admin,sys_ptrace,sys_admin"),
+            (Set::SYS_ADMIN, false, "sys_ptrace,dac_read_search"),
+            (Set::SYS_ADMIN | Set::SYS_PTRACE, true, ""),
+        ] {
+            assert_eq!(missing(all, kept, root), wanted);
+        }
+        assert_eq!(Needs::default().held(Set::empty(), true), []);
+        let hosts = Needs { processes: true, ..Needs::default() };
+        assert_eq!(missing(hosts, Set::SYS_ADMIN, true), "sys_ptrace", "it does not stand in for that");
     }
 }

@@ -38,6 +38,7 @@ pub struct Telemetry {
     pub http: HttpMetrics,
     duration: GaugeVec,
     success: IntGaugeVec,
+    held: IntGaugeVec,
 }
 
 impl Telemetry {
@@ -72,6 +73,17 @@ impl Telemetry {
                     &["collector"],
                 )?,
             )?,
+            held: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "plimsoll_capability_held",
+                        "Whether a capability that the flags have a use for, or one that stands in for it, is there; \
+                         docs/privileges.md tells what is absent without it.",
+                    ),
+                    &["capability"],
+                )?,
+            )?,
             registry,
         })
     }
@@ -80,6 +92,11 @@ impl Telemetry {
     pub fn collector(&self, name: &str, took: Duration, success: bool) {
         self.duration.with_label_values(&[name]).set(took.as_secs_f64());
         self.success.with_label_values(&[name]).set(success.into());
+    }
+
+    /// Notes whether a capability is there.
+    pub fn capability(&self, name: &str, held: bool) {
+        self.held.with_label_values(&[name]).set(held.into());
     }
 
     /// All families, for [`crate::exposition::encode_own`].

@@ -9,6 +9,8 @@ mod client;
 mod harness;
 #[path = "door/hostile.rs"]
 mod hostile;
+#[path = "door/many.rs"]
+mod many;
 
 use std::io::Write as _;
 use std::sync::Arc;

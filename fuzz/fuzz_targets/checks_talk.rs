@@ -31,7 +31,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(offset.is_finite());
         assert!(general(offset).parse::<f64>().is_ok());
     }
-    if let Some(units) = bus::Message::parse(bytes).and_then(|message| message.units()) {
+    if let Some(message) = bus::Message::parse(bytes) {
+        let _ = message.value();
+        let units = message.units().unwrap_or_default();
         assert!(units.len() * 40 <= bytes.len());
     }
     control_messages(bytes);

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll::config::file::FileConfig;
 use plimsoll::identity::state::Details;
 use plimsoll::identity::tags::{MAX_TAGS, is_label_name};
-use plimsoll::identity::{Identity, Labels, Origin, classify};
+use plimsoll::identity::{Given, Identity, Labels, Origin, classify};
 use plimsoll::signals;
 
 const PATH: &str = "/system.slice/docker-77d06f573c36b428176d2e2a5c018effaf864f0fb63e27bc41c1c258e248ba71.scope";
@@ -48,7 +48,8 @@ fn check(
         let origin = if annotation { Origin::ContainerAnnotation } else { Origin::ContainerLabel };
         details.metadata.extend(origin, [(key, value)]);
     }
-    let tags = config.labelling.rules.apply(&Labels::new(identity, Some(&details)), &details.metadata);
+    let given = Given { own: &details.metadata, pod: &details.metadata };
+    let tags = config.labelling.rules.apply(&Labels::new(identity, Some(&details)), given);
     assert!(tags.labels.len() <= MAX_TAGS);
     for (name, value) in &tags.labels {
         assert!(is_label_name(name) && !taken.contains(name.as_str()), "{name}");

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -159,6 +159,38 @@ pub fn amtool(args: &[&str]) -> Result<String> {
         (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr).into_owned());
     ensure!(output.status.success(), "amtool {args:?}: {out}{err}");
     Ok(out)
+}
+
+/// The example of `deploy/alertmanager`.
+pub fn example() -> PathBuf {
+    tools::workspace().join("deploy/alertmanager/alertmanager.yml")
+}
+
+/// The example with local receivers, and seconds for its minutes.
+pub fn local(directory: &Path, mail: u16, web: std::net::SocketAddr) -> Result<PathBuf> {
+    let mut text = std::fs::read_to_string(example())?;
+    let mut swap = |from: &str, to: &str| -> Result<()> {
+        ensure!(text.contains(from), "the example has no {from}");
+        text = text.replace(from, to);
+        Ok(())
+    };
+    swap("localhost:25", &format!("127.0.0.1:{mail}"))?;
+    swap("https://events.pagerduty.com/v2/enqueue", &format!("http://{web}/pager"))?;
+    swap("/etc/alertmanager/", &format!("{}/", directory.display()))?;
+    swap("group_wait: 30s", "group_wait: 1s")?;
+    swap("group_wait: 15m", "group_wait: 6s")?;
+    swap("group_interval: 5m", "group_interval: 2s")?;
+    for (file, secret) in [
+        ("slack_url", format!("http://{web}/slack")),
+        ("pager_key", "first".to_owned()),
+        ("pager_second_key", "second".to_owned()),
+    ] {
+        std::fs::write(directory.join(file), secret)?;
+    }
+    std::fs::copy(example().with_file_name("plimsoll.tmpl"), directory.join("plimsoll.tmpl"))?;
+    let path = directory.join("alertmanager.yml");
+    std::fs::write(&path, text)?;
+    Ok(path)
 }
 
 impl Drop for Alertmanager {

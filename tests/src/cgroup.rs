@@ -37,6 +37,11 @@ impl Cgroup {
 
     /// Runs the worker in it, from its first instruction on, and gives the status that `wait` gives.
     pub fn run(&self, commands: &str) -> Result<i32> {
+        self.run_as(commands).map(|(_, status)| status)
+    }
+
+    /// The same, and the process id that it had.
+    pub fn run_as(&self, commands: &str) -> Result<(u32, i32)> {
         let directory = File::open(&self.directory)?;
         let program = CString::new(worker::path()?.as_os_str().as_bytes())?;
         let words = commands.split_whitespace().map(CString::new).collect::<Result<Vec<_>, _>>()?;
@@ -60,7 +65,7 @@ impl Cgroup {
             let mut status = 0;
             let waited = libc::waitpid(pid as libc::pid_t, &mut status, 0);
             ensure!(i64::from(waited) == pid, "waitpid: {}", std::io::Error::last_os_error());
-            Ok(status)
+            Ok((u32::try_from(pid)?, status))
         }
     }
 

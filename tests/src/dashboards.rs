@@ -91,15 +91,29 @@ pub struct Query {
 }
 
 /// The selector that `$of` stands for: what the variables leave of the containers.
-pub const OF: &str = "cluster=~\"$cluster\",instance=~\"$node\",namespace=~\"$namespace\",pod=~\"$workload(-.*)?\",\
+pub const OF: &str = "cluster=~\"$cluster\",instance=~\"$node\",namespace=~\"$namespace\",workload=~\"$workload\",\
                       container=~\"$container\",name=~\"$name\"";
 /// The selector that `$host` stands for.
 pub const HOST: &str = "cluster=~\"$cluster\",instance=~\"$node\"";
+
+impl Panel {
+    /// How wide it is, of 24.
+    pub fn width(&self) -> u32 {
+        self.width.unwrap_or(self.kind.width())
+    }
+}
 
 impl Query {
     /// The query as Grafana is given it.
     pub fn expanded(&self) -> String {
         self.expr.trim().replace("$of", OF).replace("$host", HOST)
+    }
+
+    /// The query without Grafana's variables, as it would ask it with all of them at All.
+    pub fn plain(&self, interval: &str) -> String {
+        let text = self.expanded().replace("$__rate_interval", interval);
+        let variables = ["cluster", "node", "namespace", "workload", "container", "name"];
+        variables.iter().fold(text, |text, name| text.replace(&format!("\"${name}\""), "\".*\""))
     }
 }
 
@@ -135,7 +149,7 @@ pub fn render(name: &str, dashboard: &Dashboard) -> Value {
         y += 1;
         let (mut x, mut tallest) = (0, 0);
         for panel in &row.panels {
-            let (width, height) = (panel.width.unwrap_or(panel.kind.width()), panel.kind.height());
+            let (width, height) = (panel.width(), panel.kind.height());
             if x + width > 24 {
                 (x, y, tallest) = (0, y + tallest, 0);
             }
@@ -152,7 +166,7 @@ pub fn render(name: &str, dashboard: &Dashboard) -> Value {
         "title": format!("Plimsoll / {}", dashboard.title),
         "description": dashboard.about,
         "tags": ["plimsoll"],
-        "schemaVersion": 41,
+        "schemaVersion": 42,
         "editable": true,
         "graphTooltip": 1,
         "refresh": "1m",
@@ -160,10 +174,10 @@ pub fn render(name: &str, dashboard: &Dashboard) -> Value {
         "timezone": "browser",
         "annotations": {"list": [alerts()]},
         // Each leads to all others, with what is chosen here.
-        "links": [{
+        "links": [panel::link(json!({
             "type": "dashboards", "title": "Plimsoll", "tags": ["plimsoll"], "asDropdown": true,
             "includeVars": true, "keepTime": true,
-        }],
+        }))],
         "templating": {"list": variables()},
         "panels": panels,
     })
@@ -173,21 +187,23 @@ pub fn render(name: &str, dashboard: &Dashboard) -> Value {
 fn alerts() -> Value {
     json!({
         "name": "Alerts", "enable": true, "iconColor": "red", "datasource": panel::datasource(),
-        "expr": format!("ALERTS{{alertstate=\"firing\",severity=\"critical\",{HOST}}}"),
-        "titleFormat": "{{alertname}}", "textFormat": "{{instance}} {{id}}", "step": "1m",
+        "target": {
+            "refId": "Anno", "interval": "1m", "instant": false, "range": true, "format": "time_series",
+            "expr": format!("ALERTS{{alertstate=\"firing\",severity=\"critical\",{HOST}}}"),
+        },
+        "titleFormat": "{{alertname}}", "textFormat": "{{instance}} {{id}}",
     })
 }
 
 fn variables() -> Vec<Value> {
-    let ask = |name: &str, label: &str, of: &str, selector: &str, regex: &str| {
+    let ask = |name: &str, label: &str, of: &str, selector: &str| {
         json!({
             "type": "query", "name": name, "label": label, "datasource": panel::datasource(),
             "query": {"query": format!("label_values({of}{{{selector}}}, {})", match name {
                 "node" => "instance",
-                "workload" => "pod",
                 other => other,
             }), "refId": name},
-            "regex": regex, "refresh": 2, "sort": 1,
+            "refresh": 2, "sort": 1,
             "multi": true, "includeAll": true, "allValue": ".*",
             "current": {"selected": true, "text": ["All"], "value": ["$__all"]},
         })
@@ -195,16 +211,14 @@ fn variables() -> Vec<Value> {
     let (seen, up) = ("container_start_time_seconds", "plimsoll_build_info");
     let of = "cluster=~\"$cluster\",instance=~\"$node\"";
     let within = format!("{of},namespace=~\"$namespace\"");
-    // web-7d4b9c6f5-x2x9z and web-0 are of the workload web.
-    let workload = "/^(.+?)(?:-[a-f0-9]{6,10})?(?:-[a-z0-9]{5}|-[0-9]+)?$/";
     vec![
         json!({"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus"}),
-        ask("cluster", "Cluster", up, "", ""),
-        ask("node", "Node", up, "cluster=~\"$cluster\"", ""),
-        ask("namespace", "Namespace", seen, of, ""),
-        ask("workload", "Workload", seen, &within, workload),
-        ask("container", "Container", seen, &within, ""),
-        ask("name", "Name", seen, &within, ""),
+        ask("cluster", "Cluster", up, ""),
+        ask("node", "Node", up, "cluster=~\"$cluster\""),
+        ask("namespace", "Namespace", seen, of),
+        ask("workload", "Workload", seen, &within),
+        ask("container", "Container", seen, &within),
+        ask("name", "Name", seen, &within),
         json!({
             "type": "constant", "name": "runbooks", "hide": 2,
             "query": "https://git.example.com/plimsoll/docs/runbooks.md",

@@ -47,7 +47,15 @@ impl Build {
             Self::Debug => (WITH_TESTS, "debug/plimsoll"),
             Self::Release => (ALONE, "release/plimsoll"),
         };
-        let output = Command::new(cargo)
+        let mut command = Command::new(cargo);
+        // What cargo tells the tests of their own package is to build scripts as if it were another machine.
+        for (name, _) in std::env::vars_os() {
+            if ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|start| name.to_string_lossy().starts_with(start))
+            {
+                command.env_remove(name);
+            }
+        }
+        let output = command
             .current_dir(tools::workspace())
             .args(arguments)
             .args(["--quiet", "--locked"])
@@ -156,6 +164,11 @@ impl Exporter {
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         Ok(rustix::process::kill_process(pid.context("the pid")?, signal)?)
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
     }
 
     /// Asks it to stop, and waits until it has.

@@ -2,7 +2,7 @@
 //! a configuration.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -216,6 +216,24 @@ fn daemon(port: u16) -> String {
          object ApiUser \"{user}\" {{ password = \"{password}\"\n permissions = [ \"*\" ] }}\n\
          object ApiUser \"client\" {{ client_cn = \"{CLIENT}\"\n permissions = [ \"*\" ] }}\n",
     )
+}
+
+/// The bundle of `deploy/icinga2` as it would be installed, but that it tells this mail server and this web server, and escalates
+/// after so many seconds.
+pub fn notified(mail: u16, web: SocketAddr, escalate: u32) -> Result<String> {
+    let place = tools::workspace().join("deploy/icinga2").canonicalize()?;
+    let place = place.display();
+    let users = std::fs::read_to_string(format!("{place}/users.conf"))?;
+    let users = users.replace("https://hooks.slack.example.com/services/…", &format!("http://{web}/slack"));
+    Ok(format!(
+        "const PlimsollNotify = \"{place}/plimsoll-notify\"\n\
+         const PlimsollMailServer = \"smtp://127.0.0.1:{mail}\"\n\
+         const PlimsollPagerUrl = \"http://{web}/pager\"\n\
+         const PlimsollEscalateAfter = {escalate}s\n\
+         object NotificationComponent \"notification\" {{ }}\n\
+         include \"{place}/commands.conf\"\ninclude \"{place}/services.conf\"\n\
+         include \"{place}/notifications.conf\"\n{users}\n"
+    ))
 }
 
 fn read(path: &Path) -> Result<String> {

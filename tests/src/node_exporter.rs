@@ -19,8 +19,14 @@ pub struct NodeExporter {
 impl NodeExporter {
     /// Starts it with these flags on a free port of the loopback address, and waits until it listens.
     pub fn start(args: &[String]) -> Result<Self> {
+        Self::start_with(args, &[])
+    }
+
+    /// The same, in this environment.
+    pub fn start_with(args: &[String], environment: &[(&str, &str)]) -> Result<Self> {
         let mut child = Command::new(tools::node_exporter()?)
             .args(args)
+            .envs(environment.iter().copied())
             .arg("--web.listen-address=127.0.0.1:0")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-pub use answer::{Series, extrapolated_increase};
+pub use answer::{Series, exported, extrapolated_increase};
 
 use crate::tools;
 
@@ -71,19 +71,25 @@ impl Prometheus {
     }
 
     /// As `start`, with more of its configuration: lines of YAML, such as `rule_files`, which are evaluated as often as it scrapes.
-    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
     pub fn start_with(major: u32, interval: &str, jobs: &[Job], args: &[&str], more: &str) -> Result<Self> {
-        let directory = Directory::new()?;
-        let (count, jobs) = (jobs.len(), jobs.iter().map(Job::yaml).collect::<String>());
+        let jobs = jobs.iter().map(Job::yaml).collect::<String>();
         let config = format!(
             "global: {{scrape_interval: {interval}, scrape_timeout: {interval}, evaluation_interval: {interval}}}\n\
              {more}\nscrape_configs:\n{jobs}"
         );
+        Self::start_config(major, &config, args)
+    }
+
+    /// Starts it with a whole configuration; as an agent, which keeps nothing, if the flags say so.
+    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
+    pub fn start_config(major: u32, config: &str, args: &[&str]) -> Result<Self> {
+        let directory = Directory::new()?;
         let path = directory.0.join("prometheus.yml");
-        std::fs::write(&path, &config).with_context(|| path.display().to_string())?;
+        std::fs::write(&path, config).with_context(|| path.display().to_string())?;
+        let storage = if args.iter().any(|arg| arg.ends_with("agent")) { "agent" } else { "tsdb" };
         let mut child = Command::new(tools::prometheus(major)?)
             .arg(format!("--config.file={}", path.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.0.join("data").display()))
+            .arg(format!("--storage.{storage}.path={}", directory.0.join("data").display()))
             .arg("--web.listen-address=127.0.0.1:0")
             .args(args)
             .stdin(Stdio::null())
@@ -94,8 +100,9 @@ impl Prometheus {
         let mut log = BufReader::new(child.stderr.take().context("standard error is no pipe")?);
         // From here on dropping it ends it.
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut prometheus = Self { child, address, jobs: count, _directory: directory };
-        prometheus.address = listening(&mut log).with_context(|| config.clone())?;
+        let jobs = config.matches("job_name:").count();
+        let mut prometheus = Self { child, address, jobs, _directory: directory };
+        prometheus.address = listening(&mut log).with_context(|| config.to_owned())?;
         // Read on, or it stops at a full pipe. What it warns of goes where the test's own output goes.
         let warns = |line: &String| {
             ["warn", "error"].iter().any(|level| line.to_lowercase().contains(&format!("level={level}")))

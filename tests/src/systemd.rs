@@ -55,11 +55,21 @@ impl Systemd {
 
     /// A command beside it. There may be nobody yet to be beside of.
     pub fn command(&self, program: &str) -> Result<Command> {
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--pid", "--target"]).arg(self.first()?).arg(program);
+        Ok(command)
+    }
+
+    /// The root directory that it sees, where its sockets are.
+    pub fn root(&self) -> Result<PathBuf> {
+        Ok(PathBuf::from(format!("/proc/{}/root", self.first()?)))
+    }
+
+    fn first(&self) -> Result<String> {
         let own = self.child.id();
         let first = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children"))?;
-        let mut command = Command::new("nsenter");
-        command.args(["--mount", "--pid", "--target"]).arg(first.trim()).arg(program);
-        Ok(command)
+        ensure!(!first.trim().is_empty(), "it has not begun");
+        Ok(first.trim().to_owned())
     }
 }
 

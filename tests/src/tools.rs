@@ -18,15 +18,6 @@ pub fn kernel(series: &str) -> Result<PathBuf> {
     fetched(&format!("kernels/{series}/vmlinuz"), "kernels")
 }
 
-/// Modules of that kernel, in the order they can be loaded in: those that translate addresses.
-pub fn modules(series: &str) -> Result<Vec<PathBuf>> {
-    let directory = fetched(&format!("kernels/{series}/modules"), "kernels")?;
-    let modules = std::fs::read_dir(&directory)?.map(|entry| Ok(entry?.path()));
-    let mut modules: Vec<PathBuf> = modules.collect::<Result<_>>()?;
-    modules.sort();
-    Ok(modules)
-}
-
 /// Debian's Prometheus of major version 2 or 3.
 pub fn prometheus(major: u32) -> Result<PathBuf> {
     fetched(&format!("prometheus-{major}/prometheus"), "prometheus")
@@ -67,6 +58,21 @@ pub fn alertmanager(program: &str) -> Result<PathBuf> {
 /// Debian's node_exporter.
 pub fn node_exporter() -> Result<PathBuf> {
     fetched("services/usr/bin/prometheus-node-exporter", "services")
+}
+
+/// `helm` or `kubectl`.
+pub fn kubernetes(program: &str) -> Result<PathBuf> {
+    fetched(&format!("kubernetes/{program}"), "kubernetes")
+}
+
+/// Where npm put what Grafana publishes of its dashboards' form, with the compiler that reads it.
+pub fn schema() -> Result<PathBuf> {
+    Ok(fetched("schema/node_modules", "schema")?.canonicalize()?)
+}
+
+/// Debian's VictoriaMetrics.
+pub fn victoria_metrics() -> Result<PathBuf> {
+    fetched("stores/usr/bin/victoria-metrics", "stores")
 }
 
 /// The root below which all servers were unpacked.

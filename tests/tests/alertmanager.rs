@@ -1,19 +1,14 @@
 //! The example of `deploy/alertmanager`: its own tool takes it and says who is told what, and a real Alertmanager with it tells
 //! a mail server, Slack and pagers, which are local ones, and keeps still where it should.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use plimsoll_tests::alertmanager::{Alertmanager, Told, amtool};
-use plimsoll_tests::tools;
-
-fn example() -> PathBuf {
-    tools::workspace().join("deploy/alertmanager/alertmanager.yml")
-}
+use plimsoll_tests::alertmanager::{self, Alertmanager, Told, amtool};
 
 #[test]
 fn the_example_is_valid_and_routes_as_it_says() -> Result<()> {
-    let path = example().display().to_string();
+    let path = alertmanager::example().display().to_string();
     let said = amtool(&["check-config", &path])?;
     ensure!(said.contains("SUCCESS") && said.contains("4 receivers"), "{said}");
     let route = |labels: &[&str]| -> Result<String> {
@@ -25,33 +20,6 @@ fn the_example_is_valid_and_routes_as_it_says() -> Result<()> {
     assert_eq!(route(&["alertname=ContainerCpuPressure", "severity=info"])?, "mail");
     assert_eq!(route(&["alertname=SomebodyElses"])?, "mail");
     Ok(())
-}
-
-/// The example with local receivers, and seconds for its minutes.
-fn local(directory: &Path, mail: u16, web: std::net::SocketAddr) -> Result<PathBuf> {
-    let mut text = std::fs::read_to_string(example())?;
-    let mut swap = |from: &str, to: &str| -> Result<()> {
-        ensure!(text.contains(from), "the example has no {from}");
-        text = text.replace(from, to);
-        Ok(())
-    };
-    swap("localhost:25", &format!("127.0.0.1:{mail}"))?;
-    swap("https://events.pagerduty.com/v2/enqueue", &format!("http://{web}/pager"))?;
-    swap("/etc/alertmanager/", &format!("{}/", directory.display()))?;
-    swap("group_wait: 30s", "group_wait: 1s")?;
-    swap("group_wait: 15m", "group_wait: 6s")?;
-    swap("group_interval: 5m", "group_interval: 2s")?;
-    for (file, secret) in [
-        ("slack_url", format!("http://{web}/slack")),
-        ("pager_key", "first".to_owned()),
-        ("pager_second_key", "second".to_owned()),
-    ] {
-        std::fs::write(directory.join(file), secret)?;
-    }
-    std::fs::copy(example().with_file_name("plimsoll.tmpl"), directory.join("plimsoll.tmpl"))?;
-    let path = directory.join("alertmanager.yml");
-    std::fs::write(&path, text)?;
-    Ok(path)
 }
 
 #[test]
@@ -66,7 +34,8 @@ fn who_is_told_and_who_is_not() -> Result<()> {
 fn told_in(directory: &Path) -> Result<()> {
     let told = Told::default();
     let (mail, web) = (told.mail()?, told.web()?);
-    let manager = Alertmanager::start(&local(directory, mail.port(), web)?, &directory.join("data"))?;
+    let manager =
+        Alertmanager::start(&alertmanager::local(directory, mail.port(), web)?, &directory.join("data"))?;
     let alert = |name: &str, severity: &str, instance: &str| {
         let labels = [
             name.to_owned(),

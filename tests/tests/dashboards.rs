@@ -1,15 +1,17 @@
-//! Grafana's dashboards: what their definitions say, names that are served, the linter's rules; and each query is asked of a real
+//! Grafana's dashboards: what their definitions say, Grafana's schema, names that are served, the linter's rules; and each query is asked of a real
 //! Prometheus that the real exporter feeds, while containers are at work.
 
 #[path = "dashboards/asked.rs"]
 mod asked;
+#[path = "dashboards/schema.rs"]
+mod schema;
 #[path = "alerts/served.rs"]
 mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use plimsoll_tests::dashboards::{self, Dashboard, Panel, Query};
+use plimsoll_tests::dashboards::{self, Dashboard, Panel};
 use plimsoll_tests::prometheus::Prometheus;
 use plimsoll_tests::{promql, rules, tools};
 
@@ -25,16 +27,6 @@ fn panels(all: &BTreeMap<String, Dashboard>) -> Vec<(String, &Panel)> {
         }
     }
     found
-}
-
-/// A query without Grafana's variables, as Grafana would ask it with all of them at All.
-fn plain(query: &Query, interval: &str) -> String {
-    let mut text = query.expanded().replace("$__rate_interval", interval);
-    for variable in ["cluster", "node", "namespace", "workload", "container", "name"] {
-        text =
-            text.replace(&format!("\"${variable}\""), "\".*\"").replace(&format!("\"${variable}("), "\".*(");
-    }
-    text
 }
 
 #[test]
@@ -89,7 +81,7 @@ fn queries_name_what_is_served_and_no_more_than_fits() -> Result<()> {
     let all = dashboards::definitions()?;
     for (place, panel) in panels(&all) {
         for query in &panel.queries {
-            let tree = server.parse(&plain(query, "5m")).with_context(|| place.clone())?;
+            let tree = server.parse(&query.plain("5m")).with_context(|| place.clone())?;
             for selector in promql::selectors(&tree) {
                 let counter = *served
                     .get(&selector.name)

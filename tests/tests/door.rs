@@ -75,6 +75,26 @@ fn curl_comes_in_with_certificate_and_password_and_not_without() -> Result<()> {
 }
 
 #[test]
+fn curl_speaks_http2_unless_the_file_or_it_would_rather_not() -> Result<()> {
+    const TLS: &str = "tls_server_config: {cert_file: good.pem, key_file: good.key}\n";
+    let files = Files::new()?;
+    for (more, asked, spoken) in [
+        ("", "--http2", "HTTP/2 200"),
+        ("", "--http1.1", "HTTP/1.1 200"),
+        ("http_server_config: {http2: false}\n", "--http2", "HTTP/1.1 200"),
+    ] {
+        let exporter = start(&files, &format!("{TLS}{more}"))?;
+        let (status, text) = curl(&exporter, &files, "/metrics", &[asked, "--include", "--compressed"])?;
+        assert_eq!(status, "200");
+        let (head, body) = text.split_once("\r\n\r\n").context("no head")?;
+        ensure!(head.starts_with(spoken), "{asked} {more}: {head}");
+        let faults = structure::faults(body, false);
+        ensure!(faults.is_empty(), "{faults:#?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn prometheus_scrapes_and_misses_nothing_while_certificates_change() -> Result<()> {
     let files = Files::new()?;
     let exporter = start(&files, WHOLE)?;

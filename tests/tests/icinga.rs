@@ -4,6 +4,8 @@
 mod commands;
 #[path = "icinga/nagios.rs"]
 mod nagios;
+#[path = "icinga/notifications.rs"]
+mod notifications;
 #[path = "icinga/nrpe.rs"]
 mod nrpe;
 #[path = "icinga/objects.rs"]

@@ -1,6 +1,7 @@
 //! Capabilities: under each set of docs/privileges.md the exporter serves what stands there and no more; those that it does
 //! not need it gives up; and it writes to nothing of the system.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -80,8 +81,28 @@ fn each_set_gives_what_the_document_says() -> Result<()> {
         let refused =
             scrape.all("plimsoll_program_info", &[]).filter(|info| !info.labels["reason"].is_empty()).count();
         assert_eq!(refused == 0, given[0] && given[1], "{set}: each refusal is named, and nothing else is");
+        assert_eq!(
+            missing(&scrape),
+            missing_from(&set),
+            "{set}: what is missing is named, and nothing else is"
+        );
     }
     container.finish()
+}
+
+/// The capabilities that a scrape says there are none of.
+fn missing(scrape: &Scrape) -> BTreeSet<String> {
+    let missing = scrape.all("plimsoll_capability_held", &[]).filter(|sample| sample.value == 0.0);
+    missing.map(|sample| sample.labels["capability"].clone()).collect()
+}
+
+/// Those of the first table that a set has not, for which none stands in: with all collectors on, and as root.
+fn missing_from(set: &str) -> BTreeSet<String> {
+    let has = |name: &str| set.split(',').any(|one| one == name);
+    let stands_in = ["bpf", "perfmon", "net_admin"];
+    let needed = stands_in.into_iter().chain(["sys_ptrace", "sys_admin"]);
+    let missing = needed.filter(|name| !(has(name) || stands_in.contains(name) && has("sys_admin")));
+    missing.map(str::to_owned).collect()
 }
 
 /// A set of a process, or of its bounding set, as the kernel shows it.

@@ -300,13 +300,16 @@ const HOST: &str = "
 ## Host metrics
 
 node_exporter's families, by its names, labels and types (those of its version 1.5, and what later ones added and its
-dashboards read): the node mixin and dashboard 1860 work as they are, but for what they ask of systemd's units. `/metrics/node`
+dashboards read): the node mixin and dashboard 1860 work as they are; for what they ask of systemd's units turn `systemd` on. `/metrics/node`
 has them alone. They carry no labels of containers. A family has 16,384 series at most, what is beyond is counted in
 `plimsoll_node_series_left_out_total`. A collector that has the name of one of containers (`cpu`, `pressure`) is switched with it.
 The flags that include and exclude are in `plimsoll --help`, with node_exporter's names and patterns.
 
 Not served: the collectors of node_exporter that no dashboard or rule of these reads (bcache, btrfs, fibrechannel, infiniband,
-ipvs, nfs, nfsd, tapestats, xfs, zfs), and `systemd`, which asks systemd itself.
+ipvs, nfs, nfsd, tapestats, xfs, zfs).
+
+`systemd` asks systemd over D-Bus: at `DBUS_SYSTEM_BUS_ADDRESS`, or at `run/dbus/system_bus_socket` below `--path.rootfs`, or with
+`--collector.systemd.private` at systemd's own socket. It has half of what is left of the scrape's time, 2 s at most.
 ";
 
 fn node_section(out: &mut String, collector: &node::Collector) {

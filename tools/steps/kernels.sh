@@ -1,12 +1,9 @@
 # shellcheck shell=bash
-# Kernels the programs are loaded into: kernels/SERIES/{vmlinuz,package}, and modules/ with those that translate addresses.
-
-# In the order they need one another. Not every kernel has all as modules.
-MODULES='nfnetlink libcrc32c nf_defrag_ipv4 nf_defrag_ipv6 nf_conntrack nf_nat nf_tables nft_chain_nat nft_nat nft_redir'
+# Kernels the programs are loaded into: the image alone, unpacked to kernels/SERIES/{vmlinuz,package}.
 
 wanted=() suites=()
 while read -r series suite names versions; do
-  if [ -z "$series" ] || [ -e "$TOOLS/kernels/$series/modules" ]; then continue; fi
+  if [ -z "$series" ] || [ -e "$TOOLS/kernels/$series/vmlinuz" ]; then continue; fi
   say "kernel $series: the programs must load and count right in it"
   wanted+=("$series $suite $names $versions")
   suites+=("$suite")
@@ -25,21 +22,9 @@ if [ ${#wanted[@]} -gt 0 ]; then
     unpack "$package" "$work"
     image=$(find "$work" -name 'vmlinuz*' -type f -print -quit)
     [ -n "$image" ] || die "$package has no kernel image in it"
-    # From 7.x on they are a package of their own.
-    case $package in linux-binary-*) unpack "${package/linux-binary-/linux-modules-}" "$work" ;; esac
-    mkdir -p "$TOOLS/kernels/$series" "$work/modules"
+    mkdir -p "$TOOLS/kernels/$series"
     echo "$package" >"$TOOLS/kernels/$series/package"
     mv "$image" "$TOOLS/kernels/$series/vmlinuz"
-    place=10
-    for module in $MODULES; do
-      module=$(find "$work" -path '*/kernel/*' -name "$module.ko*" -print -quit)
-      case $module in
-        '') ;;
-        *.xz) xz -dc "$module" >"$work/modules/$((place++))-$(basename "$module" .xz)" ;;
-        *) cp "$module" "$work/modules/$((place++))-$(basename "$module")" ;;
-      esac
-    done
-    mv "$work/modules" "$TOOLS/kernels/$series/modules"
     rm -rf "$work"
   done
 fi

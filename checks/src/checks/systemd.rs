@@ -4,7 +4,7 @@ pub mod bus;
 
 use std::path::Path;
 
-use self::bus::{Bus, Unit};
+use self::bus::{Bus, Given, Unit};
 use crate::frame::{Call, Check};
 use crate::options::{Arg, Opt, common};
 use crate::output::{Outcome, Output, Stop};
@@ -72,9 +72,9 @@ fn run(call: &mut Call) -> Outcome {
         error => Stop::unknown(format!("SYSTEMD UNKNOWN - {error}")),
     };
     let units = if config.units.is_empty() {
-        bus.list("ListUnitsFiltered", &["failed".to_owned()])
+        bus.list("ListUnitsFiltered", Given::List(&["failed".to_owned()]))
     } else {
-        bus.list("ListUnitsByNames", &config.units)
+        bus.list("ListUnitsByNames", Given::List(&config.units))
     };
     let units = units.map_err(failed)?;
     Ok(if config.units.is_empty() { count(&config, &units) } else { named(&config, &units) })

@@ -199,6 +199,18 @@ fn every_flag_with_a_value() {
             &[""],
         ),
         (
+            "collector.systemd.unit-include",
+            "ssh|cron",
+            |c| c.node.unit_include.matches("ssh") && !c.node.unit_include.matches("sshd"),
+            &["(", "a)|(b"],
+        ),
+        (
+            "collector.systemd.unit-exclude",
+            "ssh|cron",
+            |c| c.node.unit_exclude.matches("cron") && !c.node.unit_exclude.matches("acron"),
+            &["("],
+        ),
+        (
             "kubernetes.node",
             "rig-node.example",
             |c| c.kubernetes.node.as_deref() == Some("rig-node.example"),
@@ -364,4 +376,14 @@ fn help_and_version() {
         (version.to_string(), version.exit_code()),
         (format!("plimsoll {VERSION} (revision {REVISION}, rust {RUST_VERSION})\n"), 0)
     );
+}
+
+#[test]
+fn every_command_is_listed() {
+    let command = Config::command(&COLLECTORS);
+    let mut names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    names.sort_unstable();
+    let mut listed = COMMANDS;
+    listed.sort_unstable();
+    assert_eq!(names, listed);
 }

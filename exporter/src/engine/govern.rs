@@ -10,7 +10,9 @@ use rustix::time::{ClockId, clock_gettime};
 use super::open::take_in_connections;
 use super::own::NAMESPACE_NOT_WALKED;
 use super::{Engine, State};
+use crate::config::COMMANDS;
 use crate::governor::{Governor, Step, Usage};
+use crate::host::other_instances;
 use crate::kernel::{Kernel, Program};
 use crate::telemetry::registered;
 
@@ -167,10 +169,16 @@ impl Engine {
     pub(super) fn govern_while_it_lives(self: &Arc<Self>) -> std::io::Result<()> {
         let (engine, interval) = (Arc::downgrade(self), self.options.overhead.interval);
         let watch = move || {
-            loop {
-                std::thread::sleep(interval);
+            for turn in 0u64.. {
                 let Some(engine) = engine.upgrade() else { return };
-                engine.govern();
+                if turn > 0 {
+                    engine.govern();
+                }
+                if turn.is_multiple_of(LOOK_FOR_OTHERS) {
+                    engine.own.others(other_instances(&engine.options.paths.procfs, &COMMANDS));
+                }
+                drop(engine);
+                std::thread::sleep(interval);
             }
         };
         std::thread::Builder::new().name("governor".to_owned()).spawn(watch).map(drop)
@@ -210,6 +218,9 @@ impl Engine {
         self.govern.steps.with_label_values(&[signal, if working { WORK } else { REST }]).inc();
     }
 }
+
+/// Intervals from one look for other instances to the next: it reads the name of every process.
+const LOOK_FOR_OTHERS: u64 = 6;
 
 const REST: &str = "rest";
 const WORK: &str = "work";

@@ -22,6 +22,7 @@ pub(super) struct NodeWorker {
 struct Job {
     collectors: Vec<&'static Collector>,
     format: Format,
+    until: Instant,
     reply: SyncSender<Reading>,
 }
 
@@ -41,7 +42,7 @@ impl NodeWorker {
         let work = move || {
             let mut node = Node::new(paths, options);
             while let Ok(job) = inbox.recv() {
-                let reading = node.read(&job.collectors, job.format);
+                let reading = node.read(&job.collectors, job.format, job.until);
                 // Whoever asked may have given up.
                 let _ = job.reply.send(reading);
                 back.store(false, Ordering::Release);
@@ -51,15 +52,15 @@ impl NodeWorker {
         Ok(Self { jobs, stuck })
     }
 
-    /// Begins to read these.
-    pub(super) fn begin(&self, wanted: impl Fn(&str) -> bool, format: Format) -> Pending {
+    /// Begins to read these, for a scrape that waits until then.
+    pub(super) fn begin(&self, wanted: impl Fn(&str) -> bool, format: Format, until: Instant) -> Pending {
         let collectors: Vec<_> = ALL.iter().copied().filter(|collector| wanted(collector.name)).collect();
         if collectors.is_empty() || self.stuck.load(Ordering::Acquire) {
             return Pending { collectors, answer: None };
         }
         let (reply, answer) = sync_channel(1);
         // The thread ends only with the process.
-        let _ = self.jobs.send(Job { collectors: collectors.clone(), format, reply });
+        let _ = self.jobs.send(Job { collectors: collectors.clone(), format, until, reply });
         Pending { collectors, answer: Some(answer) }
     }
 

@@ -14,7 +14,7 @@ use prometheus::{
 use super::State;
 use super::govern::{Govern, Overhead};
 use super::worker::Reading;
-use crate::host::Collector;
+use crate::host::{Collector, Instance};
 use crate::identity::Runtime;
 use crate::identity::tags::Collision;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
@@ -45,6 +45,9 @@ pub(super) struct Own {
     collided: Mutex<BTreeSet<String>>,
     /// Events lost when the hierarchy was last walked.
     events_lost: Mutex<u64>,
+    others: IntGauge,
+    /// Those that were told of.
+    known: Mutex<Vec<Instance>>,
 }
 
 /// Tombstones that had to go before they were scraped enough.
@@ -85,6 +88,7 @@ pub fn own_families() -> Vec<(String, &'static str, String)> {
     let Ok(kubernetes) = KubernetesMetrics::new(&telemetry.registry) else { return Vec::new() };
     kubernetes.touch();
     telemetry.collector("", Duration::ZERO, true);
+    telemetry.capability("", true);
     own.touch();
     let overhead = Overhead { ceiling: 0.0, interval: Duration::ZERO };
     let Ok(govern) = Govern::new(&telemetry.registry, overhead, None) else { return Vec::new() };
@@ -171,7 +175,8 @@ impl Own {
                 registry,
                 IntCounter::new(
                     "plimsoll_node_series_left_out_total",
-                    "Series of host metrics beyond 16,384 of a family, and entries beyond 4,096 of a directory.",
+                    "Series of host metrics beyond 16,384 of a family, entries beyond 4,096 of a directory, and units of \
+                     systemd beyond 3,000.",
                 )?,
             )?,
             host_bounds: counters(
@@ -215,6 +220,14 @@ impl Own {
             )?,
             collided: Mutex::default(),
             events_lost: Mutex::new(0),
+            others: registered(
+                registry,
+                IntGauge::new(
+                    "plimsoll_other_instances",
+                    "Other instances of Plimsoll that count on this host, of those that procfs shows; the log says which.",
+                )?,
+            )?,
+            known: Mutex::default(),
         };
         const OURS: [&str; 5] =
             [TOMBSTONE_EVICTED, LAST_READ_MISSED, NAMESPACE_NOT_WALKED, PROGRAM_MISSED, LABEL_LEFT_OUT];
@@ -313,6 +326,23 @@ impl Own {
             }
         }
         self.collisions.with_label_values(&[shown]).inc();
+    }
+
+    /// What other instances there are now: told when it changes.
+    pub(super) fn others(&self, found: Vec<Instance>) {
+        self.others.set(found.len() as i64);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for Instance { pid, cgroup } in found.iter().filter(|one| !known.contains(one)) {
+            tracing::warn!(
+                pid,
+                cgroup,
+                "another instance runs on this host: each counts all, and costs as much"
+            );
+        }
+        for Instance { pid, cgroup } in known.iter().filter(|one| !found.contains(one)) {
+            tracing::info!(pid, cgroup, "another instance is gone");
+        }
+        *known = found;
     }
 
     /// Whether events were lost since the last time this was asked.

@@ -59,7 +59,7 @@ impl HttpSource for Engine {
                 && request.filter.admits(name)
         };
         // Meanwhile this thread goes on.
-        let pending = self.node.begin(of_node, request.format);
+        let pending = self.node.begin(of_node, request.format, until);
         if request.view == View::Node {
             let mut encoder = Encoder::new(out, request.format);
             node::encode(&mut encoder, &self.node.end(pending, until));

@@ -83,13 +83,22 @@ impl Controller {
     }
 }
 
+/// The inode number of the root of every hierarchy.
+const ROOT: u64 = 1;
+
 impl Hierarchies {
     /// Reads `self/mountinfo` and the controllers of cgroup2. Nothing mounted is not an error here.
     pub fn detect(paths: &HostPaths) -> Result<Self, HostError> {
         let path = paths.procfs.join("self/mountinfo");
         let text = std::fs::read(&path).map_err(|source| HostError::File { path, source })?;
-        let mounts = parse_mountinfo(&text);
+        let mut mounts = parse_mountinfo(&text);
         let locate = |point: &str| locate(&paths.rootfs, point, Path::is_dir);
+        for mount in mounts.iter_mut().filter(|mount| mount.root.starts_with("/..")) {
+            // Seen from a cgroup namespace below it, the root of a hierarchy is named by the way there.
+            if std::fs::metadata(locate(&mount.point).1).is_ok_and(|root| root.ino() == ROOT) {
+                "/".clone_into(&mut mount.root);
+            }
+        }
         let mut warnings = Vec::new();
         let mut controllers = Vec::new();
         if let Some(unified) = pick(mounts.iter().filter(|mount| mount.v2), &locate) {

@@ -1,10 +1,12 @@
 //! Listing the cgroups that exist: parents before children, bounded in depth and number.
 
 use std::fs::ReadDir;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{Hierarchies, Hierarchy, Version};
+use crate::identity::path_from_bytes;
 
 /// How far a walk goes.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,6 @@ pub struct Walk {
     listed: usize,
     skipped: u64,
     unreadable: u64,
-    mount: PathBuf,
 }
 
 #[derive(Debug)]
@@ -60,7 +61,6 @@ impl Hierarchies {
             listed: 0,
             skipped: 0,
             unreadable: 0,
-            mount: PathBuf::new(),
         };
         if let Some(primary) = self.primary() {
             walk.start(primary);
@@ -70,7 +70,7 @@ impl Hierarchies {
 }
 
 impl Walk {
-    /// Cgroups seen beyond the bounds or with a name that is not UTF-8. What is below them is not counted.
+    /// Cgroups seen beyond the bounds. What is below them is not counted.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -81,23 +81,21 @@ impl Walk {
     }
 
     fn start(&mut self, primary: &Hierarchy) {
-        self.mount = primary.mount.clone();
         self.version = Some(primary.version);
-        let Ok(meta) = std::fs::metadata(&self.mount) else {
+        let Ok(meta) = std::fs::metadata(&primary.mount) else {
             self.unreadable += 1;
             return;
         };
         self.root = Some(Found { path: primary.root.clone(), id: self.id(meta.ino()) });
-        self.descend(primary.root.trim_end_matches('/').to_owned(), "");
+        self.descend(primary.root.trim_end_matches('/').to_owned(), &primary.mount);
     }
 
     fn id(&self, inode: u64) -> Option<u64> {
         (self.version == Some(Version::V2)).then_some(inode)
     }
 
-    /// Opens a directory; `relative` is its path below the mount point.
-    fn descend(&mut self, path: String, relative: &str) {
-        match std::fs::read_dir(self.mount.join(relative)) {
+    fn descend(&mut self, path: String, directory: &Path) {
+        match std::fs::read_dir(directory) {
             Ok(entries) => self.stack.push(Level { path, entries }),
             // Removed since its name was read.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -111,18 +109,12 @@ impl Walk {
         }
         let depth = self.stack.len();
         let level = self.stack.last()?;
-        let Ok(name) = entry.file_name().into_string() else {
-            self.skipped += 1;
-            return None;
-        };
         if depth > self.bounds.depth || self.listed >= self.bounds.cgroups {
             self.skipped += 1;
             return None;
         }
-        let path = format!("{}/{name}", level.path);
-        let from = self.stack.first().map_or(0, |top| top.path.len()) + 1;
-        let relative = path[from..].to_owned();
-        self.descend(path.clone(), &relative);
+        let path = format!("{}/{}", level.path, path_from_bytes(entry.file_name().as_bytes()));
+        self.descend(path.clone(), &entry.path());
         Some(Found { path, id: self.id(entry.ino()) })
     }
 }
@@ -178,6 +170,16 @@ mod tests {
         assert_eq!(names, ["/", "/a", "/a/b"]);
         let inode = std::fs::metadata(fixture.path("cgroup/a/b")).expect("exists").ino();
         assert_eq!(all[2].id, Some(inode));
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_listed_as_the_kernel_s_are() {
+        let fixture = Fixture::v2("walk-bytes");
+        let hierarchies = fixture.hierarchies();
+        let odd = fixture.path("cgroup").join(std::ffi::OsStr::from_bytes(b"a\xff"));
+        std::fs::create_dir_all(odd.join("b")).expect("made");
+        let mut walk = hierarchies.walk(WalkBounds::default());
+        assert_eq!(paths(&mut walk), ["/", r"/a\xff", r"/a\xff/b"]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use self::login::{Logins, Verdict};
 pub use self::login::{MAX_COST, MAX_USERS, User, UserError};
 use self::rate::Bucket;
 pub use self::rate::Rate;
+pub(super) use self::tls::HTTP_2;
 pub use self::tls::{Material, SuiteError, Suites, TlsError, Version, group, server_config};
 
 /// What holds for everyone who comes in.

@@ -19,12 +19,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::door::{Door, Rules, accept as accept_tls};
+use super::door::{Door, HTTP_2, Rules, accept as accept_tls};
 use super::listen::BindError;
 use super::patience::{Patient, Phase, Progress};
 use super::router::Router;
 use super::source::Source;
-use super::{Limits, Settings};
+use super::{Limits, Settings, many};
 use crate::telemetry::HttpMetrics;
 
 /// A server that listens and does not answer yet.
@@ -33,12 +33,12 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    router: Router,
-    limits: Limits,
+pub(super) struct Shared {
+    pub(super) router: Router,
+    pub(super) limits: Limits,
     connections: Arc<Semaphore>,
     door: Option<Arc<Door>>,
-    metrics: HttpMetrics,
+    pub(super) metrics: HttpMetrics,
 }
 
 impl Server {
@@ -182,6 +182,9 @@ async fn serve(
         shaken = accept_tls(stream, Arc::clone(config), shared.limits.handshake_timeout) => shaken,
     };
     match shaken {
+        Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
+            many::converse(stream, peer, shared, watcher, rules, stopped).await;
+        }
         Ok(stream) => converse(stream, peer, shared, watcher, &rules).await,
         Err(failed) => {
             shared.metrics.rejected(failed.reason);

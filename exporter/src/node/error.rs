@@ -25,6 +25,14 @@ pub enum NodeError {
         /// The line or word.
         text: String,
     },
+    /// systemd does not answer.
+    #[error("{place}: {why}")]
+    Bus {
+        /// Where it was asked.
+        place: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A system call is refused.
     #[error("{call}: {error}")]
     Call {

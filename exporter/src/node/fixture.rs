@@ -47,7 +47,7 @@ impl Fixture {
     /// The whole text, and how it ended.
     pub(super) fn text(&mut self, collector: &Collector) -> (String, Result<(), NodeError>) {
         let mut out = Vec::new();
-        self.host.begin();
+        self.host.begin(std::time::Instant::now());
         let result =
             (collector.collect)(&mut self.host, &mut Page::new(Encoder::new(&mut out, Format::Text)));
         (String::from_utf8(out).expect("valid UTF-8"), result)

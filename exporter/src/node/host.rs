@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{NodeError, Options, cpu, filesystem};
 use crate::host::HostPaths;
@@ -25,6 +26,8 @@ pub struct Host {
     /// What this scrape has read of them: two collectors read `stat`.
     texts: HashMap<&'static str, Arc<str>>,
     left_out: u64,
+    /// When whoever asked goes on without us.
+    pub(super) until: Instant,
     pub(super) cpus: cpu::Steady,
     pub(super) mounts: filesystem::Mounts,
 }
@@ -37,17 +40,24 @@ impl Host {
             kept: HashMap::new(),
             texts: HashMap::new(),
             left_out: 0,
+            until: Instant::now(),
             cpus: cpu::Steady::default(),
             mounts: filesystem::Mounts::default(),
         }
     }
 
-    /// A scrape begins.
-    pub(super) fn begin(&mut self) {
+    /// A scrape begins, that waits until then.
+    pub(super) fn begin(&mut self, until: Instant) {
+        self.until = until;
         self.texts.clear();
     }
 
-    /// Entries of directories beyond their bound.
+    /// Something is beyond its bound.
+    pub(super) fn leave_out(&mut self, count: usize) {
+        self.left_out += count as u64;
+    }
+
+    /// Entries of directories, and units, beyond their bound.
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
     }

@@ -45,6 +45,27 @@ impl PartialEq for Pattern {
     }
 }
 
+/// A regular expression that has to match the whole of a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whole(Pattern);
+
+impl Whole {
+    /// Whether it matches all of the name.
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.matches(name)
+    }
+}
+
+impl FromStr for Whole {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // By itself first: it is not to close our parenthesis.
+        let _: Pattern = text.parse()?;
+        format!("^(?:{text})$").parse().map(Self)
+    }
+}
+
 /// What is let through: what is included, if that is said, and is not excluded.
 #[derive(Clone, Copy, Debug)]
 pub struct Filter<'a> {
@@ -66,6 +87,7 @@ const MOUNT_POINTS: &str =
     "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
 const FILESYSTEMS: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|\
     mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
+const UNITS: &str = r".+\.(automount|device|mount|scope|slice)";
 const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 const NETSTAT: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|\
     TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
@@ -126,6 +148,24 @@ pub struct Options {
     /// Directory whose files, *.prom, textfile serves; may be given more than once
     #[arg(long = "collector.textfile.directory", value_name = "DIR")]
     pub textfile_directories: Vec<PathBuf>,
+    /// Units that systemd has: those that match this in whole, and not what is excluded
+    #[arg(long = "collector.systemd.unit-include", value_name = "REGEX", default_value = ".+")]
+    pub unit_include: Whole,
+    /// Units to leave out of systemd
+    #[arg(long = "collector.systemd.unit-exclude", value_name = "REGEX", default_value = UNITS)]
+    pub unit_exclude: Whole,
+    /// Tasks of services, and how many they may have
+    #[arg(long = "collector.systemd.enable-task-metrics")]
+    pub systemd_tasks: bool,
+    /// How often systemd started services again
+    #[arg(long = "collector.systemd.enable-restarts-metrics")]
+    pub systemd_restarts: bool,
+    /// When units became active
+    #[arg(long = "collector.systemd.enable-start-time-metrics")]
+    pub systemd_start_time: bool,
+    /// Ask systemd by its own socket, without the bus; needs root
+    #[arg(long = "collector.systemd.private")]
+    pub systemd_private: bool,
 }
 
 impl Options {
@@ -188,6 +228,12 @@ impl Default for Options {
             netstat_fields: constant(NETSTAT),
             supplies_ignored: constant("^$"),
             textfile_directories: Vec::new(),
+            unit_include: Whole(constant("^(?:.+)$")),
+            unit_exclude: Whole(constant(&format!("^(?:{UNITS})$"))),
+            systemd_tasks: false,
+            systemd_restarts: false,
+            systemd_start_time: false,
+            systemd_private: false,
         }
     }
 }

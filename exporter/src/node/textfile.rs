@@ -3,11 +3,13 @@
 mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use self::parse::{File, Sample};
+use self::parse::{File as Parsed, Sample};
 use super::page::Of;
 use super::{Collector, Host, NodeError, Page};
 use crate::exposition::{Family, Kind, Value};
@@ -50,7 +52,7 @@ struct Merged {
 
 impl Merged {
     /// Takes a file in, whole or not at all.
-    fn take(&mut self, file: File) -> Result<(), String> {
+    fn take(&mut self, file: Parsed) -> Result<(), String> {
         for (name, (kind, ..)) in &file.families {
             if is_taken(name) {
                 return Err(format!("{name}: a family of Plimsoll's own"));
@@ -81,14 +83,15 @@ fn is_taken(name: &str) -> bool {
         || signals::ALL.iter().flat_map(|signal| signal.families).any(|family| family.name == name)
 }
 
-/// The text of a file; not of a pipe, which would hang.
+/// The text of a file; not of a pipe, which would hang. What is opened is what is looked at: nobody can put one there meanwhile.
 fn read(path: &Path) -> Result<(String, u64), String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = file.map_err(|error| error.to_string())?;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return Err(format!("not a file of at most {MAX_BYTES} bytes"));
     }
     let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| error.to_string())?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     // Whole seconds, as node_exporter has it.

@@ -17,12 +17,13 @@ pub struct HttpMetrics {
 }
 
 /// Every `reason` of a rejection.
-const REASONS: [&str; 24] = [
+const REASONS: [&str; 25] = [
     "accept",
     "connections",
     "deadline",
     "disconnected",
     "failed",
+    "flood",
     "logins_busy",
     "malformed",
     "max_probes",

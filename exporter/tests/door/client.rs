@@ -26,6 +26,7 @@ pub(crate) enum Offer {
 pub(crate) struct Client {
     roots: RootCertStore,
     offer: Offer,
+    protocols: Vec<Vec<u8>>,
     shown: Option<(rustls::pki_types::CertificateDer<'static>, rustls::pki_types::PrivateKeyDer<'static>)>,
 }
 
@@ -34,11 +35,16 @@ impl Client {
     pub(crate) fn new(files: &Files) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(files.certificate("authority")).expect("an authority");
-        Self { roots, offer: Offer::Both, shown: None }
+        Self { roots, offer: Offer::Both, protocols: Vec::new(), shown: None }
     }
 
     pub(crate) fn offer(self, offer: Offer) -> Self {
         Self { offer, ..self }
+    }
+
+    /// Would like to speak these, the best first.
+    pub(crate) fn speaking(self, protocols: &[&str]) -> Self {
+        Self { protocols: protocols.iter().map(|name| name.as_bytes().to_vec()).collect(), ..self }
     }
 
     /// Shows one even if the server asks for another's.
@@ -58,12 +64,13 @@ impl Client {
             .with_protocol_versions(versions)
             .expect("valid")
             .with_root_certificates(self.roots.clone());
-        let config = match &self.shown {
+        let mut config = match &self.shown {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 builder.with_client_auth_cert(vec![certificate.clone()], key.clone_key()).expect("a pair")
             }
         };
+        config.alpn_protocols.clone_from(&self.protocols);
         let name = "localhost".try_into().expect("a name");
         let mut connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
         let mut stream = server.connect();

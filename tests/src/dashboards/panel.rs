@@ -9,6 +9,18 @@ pub(super) fn datasource() -> Value {
     json!({"type": "prometheus", "uid": "${datasource}"})
 }
 
+/// A link of a dashboard or a panel, with all that the schema wants of one.
+pub(super) fn link(of: Value) -> Value {
+    let mut link = json!({
+        "icon": "external link", "tooltip": "", "tags": [], "asDropdown": false, "targetBlank": false,
+        "includeVars": false, "keepTime": false,
+    });
+    for (key, value) in of.as_object().into_iter().flatten() {
+        link[key] = value.clone();
+    }
+    link
+}
+
 impl Kind {
     pub(super) fn width(self) -> u32 {
         match self {
@@ -50,7 +62,9 @@ pub(super) fn render(panel: &Panel, dashboard: &str) -> Value {
     });
     if let Some(alert) = &panel.runbook {
         let url = format!("${{runbooks}}#{}", alert.to_lowercase());
-        drawn["links"] = json!([{"title": format!("Runbook of {alert}"), "url": url, "targetBlank": true}]);
+        let title = format!("Runbook of {alert}");
+        drawn["links"] =
+            json!([link(json!({"type": "link", "title": title, "url": url, "targetBlank": true}))]);
     }
     match panel.kind {
         Kind::Table => drawn["transformations"] = columns(panel),
@@ -110,7 +124,9 @@ fn defaults(panel: &Panel, dashboard: &str) -> Value {
         }
         Kind::Table => {
             defaults["color"] = json!({"mode": "thresholds"});
-            defaults["custom"] = json!({"filterable": true});
+            let cell = json!({"type": "auto"});
+            defaults["custom"] =
+                json!({"filterable": true, "align": "auto", "inspect": false, "cellOptions": cell});
         }
         Kind::Stat | Kind::Graph => defaults["color"] = json!({"mode": "thresholds"}),
     }
@@ -140,9 +156,10 @@ fn options(kind: Kind) -> Value {
         }),
         Kind::Stat => json!({
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
-            "colorMode": "value", "graphMode": "none", "textMode": "auto",
+            "colorMode": "value", "graphMode": "none", "textMode": "auto", "justifyMode": "auto", "orientation": "auto",
+            "percentChangeColorMode": "standard", "showPercentChange": false, "wideLayout": true,
         }),
-        Kind::Table => json!({"showHeader": true, "cellHeight": "sm"}),
+        Kind::Table => json!({"frameIndex": 0, "showHeader": true, "cellHeight": "sm"}),
         Kind::Graph => json!({"edges": {"mainStatUnit": "cps"}}),
     }
 }

@@ -40,6 +40,20 @@ pub(super) fn series(result: &Value) -> Result<Vec<Series>> {
     result.iter().map(one).collect()
 }
 
+/// A line of VictoriaMetrics' export; what is no number there (it writes null) is left out.
+pub fn exported(line: &str) -> Result<Series> {
+    let row: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+    let labels = row["metric"].as_object().context("no labels")?;
+    let labels = labels.iter().map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    let times = row["timestamps"].as_array().context("no times")?;
+    let values = row["values"].as_array().context("no values")?;
+    let samples = times.iter().zip(values).filter_map(|(at, value)| Some((at.as_i64()?, value.as_f64()?)));
+    Ok(Series {
+        labels: labels.collect::<Option<_>>().context("a label is no text")?,
+        samples: samples.collect(),
+    })
+}
+
 /// `increase()` over `(from, to]`, in milliseconds, of a counter with these samples in it and no resets: `None` for fewer
 /// than two. promql/functions.go, `extrapolatedRate`: a window's end further than 1.1 times the mean distance of samples
 /// from the last one counts as half such a distance, and towards its start nothing is added beyond where the counter

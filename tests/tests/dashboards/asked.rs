@@ -10,7 +10,7 @@ use plimsoll_tests::prometheus::{Job, Prometheus};
 use plimsoll_tests::rules;
 use plimsoll_tests::runc::{Config, Container};
 
-use crate::{panels, plain};
+use crate::panels;
 
 #[test]
 fn panels_answer_under_a_load() -> Result<()> {
@@ -34,7 +34,7 @@ fn panels_answer_under_a_load() -> Result<()> {
     let mut silent: Vec<_> = asked
         .iter()
         .filter(|(_, panel)| panel.empty.is_none())
-        .flat_map(|(place, panel)| panel.queries.iter().map(move |query| (place, plain(query, "10s"))))
+        .flat_map(|(place, panel)| panel.queries.iter().map(move |query| (place, query.plain("10s"))))
         .collect();
     let answered = server.until("an answer to each query", |server| {
         held.run("spin 0.05")?;
@@ -60,7 +60,7 @@ fn panels_answer_under_a_load() -> Result<()> {
     let mut spoke = 0;
     for (_, panel) in asked.iter().filter(|(_, panel)| panel.empty.is_some()) {
         for query in &panel.queries {
-            spoke += usize::from(!server.query(&plain(query, "10s"), None)?.is_empty());
+            spoke += usize::from(!server.query(&query.plain("10s"), None)?.is_empty());
         }
     }
     assert!(spoke >= 10, "of those that may be silent only {spoke} answered");

@@ -68,7 +68,6 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "block_io",
         "reclaim",
         "tcp",
-        "nat",
         "udp",
         "drops",
         "dns",

@@ -12,13 +12,13 @@ use crate::{Directory, explained};
 
 /// A scrape: the types of families, and the value of each series of host metrics.
 #[derive(Debug, Default)]
-struct Page {
-    types: BTreeMap<String, String>,
-    series: BTreeMap<String, f64>,
+pub(crate) struct Page {
+    pub(crate) types: BTreeMap<String, String>,
+    pub(crate) series: BTreeMap<String, f64>,
 }
 
 impl Page {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let types = types.map(|(name, kind)| (name.to_owned(), kind.to_owned()));
         let scrape = Scrape::parse(text);
@@ -48,7 +48,7 @@ const ONLY_THEIRS: &[(&str, &str)] = &[
     ("node_nfsd_", "no dashboard or rule reads it"),
     ("node_tape_", "no dashboard or rule reads it"),
     ("node_xfs_", "no dashboard or rule reads it"),
-    ("node_systemd_", "needs a client of D-Bus; Debian's has it on"),
+    ("node_systemd_", "off unless asked for; Debian's has it on"),
     ("node_zfs_", "no dashboard or rule reads it"),
     ("node_power_supply_", "of its many files ours has those of dashboards"),
 ];
@@ -75,7 +75,7 @@ const NOT_THE_SAME: &[(&str, &str)] = &[
     (r#"node_scrape_collector_success {"collector": "ipvs"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "nfs"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "nfsd"}"#, "a collector that ours has not"),
-    (r#"node_scrape_collector_success {"collector": "systemd"}"#, "a collector that ours has not"),
+    (r#"node_scrape_collector_success {"collector": "systemd"}"#, "off unless asked for"),
     (r#"node_scrape_collector_success {"collector": "tapestats"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "xfs"}"#, "a collector that ours has not"),
     (r#"node_scrape_collector_success {"collector": "zfs"}"#, "a collector that ours has not"),

@@ -95,7 +95,9 @@ use std::process::ExitCode;
 type Answer = Result<String, String>;
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    // Its own name need not be text.
+    let args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    let args: Vec<String> = args.collect();
     if args == ["script"] {
         return script();
     }

@@ -1,4 +1,4 @@
-//! As much of D-Bus as asking systemd for its units takes: one method at a time, answered by a list of units or an error.
+//! As much of D-Bus as asking systemd for its units takes: one method at a time, answered by a list of units, a value or an error.
 
 mod wire;
 
@@ -8,7 +8,7 @@ use crate::deadline::Deadline;
 use crate::net::{self, Stream};
 
 use self::wire::Kind;
-pub use self::wire::{Message, Unit};
+pub use self::wire::{Given, Message, Unit, Value};
 
 /// A connection that has been let in.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub enum Error {
 }
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
+/// The object that is systemd itself.
+pub const MANAGER: &str = "/org/freedesktop/systemd1";
 /// The longest message that is read: of more units than any host has.
 const LONGEST: usize = 4 << 20;
 /// The most messages that are no answer to the question.
@@ -76,27 +78,34 @@ impl Bus {
         let mut bus = Self { stream, serial: 0, is_bus: !path.ends_with("/private") };
         if bus.is_bus {
             let place = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello");
-            bus.call(place, "org.freedesktop.DBus", None)?;
+            bus.call(place, "org.freedesktop.DBus", Given::Nothing)?;
         }
         Ok(bus)
     }
 
-    /// The units that a method of systemd's manager gives for a list of words.
-    pub fn list(&mut self, method: &str, words: &[String]) -> Result<Vec<Unit>, Error> {
-        let place = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", method);
-        let answer = self.call(place, SYSTEMD, Some(words))?;
+    /// The units that a method of systemd's manager gives for this.
+    pub fn list(&mut self, method: &str, given: Given<'_>) -> Result<Vec<Unit>, Error> {
+        let answer = self.call((MANAGER, "org.freedesktop.systemd1.Manager", method), SYSTEMD, given)?;
         answer.units().ok_or(Error::Garbled("no list of units"))
     }
 
-    fn call(
-        &mut self,
-        place: (&str, &str, &str),
-        to: &str,
-        words: Option<&[String]>,
-    ) -> Result<Message, Error> {
+    /// A property of an object of systemd's, of the last part of an interface's name; `None` if it has none that is a text or a
+    /// number.
+    pub fn property(&mut self, path: &str, interface: &str, name: &str) -> Result<Option<Value>, Error> {
+        let interface = format!("{SYSTEMD}.{interface}");
+        let place = (path, "org.freedesktop.DBus.Properties", "Get");
+        match self.call(place, SYSTEMD, Given::Pair(&interface, name)) {
+            Ok(answer) => Ok(answer.value()),
+            // Its unit may be gone by now, or systemd too old to know this.
+            Err(Error::Refused(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn call(&mut self, place: (&str, &str, &str), to: &str, given: Given<'_>) -> Result<Message, Error> {
         self.serial += 1;
         let to = self.is_bus.then_some(to);
-        self.stream.write_all(&wire::call(self.serial, place, to, words))?;
+        self.stream.write_all(&wire::call(self.serial, place, to, given))?;
         for _ in 0..SIGNALS {
             let message = self.message()?;
             if message.answers != Some(self.serial) {

@@ -1,11 +1,14 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
 
+use super::bus::Value;
 use super::*;
+use crate::deadline::Deadline;
 
 fn unit(name: &str, load: &str, active: &str, sub: &str) -> Unit {
     let [name, load, active, sub] = [name, load, active, sub].map(str::to_owned);
-    Unit { name, load, active, sub }
+    Unit { name, load, active, sub, path: "/path".to_owned() }
 }
 
 fn config(args: &[&str]) -> Config {
@@ -168,4 +171,43 @@ fn what_refuses_and_what_is_no_bus_is_unknown() {
     }
     let nowhere = "SYSTEMD UNKNOWN - /no/bus: No such file or directory\n";
     assert_eq!(said(&["-s", "/no/bus"]), (State::Unknown, nowhere.to_owned()));
+}
+
+#[test]
+fn properties_are_texts_and_numbers() {
+    let value = |signature: &str, bytes: &[u8]| {
+        let mut body = vec![signature.len() as u8];
+        body.extend(signature.as_bytes());
+        body.push(0);
+        body.resize(body.len().next_multiple_of(if signature == "t" { 8 } else { 4 }), 0);
+        body.extend(bytes);
+        body
+    };
+    let mut word = Vec::new();
+    text(&mut word, "252.39");
+    let mut refused = Vec::new();
+    text(&mut refused, "no such property");
+    let says = vec![
+        hello(),
+        answer(2, 2, "v", &value("s", &word)),
+        answer(2, 3, "v", &value("u", &7_u32.to_le_bytes())),
+        answer(2, 4, "v", &value("t", &u64::MAX.to_le_bytes())),
+        answer(2, 5, "v", &value("d", &1_f64.to_le_bytes())),
+        answer(3, 6, "s", &refused),
+        answer(2, 7, "a(ssssssouso)", &list(&[unit("a.service", "loaded", "active", "running")])),
+        answer(2, 8, "v", b"\x01t\0\0\0\0\0\xff"),
+    ];
+    let (place, heard) = bus("values", says);
+    let mut bus = Bus::connect(&place, Deadline::after(Duration::from_secs(60))).expect("let in");
+    let mut get = || bus.property(bus::MANAGER, "Manager", "Version").expect("an answer");
+    assert_eq!(get(), Some(Value::Text("252.39".to_owned())));
+    assert_eq!([get(), get()], [7, u64::MAX].map(|number| Some(Value::Number(number))));
+    assert_eq!([get(), get()], [None, None], "another kind, and none");
+    assert_eq!(bus.list("ListUnits", Given::Nothing).expect("a list")[0].path, "/path");
+    assert_eq!(bus.property("/x", "Unit", "Y").expect("an answer"), None, "cut off");
+    drop(bus);
+    let heard = String::from_utf8_lossy(&heard.join().expect("a bus")).into_owned();
+    for word in ["\u{2}ss\0", "org.freedesktop.systemd1.Manager\0", "Version\0", "ListUnits\0"] {
+        assert!(heard.contains(word), "{word} in {heard:?}");
+    }
 }

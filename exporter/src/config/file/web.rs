@@ -38,11 +38,12 @@ pub(super) fn parse(file: &str, directory: &Path, read: Read<'_>) -> Result<Rule
     let [tls, http, users, rate] = sections.map(|name| fields.take(name));
     fields.refuse_the_rest(&mut faults);
     let mut rules = Rules::default();
-    if let Some(node) = tls {
-        tls::take(node, directory, read, &mut rules, &mut faults);
-    }
+    let mut http2 = true;
     if let Some(node) = http {
-        rules.headers = self::http(node, &mut faults);
+        (http2, rules.headers) = self::http(node, &mut faults);
+    }
+    if let Some(node) = tls {
+        tls::take(node, directory, read, http2, &mut rules, &mut faults);
     }
     if let Some(node) = users {
         rules.users = self::users(node, &mut faults);
@@ -55,16 +56,13 @@ pub(super) fn parse(file: &str, directory: &Path, read: Read<'_>) -> Result<Rule
     Err(faults)
 }
 
-fn http(node: &Node<'_>, faults: &mut Vec<Fault>) -> Vec<(HeaderName, HeaderValue)> {
+/// Whether HTTP/2 is spoken, which takes TLS, and the headers of every answer.
+fn http(node: &Node<'_>, faults: &mut Vec<Fault>) -> (bool, Vec<(HeaderName, HeaderValue)>) {
     let mut fields = Fields::of(node, "http_server_config", faults);
-    fields.parsed("http2", faults, |text| match text {
-        "false" => Ok(()),
-        "true" => Err("HTTP/2 is not spoken here: leave this out, or say false".to_owned()),
-        _ => Err(format!("expected true or false, not {text:?}")),
-    });
+    let http2 = fields.flag("http2", faults).unwrap_or(true);
     let headers = fields.take("headers");
     fields.refuse_the_rest(faults);
-    headers.map(|node| self::headers(node, faults)).unwrap_or_default()
+    (http2, headers.map(|node| self::headers(node, faults)).unwrap_or_default())
 }
 
 fn headers(node: &Node<'_>, faults: &mut Vec<Fault>) -> Vec<(HeaderName, HeaderValue)> {

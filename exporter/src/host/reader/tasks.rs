@@ -15,6 +15,7 @@ use super::pids::Listing;
 use crate::host::files::{CgroupFiles, File, Scope};
 use crate::host::parse::{TaskStat, parse_task_stat, parse_u64};
 use crate::host::{Collector, TaskState, TaskStats};
+use crate::names;
 
 /// Commands shown by name.
 const MOST_COMMANDS: usize = 10;
@@ -101,8 +102,8 @@ impl HostReader {
         proc_name(&mut self.source.name, pid, "stat");
         let Some(stat) = parse_task_stat(self.source.read_proc()?) else { return Ok(()) };
         let TaskStat { state, threads, kernel, .. } = stat;
-        let command = if kernel { KERNEL.into() } else { String::from_utf8_lossy(stat.command) };
-        *count.commands.entry(command.into_owned()).or_insert(0) += threads;
+        let command = if kernel { KERNEL.to_owned() } else { names::harmless(stat.command) };
+        *count.commands.entry(command).or_insert(0) += threads;
         count.left = count.left.and_then(|left| left.checked_sub(threads));
         if count.left.is_none() {
             return Ok(());

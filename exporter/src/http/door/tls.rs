@@ -26,7 +26,12 @@ pub struct Material {
     pub groups: Vec<&'static dyn SupportedKxGroup>,
     /// Whether the order of our ciphers decides, not that of the client's.
     pub own_order: bool,
+    /// Whether HTTP/2 is spoken with clients that would like to.
+    pub http2: bool,
 }
+
+/// What TLS calls HTTP/2.
+pub(in crate::http) const HTTP_2: &[u8] = b"h2";
 
 /// What is wrong with it, by the field it came from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -161,7 +166,8 @@ pub fn server_config(material: Material) -> Result<Arc<ServerConfig>, TlsError> 
         error => TlsError::Key(error.to_string()),
     })?;
     config.ignore_client_order = material.own_order;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols.extend(material.http2.then(|| HTTP_2.to_vec()));
+    config.alpn_protocols.push(b"http/1.1".to_vec());
     Ok(Arc::new(config))
 }
 

@@ -38,6 +38,28 @@ pub struct Unit {
     pub active: String,
     /// The same more precisely, by the type of the unit.
     pub sub: String,
+    /// The object that it is.
+    pub path: String,
+}
+
+/// The value of a property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A text.
+    Text(String),
+    /// A number that is never below zero.
+    Number(u64),
+}
+
+/// What a method is given.
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'a> {
+    /// Nothing.
+    Nothing,
+    /// A list of words.
+    List(&'a [String]),
+    /// Two words.
+    Pair(&'a str, &'a str),
 }
 
 /// `(ssssssouso)`: name, description, three states, whom it follows, its path, and a job.
@@ -97,12 +119,27 @@ impl Message {
             cursor.align(8);
             let name = cursor.text()?;
             let _description = cursor.text()?;
-            let unit = Unit { name, load: cursor.text()?, active: cursor.text()?, sub: cursor.text()? };
-            // Whom it follows, its path, its job.
-            let _ = (cursor.text()?, cursor.text()?, cursor.number()?, cursor.text()?, cursor.text()?);
-            units.push(unit);
+            let (load, active, sub) = (cursor.text()?, cursor.text()?, cursor.text()?);
+            let _follows = cursor.text()?;
+            let path = cursor.text()?;
+            let _job = (cursor.number()?, cursor.text()?, cursor.text()?);
+            units.push(Unit { name, load, active, sub, path });
         }
         Some(units)
+    }
+
+    /// The value that it is, if it is a text or a number.
+    pub fn value(&self) -> Option<Value> {
+        let mut cursor = self.cursor();
+        if self.signature != "v" {
+            return None;
+        }
+        match cursor.signature()?.as_str() {
+            "s" | "o" => cursor.text().map(Value::Text),
+            "u" | "b" => cursor.number().map(|number| Value::Number(number.into())),
+            "t" => cursor.long().map(Value::Number),
+            _ => None,
+        }
     }
 
     /// What an error says.
@@ -158,6 +195,13 @@ impl Cursor<'_> {
         Some(if self.little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
+    fn long(&mut self) -> Option<u64> {
+        self.align(8);
+        let bytes = self.bytes.get(self.at..self.at.checked_add(8)?)?.try_into().ok()?;
+        self.at += 8;
+        Some(if self.little { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) })
+    }
+
     fn text(&mut self) -> Option<String> {
         let length = usize::try_from(self.number()?).ok()?;
         self.take(length)
@@ -177,47 +221,71 @@ impl Cursor<'_> {
     }
 }
 
-/// The call of a method: of an object, an interface and a name, to somebody, with a list of words.
+impl Given<'_> {
+    fn signature(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::List(_) => "as",
+            Self::Pair(..) => "ss",
+        }
+    }
+
+    fn body(self) -> Vec<u8> {
+        let mut body = Vec::new();
+        match self {
+            Self::Nothing => {}
+            Self::List(words) => {
+                // The list's own length stands before it.
+                body.extend([0; 4]);
+                words.iter().for_each(|word| text(&mut body, word));
+                let length = number(body.len() - 4);
+                body[..4].copy_from_slice(&length);
+            }
+            Self::Pair(first, second) => [first, second].iter().for_each(|word| text(&mut body, word)),
+        }
+        body
+    }
+}
+
+/// The call of a method: of an object, an interface and a name, to somebody, and what it is given.
 pub(super) fn call(
     serial: u32,
     (path, interface, member): (&str, &str, &str),
     to: Option<&str>,
-    words: Option<&[String]>,
+    given: Given<'_>,
 ) -> Vec<u8> {
-    let mut body = Vec::new();
-    for word in words.unwrap_or_default() {
-        text(&mut body, word);
-    }
+    let (body, signature) = (given.body(), given.signature());
     let mut fields = Vec::new();
     let named = [(1, "o", Some(path)), (2, "s", Some(interface)), (3, "s", Some(member)), (6, "s", to)];
-    for (code, signature, value) in named {
+    for (code, kind, value) in named {
         let Some(value) = value else { continue };
         align(&mut fields, 8);
-        fields.extend([code, 1, signature.as_bytes()[0], 0]);
+        fields.extend([code, 1, kind.as_bytes()[0], 0]);
         text(&mut fields, value);
     }
-    if words.is_some() {
+    if !signature.is_empty() {
         align(&mut fields, 8);
-        fields.extend(*b"\x08\x01g\0\x02as\0");
+        fields.extend(*b"\x08\x01g\0");
+        fields.push(signature.len() as u8);
+        fields.extend(signature.as_bytes());
+        fields.push(0);
     }
-    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    // The list's own length stands before it.
-    let length = if words.is_some() { body.len() + 4 } else { 0 };
     // Nothing is to be started that does not run.
     let mut bytes = b"l\x01\x02\x01".to_vec();
-    bytes.extend(number(length));
+    bytes.extend(number(body.len()));
     bytes.extend(serial.to_le_bytes());
     bytes.extend(number(fields.len()));
     bytes.extend(fields);
     align(&mut bytes, 8);
-    if words.is_some() {
-        bytes.extend(number(body.len()));
-        bytes.extend(body);
-    }
+    bytes.extend(body);
     bytes
 }
 
-/// At a multiple of four, as the body is where it is alone: its length before it is one such.
+fn number(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// At a multiple of four.
 fn text(bytes: &mut Vec<u8>, text: &str) {
     align(bytes, 4);
     bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());

@@ -236,8 +236,8 @@ fn faults_elsewhere() {
             "line 1, column 1: tls: no such field here; there are tls_server_config, http_server_config, basic_auth_users, rate_limit",
         ),
         (
-            "http_server_config:\n  http2: true",
-            "line 2, column 10: http_server_config.http2: HTTP/2 is not spoken here: leave this out, or say false",
+            "http_server_config:\n  http2: perhaps",
+            "line 2, column 10: http_server_config.http2: expected true or false, not \"perhaps\"",
         ),
         (
             "http_server_config: {headers: {X-Frame-Options: allow}}",

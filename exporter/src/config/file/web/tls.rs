@@ -21,6 +21,7 @@ pub(super) fn take(
     node: &Node<'_>,
     directory: &Path,
     read: Read<'_>,
+    http2: bool,
     rules: &mut Rules,
     faults: &mut Vec<Fault>,
 ) {
@@ -51,7 +52,7 @@ pub(super) fn take(
     let Some(suites) = suites.filter(|_| faults.len() == before) else { return };
     rules.certificate_required = client.as_ref().is_some_and(|client| client.required);
     let certificates = certificates.to_vec();
-    match server_config(Material { certificates, key, client, suites, groups, own_order }) {
+    match server_config(Material { certificates, key, client, suites, groups, own_order, http2 }) {
         Ok(config) => rules.tls = Some(config),
         Err(error) => {
             let (at, field) = match &error {
