@@ -398,7 +398,7 @@ impl Tcp {
 }
 
 /// What serves nothing and is over soon.
-pub const COMMANDS: [&str; 3] = [CHECKS, CHECK_CONFIG, CHECK_WEB_CONFIG];
+pub const COMMANDS: [&str; 4] = [CHECKS, CHECK_CONFIG, CHECK_WEB_CONFIG, REPORT];
 const CHECK_CONFIG: &str = "check-config";
 const CHECK_WEB_CONFIG: &str = "check-web-config";
 

@@ -148,7 +148,15 @@ fn how_large_should_it_be() -> Result<()> {
     let selector = format!("--selector=id=~\"{}\"", ids.join("|"));
     let report = |format: &str| -> Result<String> {
         let output = Command::new(exporter::path()?)
-            .args(["report", "rightsizing", &url, &selector, "--since=2m", "--resolution=5s", "--by=container"])
+            .args([
+                "report",
+                "rightsizing",
+                &url,
+                &selector,
+                "--since=2m",
+                "--resolution=5s",
+                "--by=container",
+            ])
             .arg(format!("--format={format}"))
             .output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -20,7 +20,9 @@ use super::{By, Rightsizing};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The flag.
-    #[error("--prometheus.url {0:?}: expected http://HOST or https://HOST, with a port and a path if need be")]
+    #[error(
+        "--prometheus.url {0:?}: expected http://HOST or https://HOST, with a port and a path if need be"
+    )]
     Url(String),
     /// A password or token.
     #[error("{0}: {1}")]
@@ -117,12 +119,12 @@ const QUERIES: [(Field, Join, &str); 13] = [
         Join::Most,
         "max by ($by) (last_over_time(container_spec_memory_reservation_limit_bytes{$of}[$since]) > 0)",
     ),
-    (|u| &mut u.oom_kills, Join::Sum, "round(sum by ($by) (increase(container_oom_kills_total{$of}[$since])))"),
     (
-        |u| &mut u.threads_peak,
-        Join::Most,
-        "max by ($by) (max_over_time(container_threads{$of}[$since]))",
+        |u| &mut u.oom_kills,
+        Join::Sum,
+        "round(sum by ($by) (increase(container_oom_kills_total{$of}[$since])))",
     ),
+    (|u| &mut u.threads_peak, Join::Most, "max by ($by) (max_over_time(container_threads{$of}[$since]))"),
     (
         |u| &mut u.threads_limit,
         Join::Most,

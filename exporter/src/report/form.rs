@@ -75,7 +75,8 @@ fn csv(lines: &[(&About, &Usage, Suggestion)]) -> String {
 
 /// What there is, and what would fit where that is another: `1.00>0.24`.
 fn table(lines: &[(&About, &Usage, Suggestion)]) -> String {
-    let header = ["", "N", "CPU REQ", "CPU LIM", "AVG", "P95", "PEAK", "HELD", "MEM REQ", "MEM LIM", "AVG", "PEAK"];
+    let header =
+        ["", "N", "CPU REQ", "CPU LIM", "AVG", "P95", "PEAK", "HELD", "MEM REQ", "MEM LIM", "AVG", "PEAK"];
     let header = header.into_iter().chain(["OOM", "THREADS", "LIMIT", "WHY"]).map(str::to_owned).collect();
     let rows = lines.iter().map(|(about, usage, fit)| {
         let both = |now: Option<f64>, then: Option<f64>, text: fn(f64) -> String| match (now, then) {
@@ -167,9 +168,14 @@ mod tests {
     #[test]
     fn a_table_shows_what_would_fit() {
         let text = write(Format::Table, &lines());
-        let words: Vec<Vec<&str>> =
-            text.lines().map(|line| line.split("  ").map(str::trim).filter(|w| !w.is_empty()).collect()).collect();
-        assert_eq!(words[0].join("|"), "N|CPU REQ|CPU LIM|AVG|P95|PEAK|HELD|MEM REQ|MEM LIM|AVG|PEAK|OOM|THREADS|LIMIT|WHY");
+        let words: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| line.split("  ").map(str::trim).filter(|w| !w.is_empty()).collect())
+            .collect();
+        assert_eq!(
+            words[0].join("|"),
+            "N|CPU REQ|CPU LIM|AVG|P95|PEAK|HELD|MEM REQ|MEM LIM|AVG|PEAK|OOM|THREADS|LIMIT|WHY"
+        );
         assert_eq!(
             words[1].join("|"),
             "shop Deployment/cart app, \"the\" one|2|1.00>0.20|-|-|0.20|0.50|-|->112Mi|1024Mi>144Mi|-|100Mi|0|-|-|\

@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn threads() {
-        let usage = |peak, limit| Usage { threads_peak: Some(peak), threads_limit: limit, ..Usage::default() };
+        let usage =
+            |peak, limit| Usage { threads_peak: Some(peak), threads_limit: limit, ..Usage::default() };
         let limit = |usage: &Usage| usage.suggest().threads_limit;
         assert_eq!(limit(&usage(10.0, Some(100.0))), Some(100.0));
         assert_eq!(limit(&usage(90.0, Some(100.0))), Some(200.0));
