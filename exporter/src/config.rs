@@ -6,7 +6,7 @@
 pub mod file;
 mod group;
 mod switches;
-mod units;
+pub(crate) mod units;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -26,6 +26,7 @@ pub use units::{UnitError, parse_duration, parse_percent, parse_size};
 use crate::http::ListenAddress;
 use crate::identity::Runtime;
 use crate::node;
+use crate::report::Rightsizing;
 use crate::runtimes::Socket;
 use crate::telemetry::log::LogFormat;
 use crate::telemetry::{REVISION, RUST_VERSION, VERSION};
@@ -81,6 +82,8 @@ pub enum Invocation {
     CheckConfig(Vec<PathBuf>),
     /// Whether these web configuration files, and what they name, are valid.
     CheckWebConfig(Vec<PathBuf>),
+    /// What containers were given beside what they used.
+    Rightsizing(Box<Rightsizing>),
     /// Results of checks, for an Icinga that cannot reach this host.
     Push {
         /// The file that says which.
@@ -292,6 +295,11 @@ impl Invocation {
             Some((CHECK_WEB_CONFIG, matches)) => return Ok(Self::CheckWebConfig(files(matches))),
             _ => {}
         }
+        if let Some((REPORT, matches)) = matches.subcommand()
+            && let Some((_, matches)) = matches.subcommand()
+        {
+            return Ok(Self::Rightsizing(Box::new(Rightsizing::from_arg_matches(matches)?)));
+        }
         if let Some((CHECKS, matches)) = matches.subcommand()
             && let Some((_, matches)) = matches.subcommand()
             && let Some(file) = matches.get_one::<PathBuf>("file")
@@ -317,6 +325,7 @@ impl Config {
                 "Says whether files for --web.config.file, and the certificates and keys they name, are valid",
             ))
             .subcommand(checks())
+            .subcommand(report())
             .args_conflicts_with_subcommands(true)
             .disable_help_subcommand(true)
     }
@@ -389,7 +398,7 @@ impl Tcp {
 }
 
 /// What serves nothing and is over soon.
-pub const COMMANDS: [&str; 3] = [CHECKS, CHECK_CONFIG, CHECK_WEB_CONFIG];
+pub const COMMANDS: [&str; 4] = [CHECKS, CHECK_CONFIG, CHECK_WEB_CONFIG, REPORT];
 const CHECK_CONFIG: &str = "check-config";
 const CHECK_WEB_CONFIG: &str = "check-web-config";
 
@@ -399,6 +408,7 @@ fn check(name: &'static str, about: &'static str) -> Command {
 }
 
 const CHECKS: &str = "checks";
+const REPORT: &str = "report";
 
 fn checks() -> Command {
     let file = Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
@@ -409,6 +419,17 @@ fn checks() -> Command {
         .arg(check.help("Only say whether the file is valid, and every fault it has"));
     let about = "Checks of Nagios and Icinga: the program plimsoll-checks has them";
     Command::new(CHECKS).about(about).subcommand(push).subcommand_required(true).disable_help_subcommand(true)
+}
+
+fn report() -> Command {
+    let about = "Shows what containers were given beside what they used, and what would fit, by the history of a Prometheus";
+    let rightsizing = Rightsizing::augment_args(Command::new("rightsizing").about(about));
+    let about = "Reports of what Prometheus has of containers";
+    Command::new(REPORT)
+        .about(about)
+        .subcommand(rightsizing)
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
 }
 
 /// More would cost every packet.

@@ -19,6 +19,7 @@ pub mod privileges;
 pub mod probe;
 pub mod push;
 pub mod reload;
+pub mod report;
 pub mod runtimes;
 pub mod signals;
 pub mod telemetry;

@@ -19,6 +19,7 @@ use plimsoll::privileges::{self, Held, Needs};
 use plimsoll::probe::InForce;
 use plimsoll::push;
 use plimsoll::reload::{Keeper, Reloader};
+use plimsoll::report::{self, Rightsizing};
 use plimsoll::runtimes::{RuntimeMetrics, follow, sockets};
 use plimsoll::signals;
 use plimsoll::telemetry::{ConfigMetrics, REVISION, Telemetry, VERSION, log};
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Ok(Invocation::Serve(config)) => config,
         Ok(Invocation::CheckConfig(files)) => return check_config(&files),
         Ok(Invocation::CheckWebConfig(files)) => return check_web_config(&files),
+        Ok(Invocation::Rightsizing(settings)) => return rightsizing(&settings),
         Ok(Invocation::Push { file, check }) => return push(&file, check),
         Err(error) => return refuse(&error),
     };
@@ -185,6 +187,22 @@ fn check_web_config(files: &[PathBuf]) -> ExitCode {
         }
     }
     answer
+}
+
+/// Writes the report; what Prometheus warns of goes beside it.
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn rightsizing(settings: &Rightsizing) -> ExitCode {
+    match report::rightsizing(settings) {
+        Ok((text, warnings)) => {
+            warnings.iter().for_each(|warning| say(&format!("plimsoll: Prometheus warns: {warning}")));
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            say(&format!("plimsoll: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Answers `--help` and `--version`; says in one line what is wrong with the flags.

@@ -35,8 +35,19 @@ pub struct Rule {
 pub struct Case {
     /// What it shows.
     pub name: String,
-    /// What is asked, in this order.
+    /// What is asked of an alert, in this order.
+    #[serde(default)]
     pub alert_rule_test: Vec<Question>,
+    /// What is asked of something recorded.
+    #[serde(default)]
+    pub promql_expr_test: Vec<Asked>,
+}
+
+/// What an expression answers with; promtool knows the rest of it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Asked {
+    /// The expression.
+    pub expr: String,
 }
 
 /// Which alerts of a name there are at a time.

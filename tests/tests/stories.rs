@@ -1,12 +1,13 @@
-//! Four cases as somebody on call meets them: containers do what they do, and what happened is found out afterwards from a
+//! Five cases as somebody on call meets them: containers do what they do, and what happened is found out afterwards from a
 //! real Prometheus alone.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use plimsoll_tests::cgroup;
-use plimsoll_tests::exporter::Exporter;
+use plimsoll_tests::exporter::{self, Exporter};
 use plimsoll_tests::loopback::Loop;
 use plimsoll_tests::prometheus::{Job, Prometheus};
 use plimsoll_tests::relay::Relay;
@@ -119,6 +120,73 @@ fn who_leaks_threads() -> Result<()> {
     };
     let (failed, ended) = (first(&failing(&format!("id=\"{leaks}\"")))?, first(&exit)?);
     assert!((ended - failed).abs() < 60_000, "no thread from {failed} on, the end at {ended}");
+    Ok(())
+}
+
+/// Three containers, each too small in its own way. What would fit is read off a report.
+#[test]
+fn how_large_should_it_be() -> Result<()> {
+    const MIB: u64 = 1 << 20;
+    let watch = Watch::start()?;
+    let mut killed = Container::new(&Config::default().memory(64 * MIB))?.start()?;
+    let mut slow = Container::new(&Config::default().cpu_quota(20_000, 100_000))?.start()?;
+    let mut crowded = Container::new(&Config::default().pids(50))?.start()?;
+    let ids = [id(&killed), id(&slow), id(&crowded)];
+    let of = |id: &str| format!("{{id=\"{id}\"}}");
+    for id in &ids {
+        watch.server.until(id, |_| Ok(watch.ask(&format!("container_threads{}", of(id)))?.pop()))?;
+    }
+    killed.run("oom 128")?;
+    slow.run("spin 2 0")?;
+    crowded.run("leak 20")?;
+    watch.await_answer(&format!("container_oom_kills_total{}", of(&ids[0])), &[(ids[0].clone(), 1.0)])?;
+    watch.await_answer(&format!("container_threads{}", of(&ids[2])), &[(ids[2].clone(), 50.0)])?;
+    let throttled = format!("rate(container_cpu_cfs_throttled_periods_total{}[5s]) > 0", of(&ids[1]));
+    watch.server.until(&throttled, |_| Ok(watch.ask(&throttled)?.pop()))?;
+
+    let url = format!("--prometheus.url=http://{}", watch.server.address());
+    let selector = format!("--selector=id=~\"{}\"", ids.join("|"));
+    let report = |format: &str| -> Result<String> {
+        let output = Command::new(exporter::path()?)
+            .args([
+                "report",
+                "rightsizing",
+                &url,
+                &selector,
+                "--since=2m",
+                "--resolution=5s",
+                "--by=container",
+            ])
+            .arg(format!("--format={format}"))
+            .output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let lines: serde_json::Value = serde_json::from_str(&report("json")?)?;
+    assert_eq!(lines.as_array().map(Vec::len), Some(3), "{lines:#}");
+    let line = |container: &Running| {
+        let name = container.container().id();
+        lines.as_array().into_iter().flatten().find(|line| line["about"]["name"] == name).context("no line")
+    };
+    let why = |line: &serde_json::Value| line["suggestion"]["reasons"].to_string();
+    let of_killed = line(&killed)?;
+    assert_eq!(of_killed["usage"]["memory_limit_bytes"], 64.0 * MIB as f64);
+    assert_eq!(of_killed["usage"]["oom_kills"], 1.0);
+    assert_eq!(of_killed["suggestion"]["memory_limit_bytes"], 96.0 * MIB as f64);
+    assert!(why(of_killed).contains("memory limit: 1 killed for want of memory"), "{of_killed:#}");
+    let of_slow = line(&slow)?;
+    assert_eq!(of_slow["usage"]["cpu_limit_cores"], 0.2);
+    assert!(of_slow["suggestion"]["cpu_limit_cores"].as_f64() >= Some(0.3), "{of_slow:#}");
+    assert!(why(of_slow).contains("CPU limit: held back in"), "{of_slow:#}");
+    let of_crowded = line(&crowded)?;
+    assert_eq!(of_crowded["usage"]["threads_peak"], 50.0);
+    assert_eq!(of_crowded["usage"]["threads_limit"], 50.0);
+    assert_eq!(of_crowded["suggestion"]["threads_limit"], 100.0);
+    for format in ["csv", "table"] {
+        let text = report(format)?;
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.contains("pids limit: 50 of 50 threads were there"), "{text}");
+    }
     Ok(())
 }
 

@@ -75,7 +75,7 @@ pub fn parse_size(text: &str) -> Result<u64, UnitError> {
 }
 
 /// `value`, if it lies in the bounds, which `words` names.
-pub(super) fn within<T: PartialOrd>(
+pub(crate) fn within<T: PartialOrd>(
     value: T,
     least: T,
     most: T,
