@@ -132,8 +132,11 @@ const QUERIES: [(Field, Join, &str); 13] = [
     ),
 ];
 
+/// Whom each line is about, and what was used.
+pub type Lines = Vec<(About, Usage)>;
+
 /// A line for each container or workload that has used anything, and the warnings of Prometheus.
-pub fn usages(settings: &Rightsizing) -> Result<(Vec<(About, Usage)>, Vec<String>), Error> {
+pub fn usages(settings: &Rightsizing) -> Result<(Lines, Vec<String>), Error> {
     let prometheus = Prometheus::new(settings)?;
     let mut table = Table::default();
     let mut warnings = BTreeSet::new();
@@ -210,7 +213,7 @@ impl Table {
         }
     }
 
-    fn lines(self) -> Vec<(About, Usage)> {
+    fn lines(self) -> Lines {
         let used = |usage: &Usage| usage.cpu_peak_cores.is_some() || usage.memory_peak_bytes.is_some();
         let lines = self.lines.into_iter().map(|(about, (usage, containers))| {
             (about, Usage { containers: containers.len() as u64, ..usage })
