@@ -108,7 +108,6 @@ fn links_lead_down_across_and_back_up() -> Result<()> {
         ("workloads", "This workload"),
         ("workloads", "Its namespace"),
         ("workloads", "This container"),
-        ("workloads", "Its host"),
         ("containers", "Its namespace"),
         ("containers", "This workload"),
         ("containers", "Its host"),
