@@ -207,7 +207,7 @@ pub struct Overhead {
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(next_help_heading = "Runtimes")]
 pub struct Runtimes {
-    /// Socket of a container runtime, in place of its usual one: docker=PATH or podman=PATH; may be given more than once
+    /// Socket of a container runtime, in place of its usual one: docker=PATH, podman=PATH, containerd=PATH or cri-o=PATH; may be given more than once
     #[arg(long = "runtime.socket", value_name = "SOCKET", value_parser = runtime_socket)]
     pub sockets: Vec<Socket>,
     /// Look for sockets at their usual places.
@@ -452,8 +452,12 @@ fn directory(text: &str) -> Result<PathBuf, &'static str> {
 
 fn runtime_socket(text: &str) -> Result<Socket, &'static str> {
     let (name, path) = text.split_once('=').ok_or("expected RUNTIME=PATH")?;
-    let runtime = [Runtime::Docker, Runtime::Podman].into_iter().find(|runtime| runtime.as_str() == name);
-    Ok(Socket { runtime: runtime.ok_or("the runtime is docker or podman")?, path: directory(path)? })
+    let known = [Runtime::Docker, Runtime::Podman, Runtime::Containerd, Runtime::CriO];
+    let runtime = known.into_iter().find(|runtime| runtime.as_str() == name);
+    Ok(Socket {
+        runtime: runtime.ok_or("the runtime is docker, podman, containerd or cri-o")?,
+        path: directory(path)?,
+    })
 }
 
 /// It becomes a part of a selector.

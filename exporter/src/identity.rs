@@ -18,6 +18,7 @@ mod metadata;
 mod pods;
 mod rules;
 pub mod state;
+mod status;
 pub mod tags;
 
 use std::borrow::Cow;
@@ -28,6 +29,7 @@ pub use labels::Labels;
 pub use metadata::{Given, Metadata, Origin};
 pub use pods::{Pod, PodContainer, PodNews, Workload};
 pub use rules::{classify, classify_under};
+pub use status::{Exit, Health, Status};
 
 /// Who owns a cgroup. Everything here describes the owner, not the cgroup asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +106,11 @@ pub enum Qos {
 }
 
 impl Runtime {
+    /// Whether it is followed by Kubernetes' interface of runtimes, CRI.
+    pub fn speaks_cri(self) -> bool {
+        matches!(self, Self::Containerd | Self::CriO)
+    }
+
     /// The name it is known by.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -149,15 +156,25 @@ impl<'p> Identity<'p> {
     /// What a runtime said of the container with this id, as far as it is believed: whoever may make cgroups could
     /// otherwise borrow another container's name, and outside a pod Kubernetes' labels are whatever somebody wrote.
     pub fn believes(&self, said: &std::sync::Arc<state::Details>) -> Option<std::sync::Arc<state::Details>> {
-        let same = self.runtime.is_none() || said.runtime.is_none() || self.runtime == said.runtime;
-        if !same || self.kind != Kind::Container || self.nested || self.owner.starts_with("/user.slice/") {
+        if !self.may_be(said.runtime) {
+            return None;
+        }
+        if let (Some(uid), Some(pod)) = (self.pod_uid.as_deref(), &said.pod)
+            && pod.uid != uid
+        {
             return None;
         }
         if self.pod_uid.is_some() || (said.kubernetes.is_none() && !said.sandbox) {
             return Some(std::sync::Arc::clone(said));
         }
-        let plain = state::Details { kubernetes: None, sandbox: false, ..(**said).clone() };
+        let plain = state::Details { kubernetes: None, sandbox: false, pod: None, ..(**said).clone() };
         Some(std::sync::Arc::new(plain))
+    }
+
+    /// Whether this is a container that the runtime may speak of, by where it is.
+    pub fn may_be(&self, runtime: Option<Runtime>) -> bool {
+        let same = self.runtime.is_none() || runtime.is_none() || self.runtime == runtime;
+        same && self.kind == Kind::Container && !self.nested && !self.owner.starts_with("/user.slice/")
     }
 
     /// The container's name by its path alone: its id, with systemd's `\x2d` escapes undone.

@@ -4,7 +4,9 @@
 //! costs the labels that only it knows. Each is tried again, ever more rarely, and says in a metric whether it is there.
 
 mod client;
+mod cri;
 mod docker;
+mod grpc;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +16,13 @@ use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-pub use docker::{Named, parse_containers, parse_event};
+pub use cri::{
+    parse_event as parse_cri_event, parse_sandboxes as parse_cri_sandboxes, parse_status as parse_cri_status,
+};
+pub use docker::{Event, Inspected, Named, parse_containers, parse_event, parse_image, parse_inspected};
 
-use self::client::ClientError;
-use crate::identity::{Directory, Runtime};
+use crate::identity::state::Details;
+use crate::identity::{Directory, Runtime, Status};
 use crate::telemetry::registered;
 
 /// A runtime's socket.
@@ -29,6 +34,15 @@ pub struct Socket {
     pub path: PathBuf,
 }
 
+/// What a runtime says of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// What it is.
+    Is(String, Box<Details>),
+    /// How it is, as far as it is said anew.
+    Does(String, Runtime, Status),
+}
+
 /// What is said of runtimes.
 #[derive(Clone, Debug)]
 pub struct RuntimeMetrics {
@@ -37,8 +51,13 @@ pub struct RuntimeMetrics {
 }
 
 /// Where runtimes have their sockets below the host's root.
-const USUAL: [(Runtime, &str); 2] =
-    [(Runtime::Docker, "run/docker.sock"), (Runtime::Podman, "run/podman/podman.sock")];
+const USUAL: [(Runtime, &str); 5] = [
+    (Runtime::Docker, "run/docker.sock"),
+    (Runtime::Podman, "run/podman/podman.sock"),
+    (Runtime::Containerd, "run/containerd/containerd.sock"),
+    (Runtime::Containerd, "run/k3s/containerd/containerd.sock"),
+    (Runtime::CriO, "run/crio/crio.sock"),
+];
 
 /// The pauses between one try and the next, the shortest and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -61,7 +80,9 @@ pub fn follow(
 ) -> std::io::Result<()> {
     for socket in &sockets {
         // One that is there will answer in a moment: what runs already has its labels from it, too.
-        directory.follows(socket.runtime, socket.path.exists());
+        if socket.path.exists() {
+            directory.follows(socket.runtime, &socket.path, true);
+        }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let all = async move {
@@ -103,6 +124,15 @@ impl RuntimeMetrics {
     }
 }
 
+impl Word {
+    fn tell(self, directory: &Directory) {
+        match self {
+            Self::Is(id, details) => directory.tell(id, *details),
+            Self::Does(id, runtime, status) => directory.tell_status(&id, runtime, status),
+        }
+    }
+}
+
 async fn keep_following(
     socket: Socket,
     directory: Arc<Directory>,
@@ -115,20 +145,22 @@ async fn keep_following(
     loop {
         let begun = Instant::now();
         let mut up = false;
-        let tell = |containers: Vec<Named>| {
+        let tell = |words: Vec<Word>| {
             if !std::mem::replace(&mut up, true) {
                 tracing::info!(runtime = runtime.as_str(), socket = %path.display(), "following the runtime");
                 metrics.found(runtime);
                 metrics.set(runtime, true);
-                directory.follows(runtime, true);
+                directory.follows(runtime, &path, true);
             }
-            containers.into_iter().for_each(|(id, details)| directory.tell(id, details));
+            words.into_iter().for_each(|word| word.tell(&directory));
         };
-        let Err(error) = docker::follow(&path, runtime, tell).await;
-        directory.follows(runtime, false);
+        let Err(error) = match runtime.speaks_cri() {
+            true => cri::follow(&path, runtime, &directory, tell).await,
+            false => docker::follow(&path, runtime, tell).await,
+        };
+        directory.follows(runtime, &path, false);
         // Most hosts have one runtime at most: a socket that never was there is no failure.
-        found |=
-            !matches!(&error, ClientError::Connect(error) if error.kind() == std::io::ErrorKind::NotFound);
+        found |= !error.is_absence();
         if found {
             metrics.set(runtime, false);
             metrics.failures.with_label_values(&[runtime.as_str()]).inc();

@@ -29,6 +29,7 @@ mod process;
 mod reclaim;
 mod sched;
 mod spec;
+mod status;
 mod syscall_latency;
 mod syscalls;
 mod tasks;
@@ -38,12 +39,14 @@ mod unix;
 
 pub use connections::Address;
 pub(crate) use faults::Sender;
+pub(crate) use status::SIGNAL as STATUS;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::exposition::{Encoder, Family, Series};
 use crate::host::{HostStats, Listening};
+use crate::identity::Status;
 use crate::identity::tags::Subject;
 use crate::kernel::Number;
 
@@ -122,11 +125,17 @@ pub static ALL: &[&Signal] = &[
     &life::SIGNAL,
     &machine::SIGNAL,
     &info::SIGNAL,
+    &status::SIGNAL,
 ];
 
 /// Families from files that cAdvisor does not have, and that its path leaves out.
 pub const NOT_CADVISORS: &[&str] = &[
+    "container_exit_code",
+    "container_exit_reason",
+    "container_health_status",
     "container_info",
+    "container_ready",
+    "container_restarts",
     "container_memory_events_total",
     "container_tcp_listen_drops",
     "container_tcp_listen_info",
@@ -153,6 +162,8 @@ pub struct Row<'a> {
     pub host: Option<&'a HostStats>,
     /// Its sockets that listen.
     pub listening: &'a [Listening],
+    /// How it is, as its runtime or Kubernetes says.
+    pub status: Option<&'a Status>,
 }
 
 /// What the programs in the kernel counted for a row.
@@ -240,7 +251,15 @@ mod tests {
             drop_reasons: &NO_NAMES,
             senders: &[],
         });
-        Row { labels: r#"id="/a""#, info: None, renamed: false, kernel, host: None, listening: &[] }
+        Row {
+            labels: r#"id="/a""#,
+            info: None,
+            renamed: false,
+            kernel,
+            host: None,
+            listening: &[],
+            status: None,
+        }
     }
 
     pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {

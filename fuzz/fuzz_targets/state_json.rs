@@ -1,9 +1,10 @@
-//! The files of runc, crun, containerd, CRI-O, Docker and Podman. The first byte chooses the parser.
+//! The files of runc, crun, containerd, CRI-O, Docker and Podman, and the environment that Nomad gives. The first byte chooses the parser.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll::identity::state::{
-    Details, parse_crun_status, parse_docker_config, parse_oci_config, parse_runc_state, parse_storage_names,
+    Details, parse_crun_status, parse_docker_config, parse_nomad_environment, parse_oci_config, parse_runc_state,
+    parse_storage_names,
 };
 use plimsoll::identity::{Labels, classify};
 
@@ -12,7 +13,7 @@ const PATH: &str = "/kubepods/podc7ee4046-c890-41dc-ab99-f122526010d6/\
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (choice, bytes) = input;
-    match choice % 5 {
+    match choice % 6 {
         0 => {
             if let Ok(state) = parse_runc_state(bytes) {
                 assert!(state.cgroups.iter().all(|path| path.starts_with('/') && state.is_at(path)));
@@ -31,6 +32,11 @@ fuzz_target!(|input: (u8, &[u8])| {
         }
         3 => {
             if let Ok(details) = parse_docker_config(bytes) {
+                labels(&details);
+            }
+        }
+        4 => {
+            if let Some(details) = parse_nomad_environment(bytes, "ab.web") {
                 labels(&details);
             }
         }

@@ -34,6 +34,10 @@ impl Docker {
             write!(list, "{OK}Content-Length: 2\r\n\r\n[]")?;
             for event in said {
                 write!(events, "{:x}\r\n{event}\n\r\n", event.len() + 1)?;
+                // Whoever hears that a container started asks for more of it.
+                let (mut asked, _) = listener.accept()?;
+                read_request(&asked);
+                write!(asked, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
             }
             Ok(())
         };

@@ -73,12 +73,16 @@ impl Known {
     }
 
     /// What it is to be called, of those who were waited for: what its state directory says, once its pod is known or was
-    /// waited for long enough; what Kubernetes says, if that directory says nothing.
+    /// waited for long enough; if that directory says nothing, what its runtime says by CRI, or else Kubernetes.
     pub(super) fn waited_for(&self, directory: &Directory) -> Option<Arc<Details>> {
         let waited = self.seen.elapsed();
         if let Some(details) = &self.waiting {
             let enough = waited >= WORD_OF_RUNTIME || !directory.has_more(&self.identity, details);
             return enough.then(|| Arc::clone(details));
+        }
+        let by_cri = (waited >= WORD_OF_RUNTIME).then(|| directory.by_cri(&self.identity)).flatten();
+        if by_cri.is_some() {
+            return by_cri;
         }
         let soon = self.identity.kind == Kind::Pod || waited >= WORD_OF_RUNTIME;
         let of_pod = soon && (self.identity.pod_uid.is_some() || self.identity.container_id.is_some());
@@ -91,7 +95,16 @@ impl Known {
             return false;
         };
         let counted = self.identity.kind != Kind::Container || details.sandbox || details.restarts.is_some();
-        details.pod.is_none() || !counted
+        !details.has_whole_pod() || !counted
+    }
+
+    /// It has its names, but not all that its runtime says of it.
+    pub(super) fn lacks_some_of(&self, said: &Details) -> bool {
+        let lacks = |details: &Arc<Details>| {
+            let image = details.image_id.is_none() && said.image_id.is_some();
+            image || (details.pod.is_none() && said.pod.is_some())
+        };
+        self.details.as_ref().is_some_and(lacks)
     }
 
     /// This is known of it from now on.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::host::{Found, Hierarchies, Scope};
 use crate::identity::state::Details;
-use crate::identity::{Identity, Kind, classify_under, path_from_bytes};
+use crate::identity::{Identity, Kind, Runtime, classify_under, path_from_bytes};
 use crate::kernel::layout::WORDS;
 use crate::kernel::{Counted, Event, Kernel, UNATTRIBUTED};
 use crate::ledger::Owner;
@@ -154,12 +154,15 @@ impl State {
         let (fresh, fresh_pods) = (self.directory.fresh(), self.directory.fresh_pods());
         let (mut named, mut completed) = (Vec::new(), Vec::new());
         for (path, known) in &self.known {
+            let said = known.identity.container_id.as_deref().and_then(|id| fresh.get(id));
+            let said = said.and_then(|said| known.identity.believes(said));
             if known.is_unnamed() {
-                let said = known.identity.container_id.as_deref().and_then(|id| fresh.get(id));
-                let said = said.and_then(|said| known.identity.believes(said));
+                let said = said.filter(|said| names_alone(said));
                 let details = said.or_else(|| known.waited_for(&self.directory));
                 named.extend(details.map(|details| (path.clone(), details)));
-            } else if fresh_pods && known.lacks_its_pod() {
+            } else if (fresh_pods && known.lacks_its_pod())
+                || said.is_some_and(|said| known.lacks_some_of(&said))
+            {
                 completed.push(path.clone());
             }
         }
@@ -227,7 +230,8 @@ impl State {
         };
         (known.last, known.missed, known.looks_left) = (None, false, LOOKS);
         let told = known.identity.container_id.as_deref().and_then(|id| self.directory.get(id));
-        let told = told.and_then(|said| known.identity.believes(&said));
+        let told = told.and_then(|said| known.identity.believes(&said)).filter(|said| names_alone(said));
+        self.directory.want(&known.identity, false);
         if matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(path, known.identity.clone());
             if created.is_some() {
@@ -262,6 +266,7 @@ impl State {
         let Some(owner) = self.ledger.member(cgroup_id).map(|member| member.owner.as_str()) else { return };
         let Some(known) = self.known.get(owner) else { return };
         worker.last(owner);
+        self.directory.want(&known.identity, true);
         if known.looks_left > 0 && matches!(known.identity.kind, Kind::Container | Kind::Plain) {
             worker.look(owner, known.identity.clone());
         }
@@ -348,7 +353,7 @@ impl State {
         }
     }
 
-    /// Kubernetes has spoken of the pod of a row that was named without it. The last values of one that is dead belong to the
+    /// Its runtime or Kubernetes has said more of a row that was named without it. The last values of one that is dead belong to the
     /// series that they were counted in, if they were seen, and it was known there which pod it is.
     fn complete(&mut self, path: &str) {
         let Some(known) = self.known.get_mut(path) else { return };
@@ -360,8 +365,9 @@ impl State {
         }
         let completed = self.directory.complete(&known.identity, details);
         if !Arc::ptr_eq(&completed, details) {
-            known.details = Some(completed);
+            known.details = Some(Arc::clone(&completed));
             known.label(&self.labelling, self.scrapers.last(), &mut self.trouble);
+            self.name_pod(path, &completed);
         }
     }
 
@@ -379,12 +385,14 @@ impl State {
         });
     }
 
-    /// A pod's own cgroup is named by the first of its containers that is.
+    /// A pod's own cgroup is named by the first of its containers that is, and by the first of which more is said of the pod.
     fn name_pod(&mut self, container: &str, details: &Arc<Details>) {
         let mut path = container;
         while let Some((parent, _)) = path.rsplit_once('/') {
             if let Some(pod) = self.known.get_mut(parent).filter(|known| known.identity.kind == Kind::Pod) {
-                if pod.looks_left > 0 {
+                let more =
+                    details.pod.is_some() && pod.details.as_ref().is_some_and(|known| known.pod.is_none());
+                if pod.looks_left > 0 || more {
                     pod.looks_left = 0;
                     pod.rename(Arc::clone(details), &self.labelling, self.scrapers.last(), &mut self.trouble);
                 }
@@ -393,6 +401,11 @@ impl State {
             path = parent;
         }
     }
+}
+
+/// What is told by CRI completes what state directories say, and is waited with until they had their time.
+fn names_alone(said: &Details) -> bool {
+    !said.runtime.is_some_and(Runtime::speaks_cri)
 }
 
 /// Where v1 has the controller of block I/O, a request names a cgroup of that hierarchy: it belongs to the slot of the v2

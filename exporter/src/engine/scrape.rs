@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use super::lifecycle::{keyed, of_slot};
 use super::node;
 use super::senders::Shown;
-use super::{Engine, State, unix_now};
+use super::{Engine, Known, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
 use crate::host::{HostStats, Listening, Wanted};
 use crate::http::{
     CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
     View,
 };
+use crate::identity::Status;
 use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::kernel::{Program, Table, UNATTRIBUTED};
 use crate::ledger::{Owner, sum_keyed};
@@ -85,7 +86,9 @@ impl HttpSource for Engine {
         let resting = state.resting.clone();
         let listening =
             reading.as_ref().map(|reading| state.by_owner(&reading.listening)).unwrap_or_default();
-        let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats), &listening);
+        let statuses = if wanted(&signals::STATUS) { state.statuses() } else { HashMap::new() };
+        let stats = reading.as_ref().map(|reading| &reading.stats);
+        let (rows, births) = state.rows(stats, &listening, &statuses);
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
             births.begin(visit.scrape);
@@ -267,11 +270,19 @@ impl State {
         by_owner
     }
 
+    /// How containers are, by path, as their runtimes or Kubernetes say.
+    fn statuses(&self) -> HashMap<String, Status> {
+        let status =
+            |(path, known): (&String, &Known)| Some((path.clone(), self.directory.status(&known.identity)?));
+        self.known.iter().filter_map(status).collect()
+    }
+
     /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
     fn rows<'a>(
         &'a mut self,
         stats: Option<&'a HashMap<String, HostStats>>,
         listening: &'a HashMap<String, Vec<Listening>>,
+        statuses: &'a HashMap<String, Status>,
     ) -> (Vec<Row<'a>>, &'a mut Births) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
         let nobody = self.nobody.as_str();
@@ -299,6 +310,7 @@ impl State {
                 renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
                 listening: listening.get(path).map_or(&[], Vec::as_slice),
+                status: statuses.get(path),
             }
         };
         (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births)

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::host::{
     Candidate, CgroupFiles, HostReader, HostStats, Listening, Namespace, Scope, Tally, Wanted, owners,
 };
-use crate::identity::Identity;
-use crate::identity::state::{Details, StateDirs};
+use crate::identity::state::{Details, StateDirs, parse_nomad_environment};
+use crate::identity::{Identity, Runtime};
 
 /// What the worker is asked to do, in order.
 enum Job {
@@ -212,11 +212,24 @@ impl Host {
             reader.begin_scrape();
             cgroup.read(reader, Wanted::ALL);
         }
+        if identity.runtime == Some(Runtime::Nomad) && identity.may_be(identity.runtime) {
+            return self.look_at_environment(path, identity);
+        }
         let Some(state) = &self.state else { return };
         match state.lookup(&path, identity) {
             Ok(Some(details)) => self.found(Finding::Details { path, details: Arc::new(details) }),
             Ok(None) => {}
             Err(error) => tracing::debug!(cgroup = path, %error, "state directory not readable"),
+        }
+    }
+
+    /// Nomad keeps no state of a task where it could be found by its cgroup, but tells the task itself.
+    fn look_at_environment(&mut self, path: String, identity: &Identity<'_>) {
+        let (Some(reader), Some(id)) = (&mut self.reader, identity.container_id.as_deref()) else { return };
+        let pid = self.cgroups.get(&path).and_then(|cgroup| cgroup.files.leader());
+        let parse = |bytes: &[u8]| parse_nomad_environment(bytes, id);
+        if let Some(details) = pid.and_then(|pid| reader.read_environment(pid, parse)).flatten() {
+            self.found(Finding::Details { path, details: Arc::new(details) });
         }
     }
 

@@ -189,6 +189,14 @@ impl HostReader {
         Ok(())
     }
 
+    /// What is made of the environment of a process, of 1 MiB at most; nothing of it stays here.
+    pub fn read_environment<T>(&mut self, pid: u32, parse: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        descriptors::proc_name(&mut self.source.name, pid, "environ");
+        let parsed = self.source.read_proc().ok().map(parse);
+        self.source.wipe();
+        parsed
+    }
+
     /// Sockets that listen in these network namespaces, by their inode numbers.
     pub fn read_listening(&mut self, namespaces: &BTreeMap<u64, Namespace>) -> Vec<Listening> {
         // Who listens where nobody did must have run. A dump goes through all of the kernel's table each time.

@@ -2,28 +2,40 @@
 //!
 //! Runtimes speak of a container before its cgroup is there and after it is gone, so what was said stays for a while.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod recent;
+mod wanted;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
+use self::recent::Recent;
+use self::wanted::Wanted;
 use super::pods::{PodNews, Pods};
 use super::state::Details;
-use super::{Identity, Runtime};
+use super::{Identity, Kind, Runtime, Status};
 
 /// The table; one for all runtimes.
 #[derive(Debug, Default)]
 pub struct Directory {
     inner: Mutex<Inner>,
+    /// Changes when something is wanted that was not.
+    asked: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    known: HashMap<String, Arc<Details>>,
-    /// The ids in the order they came.
-    order: VecDeque<String>,
+    known: Recent<Arc<Details>>,
+    /// How they are, and who says so.
+    statuses: Recent<(Runtime, Status)>,
     /// Ids of which something new was said.
     fresh: Vec<String>,
-    /// Runtimes that are followed just now.
-    followed: HashSet<Runtime>,
+    /// What followers are to ask their runtimes for.
+    wanted: Wanted,
+    /// Runtimes that are followed just now, each by one of its sockets.
+    followed: HashSet<(Runtime, PathBuf)>,
     pods: Pods,
     /// Something new was said of pods.
     fresh_pods: bool,
@@ -31,39 +43,79 @@ struct Inner {
     follows_kubernetes: bool,
 }
 
-/// Containers; beyond it those that were told first go. One whose cgroup is there has its labels by then.
-const MAX_KNOWN: usize = 8192;
-
 impl Directory {
     /// A runtime says this of a container.
     pub fn tell(&self, id: String, details: Details) {
         let mut inner = self.lock();
-        if inner.known.insert(id.clone(), Arc::new(details)).is_none() {
-            inner.order.push_back(id.clone());
-            if inner.order.len() > MAX_KNOWN
-                && let Some(oldest) = inner.order.pop_front()
-            {
-                inner.known.remove(&oldest);
-            }
-        }
-        if inner.fresh.len() < MAX_KNOWN {
+        inner.known.insert(&id, Arc::new(details));
+        if inner.fresh.len() < recent::MAX {
             inner.fresh.push(id);
         }
     }
 
-    /// A runtime is followed from now on, or no longer.
-    pub fn follows(&self, runtime: Runtime, followed: bool) {
+    /// A runtime says that a container is so; what it does not say of it is as before.
+    pub fn tell_status(&self, id: &str, runtime: Runtime, status: Status) {
         let mut inner = self.lock();
+        let before = inner.statuses.get(id).filter(|(teller, _)| *teller == runtime);
+        let before = before.map(|(_, before)| before.clone()).unwrap_or_default();
+        inner.statuses.insert(id, (runtime, status.or(before)));
+    }
+
+    /// How a container is: by its runtime, and what that does not say by Kubernetes.
+    pub fn status(&self, identity: &Identity<'_>) -> Option<Status> {
+        let id = identity.container_id.as_deref().filter(|_| identity.kind == Kind::Container)?;
+        let inner = self.lock();
+        let told = inner.statuses.get(id).filter(|(runtime, _)| identity.may_be(Some(*runtime)));
+        let told = told.map(|(_, status)| status.clone());
+        let of_pod = inner.pods.status(identity);
+        match (told, of_pod) {
+            (Some(told), Some(of_pod)) => Some(told.or(of_pod)),
+            (told, of_pod) => told.or(of_pod),
+        }
+    }
+
+    /// Somebody who is followed by CRI is to be asked for a container that he did not speak of yet, or with `ended` for how it
+    /// ended.
+    pub fn want(&self, identity: &Identity<'_>, ended: bool) {
+        let Some(id) = identity.container_id.as_deref() else { return };
+        let mut inner = self.lock();
+        let runtimes = inner.followed.iter().map(|(runtime, _)| *runtime);
+        let mut runtimes = runtimes.filter(|runtime| runtime.speaks_cri());
+        let may_know = identity.pod_uid.is_some() && runtimes.any(|runtime| identity.may_be(Some(runtime)));
+        if may_know && !inner.has(id, ended) && inner.wanted.add(id, ended) {
+            drop(inner);
+            self.asked.send_replace(());
+        }
+    }
+
+    /// Whether anything is still wanted, for one more try to get it.
+    pub fn still_wants(&self) -> bool {
+        let mut inner = self.lock();
+        let mut wanted = std::mem::take(&mut inner.wanted);
+        let still = wanted.take_try(|id, ended| inner.has(id, ended));
+        inner.wanted = wanted;
+        still
+    }
+
+    /// What changes whenever something is wanted.
+    pub fn asked(&self) -> watch::Receiver<()> {
+        self.asked.subscribe()
+    }
+
+    /// A runtime is followed by this socket from now on, or no longer.
+    pub fn follows(&self, runtime: Runtime, socket: &Path, followed: bool) {
+        let mut inner = self.lock();
+        let by = (runtime, socket.to_owned());
         if followed {
-            inner.followed.insert(runtime);
+            inner.followed.insert(by);
         } else {
-            inner.followed.remove(&runtime);
+            inner.followed.remove(&by);
         }
     }
 
     /// Whether a runtime's word is to be waited for.
     pub fn is_followed(&self, runtime: Runtime) -> bool {
-        self.lock().followed.contains(&runtime)
+        self.lock().is_followed(runtime)
     }
 
     /// What is known of a container.
@@ -112,12 +164,21 @@ impl Directory {
     pub fn has_more(&self, identity: &Identity<'_>, said: &Details) -> bool {
         let inner = self.lock();
         let of_pod = inner.follows_kubernetes && inner.pods.lack(identity, said.kubernetes.is_some());
-        of_pod || said.runtime.is_some_and(|runtime| inner.followed.contains(&runtime))
+        of_pod || said.runtime.is_some_and(|runtime| inner.may_tell(runtime, identity))
     }
 
-    /// What a runtime said, with what Kubernetes said of the pod.
+    /// What a runtime said, with what else was said of the container by its id, and what Kubernetes said of the pod.
     pub fn complete(&self, identity: &Identity<'_>, said: &Arc<Details>) -> Arc<Details> {
-        self.lock().pods.complete(identity, said)
+        let inner = self.lock();
+        let told = identity.container_id.as_deref().and_then(|id| inner.known.get(id));
+        let told = told.filter(|told| !Arc::ptr_eq(told, said)).and_then(|told| identity.believes(told));
+        let whole = told.and_then(|told| said.completed_by(&told)).map(Arc::new);
+        inner.pods.complete(identity, whole.as_ref().unwrap_or(said))
+    }
+
+    /// What somebody who is followed by CRI said of a container that no state directory names.
+    pub fn by_cri(&self, identity: &Identity<'_>) -> Option<Arc<Details>> {
+        identity.believes(&self.get(identity.container_id.as_deref()?)?)
     }
 
     /// What Kubernetes alone says of a pod or a container. With `nameless`, while it is followed, its pod at least, if the
@@ -132,9 +193,35 @@ impl Directory {
     }
 }
 
+impl Inner {
+    fn is_followed(&self, runtime: Runtime) -> bool {
+        self.followed.iter().any(|(followed, _)| *followed == runtime)
+    }
+
+    /// Whether a runtime that is followed may say more than its state directory. CRI is Kubernetes' alone, and completes what
+    /// the directory says.
+    fn may_tell(&self, runtime: Runtime, identity: &Identity<'_>) -> bool {
+        let unknown = || identity.container_id.as_deref().is_some_and(|id| self.known.get(id).is_none());
+        let of_cri = !runtime.speaks_cri() || (identity.pod_uid.is_some() && unknown());
+        of_cri && self.is_followed(runtime)
+    }
+
+    /// Whether this is known already.
+    fn has(&self, id: &str, ended: bool) -> bool {
+        match ended {
+            true => self.statuses.get(id).is_some_and(|(_, status)| status.exit.is_some()),
+            false => self.known.get(id).is_some(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::{Exit, Health, classify};
+
+    const ID: &str = "77d06f573c36b428176d2e2a5c018effaf864f0fb63e27bc41c1c258e248ba71";
+    const POD: &str = "/kubepods/burstable/podc7ee4046-c890-41dc-ab99-f122526010d6";
 
     fn named(name: &str) -> Details {
         Details { name: Some(name.to_owned()), ..Details::default() }
@@ -154,19 +241,78 @@ mod tests {
     #[test]
     fn the_first_told_go_first() {
         let directory = Directory::default();
-        for at in 0..=MAX_KNOWN {
+        for at in 0..=recent::MAX {
             directory.tell(at.to_string(), named("x"));
         }
         assert_eq!((directory.get("0"), directory.get("1").is_some()), (None, true));
-        assert_eq!(directory.fresh().len(), MAX_KNOWN - 1, "of those still known");
+        assert_eq!(directory.fresh().len(), recent::MAX - 1, "of those still known");
     }
 
     #[test]
     fn who_is_followed() {
         let directory = Directory::default();
-        directory.follows(Runtime::Podman, true);
+        let (one, other) = (Path::new("/run/one"), Path::new("/run/other"));
+        directory.follows(Runtime::Podman, one, true);
         assert_eq!([Runtime::Podman, Runtime::Docker].map(|r| directory.is_followed(r)), [true, false]);
-        directory.follows(Runtime::Podman, false);
+        directory.follows(Runtime::Podman, other, false);
+        assert!(directory.is_followed(Runtime::Podman), "another socket of it");
+        directory.follows(Runtime::Podman, one, false);
         assert!(!directory.is_followed(Runtime::Podman));
+    }
+
+    #[test]
+    fn a_status_is_of_who_the_path_says_and_keeps_what_is_not_said_again() {
+        let directory = Directory::default();
+        let healthy = Status { health: Some(Health::Healthy), restarts: Some(1), ..Status::default() };
+        directory.tell_status(ID, Runtime::Docker, healthy.clone());
+        let ended = Status { exit: Some(Exit::new(1, false)), ..Status::default() };
+        directory.tell_status(ID, Runtime::Docker, ended.clone());
+        let of = |path: &str| directory.status(&classify(path, 4));
+        assert_eq!(of(&format!("/docker/{ID}")), Some(ended.or(healthy)));
+        assert_eq!(of(&format!("/machine.slice/libpod-{ID}.scope")), None, "another runtime's");
+        assert_eq!(of(&format!("/user.slice/docker-{ID}.scope")), None, "anybody's");
+    }
+
+    #[test]
+    fn only_who_speaks_cri_is_asked_and_not_for_ever() {
+        let directory = Directory::default();
+        let (path, asked) = (format!("{POD}/{ID}"), directory.asked());
+        let container = classify(&path, 4);
+        directory.want(&container, false);
+        assert!(!directory.still_wants() && !asked.has_changed().expect("it is there"), "nobody is followed");
+        directory.follows(Runtime::Containerd, Path::new("/run/c"), true);
+        directory.want(&classify(&format!("/docker/{ID}"), 4), false);
+        assert!(!directory.still_wants(), "Docker's");
+        directory.want(&container, false);
+        assert!(directory.still_wants() && asked.has_changed().expect("it is there"));
+        directory.tell(ID.into(), named("x"));
+        assert!(!directory.still_wants(), "it was told of");
+        directory.want(&container, false);
+        assert!(!directory.still_wants(), "it is known");
+        directory.want(&container, true);
+        let tries = std::iter::from_fn(|| directory.still_wants().then_some(())).take(100).count();
+        assert_eq!(tries, usize::from(wanted::TRIES));
+    }
+
+    #[test]
+    fn what_cri_says_completes_what_the_state_directory_says() {
+        let directory = Directory::default();
+        let path = format!("{POD}/{ID}");
+        let container = classify(&path, 4);
+        let said = Arc::new(Details { runtime: Some(Runtime::Containerd), ..named("main") });
+        assert!(!directory.has_more(&container, &said));
+        directory.follows(Runtime::Containerd, Path::new("/run/c"), true);
+        assert!(directory.has_more(&container, &said));
+        assert!(!directory.has_more(&classify(&format!("/k8s.io/{ID}"), 4), &said), "in no pod");
+        let told = Details { image_id: Some("sha256:1".into()), runtime: said.runtime, ..Details::default() };
+        directory.tell(ID.into(), told.clone());
+        assert!(!directory.has_more(&container, &said));
+        let whole = directory.complete(&container, &said);
+        assert_eq!((whole.name.as_deref(), whole.image_id.as_deref()), (Some("main"), Some("sha256:1")));
+        assert_eq!(directory.by_cri(&container), Some(Arc::new(told)));
+        let other = Details { runtime: Some(Runtime::CriO), ..Details::default() };
+        directory.tell(ID.into(), other);
+        let path = format!("/kubepods.slice/cri-containerd-{ID}.scope");
+        assert_eq!(directory.complete(&classify(&path, 4), &said), said, "another runtime's word");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::labels::{MAX_VALUE, bounded};
 use super::metadata::{Given, Metadata, Origin};
 use super::state::Details;
 use super::tags::{Collision, Rules, mend};
@@ -41,7 +42,7 @@ pub struct Rendered {
 }
 
 /// The labels of `container_info` that are always meant the same.
-pub const INFO_LABELS: [&str; 5] = ["container_id", "pod_uid", "qos", "restart_count", "runtime"];
+pub const INFO_LABELS: [&str; 6] = ["container_id", "image_id", "pod_uid", "qos", "restart_count", "runtime"];
 
 impl Default for Info {
     fn default() -> Self {
@@ -116,6 +117,7 @@ fn facts(identity: &Identity<'_>, details: Option<&Details>) -> BTreeMap<String,
     let of_container = details.filter(|_| identity.kind == Kind::Container);
     let known = [
         identity.container_id.as_deref().map(str::to_owned),
+        of_container.and_then(|details| details.image_id.as_deref()).map(|id| bounded(id, MAX_VALUE)),
         identity.pod_uid.as_deref().map(str::to_owned),
         identity.qos.map(|qos| qos.as_str().to_owned()),
         of_container.and_then(|details| details.restarts).map(|restarts| restarts.to_string()),
@@ -216,7 +218,8 @@ mod tests {
         let mut pod = Pod::default();
         pod.metadata.extend(Origin::PodLabel, [("tier", "front"), ("version", "1")]);
         pod.metadata.extend(Origin::PodAnnotation, [("note", "x")]);
-        let details = Details { pod: Some(Arc::new(pod)), restarts: Some(2), ..details() };
+        let image_id = Some("web@sha256:1\n".to_owned());
+        let details = Details { pod: Some(Arc::new(pod)), restarts: Some(2), image_id, ..details() };
         let uid = "c7ee4046-c890-41dc-ab99-f122526010d6";
         let path = format!("/kubepods/burstable/pod{uid}");
         let row = labelling.render(&classify(&path, 4), Some(&details));
@@ -227,8 +230,13 @@ mod tests {
         let container = labelling.render(&classify(&format!("{path}/{ID}"), 4), Some(&details));
         assert!(container.labels.ends_with(r#",pod="",tier="front""#), "{}", container.labels);
         assert!(
-            container.info.is_some_and(|info| info.contains(pod) && info.contains(r#"restart_count="2""#))
+            container
+                .info
+                .as_ref()
+                .is_some_and(|info| info.contains(pod) && info.contains(r#"restart_count="2""#))
         );
+        let image = r#",image_id="web@sha256:1\\x0a",pod_label"#;
+        assert!(container.info.is_some_and(|info| info.contains(image)));
     }
 
     #[test]

@@ -105,6 +105,17 @@ impl Metadata {
         }
     }
 
+    /// Takes in what another has under keys that there are none of here, as far as there is room.
+    pub fn extend_with_missing(&mut self, other: &Self) {
+        for origin in Origin::ALL {
+            for (key, value) in other.starting_with(origin, "") {
+                if self.get(origin, key).is_none() {
+                    self.extend(origin, [(key, value)]);
+                }
+            }
+        }
+    }
+
     /// The value of a key.
     pub fn get(&self, origin: Origin, key: &str) -> Option<&str> {
         self.sets[origin as usize].get(key).map(|value| &**value)

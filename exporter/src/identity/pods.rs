@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::metadata::Metadata;
 use super::state::{Details, Kubernetes};
-use super::{Identity, Kind, Runtime, component};
+use super::{Identity, Kind, Runtime, Status, component};
 
 /// What is told of a pod, and the same for all its containers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +43,10 @@ pub struct PodContainer {
     pub image: Option<String>,
     /// How often containers of that name ended in this pod before it began.
     pub restarts: Option<u32>,
+    /// The image that was found under that name: its digest, or else its id.
+    pub image_id: Option<String>,
+    /// How it is.
+    pub status: Status,
     /// Who runs it.
     pub runtime: Option<Runtime>,
 }
@@ -149,11 +153,12 @@ impl Pods {
     pub(super) fn complete(&self, identity: &Identity<'_>, said: &Arc<Details>) -> Arc<Details> {
         let Some(entry) = self.around(identity) else { return Arc::clone(said) };
         let container = entry.container(identity);
-        let restarts = container.and_then(|container| container.restarts);
-        if said.pod.is_some() && said.restarts == restarts {
+        let restarts = container.and_then(|container| container.restarts).or(said.restarts);
+        let image_id = said.image_id.clone().or_else(|| container?.image_id.clone());
+        if said.has_whole_pod() && said.restarts == restarts && said.image_id == image_id {
             return Arc::clone(said);
         }
-        let mut details = (**said).clone();
+        let mut details = Details { image_id, ..(**said).clone() };
         let (told, sandbox) = (entry.names(container), details.sandbox);
         let names = details.kubernetes.get_or_insert_default();
         names.namespace = names.namespace.take().or(told.namespace);
@@ -162,6 +167,11 @@ impl Pods {
         details.image = details.image.or_else(|| container?.image.clone());
         (details.pod, details.restarts) = (Some(Arc::clone(&entry.pod)), restarts);
         Arc::new(details)
+    }
+
+    /// How a container is.
+    pub(super) fn status(&self, identity: &Identity<'_>) -> Option<Status> {
+        Some(self.around(identity)?.container(identity)?.status.clone())
     }
 
     /// What is said of a pod, or of a container of it that no runtime speaks of. With `nameless` also where the container is
@@ -174,6 +184,7 @@ impl Pods {
             Arc::new(Details {
                 runtime: container.and_then(|container| container.runtime),
                 image: container.and_then(|container| container.image.clone()),
+                image_id: container.and_then(|container| container.image_id.clone()),
                 kubernetes: Some(entry.names(container)),
                 restarts: container.and_then(|container| container.restarts),
                 pod: Some(Arc::clone(&entry.pod)),

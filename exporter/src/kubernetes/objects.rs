@@ -9,7 +9,7 @@ use kube::core::{NamespaceResourceScope, ObjectMeta};
 use serde::Deserialize;
 
 use super::owners::{Owner, owner};
-use crate::identity::{Metadata, Origin, Pod, PodContainer, PodNews, Runtime, Workload};
+use crate::identity::{Exit, Metadata, Origin, Pod, PodContainer, PodNews, Runtime, Status as How, Workload};
 
 /// A pod: a tenth of what there is of one.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -63,6 +63,9 @@ struct Status {
 struct ContainerStatus {
     name: String,
     image: Option<String>,
+    #[serde(rename = "imageID")]
+    image_id: Option<String>,
+    ready: Option<bool>,
     #[serde(rename = "containerID")]
     container_id: Option<String>,
     restart_count: Option<u32>,
@@ -79,6 +82,9 @@ struct State {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Terminated {
+    #[serde(rename = "exitCode")]
+    exit_code: Option<i32>,
+    reason: Option<String>,
     #[serde(rename = "containerID")]
     container_id: Option<String>,
 }
@@ -154,17 +160,26 @@ impl PodObject {
         ];
         let mut found = Vec::new();
         for status in kinds.into_iter().flatten().flatten() {
-            let ended = |state: &Option<State>| state.as_ref()?.terminated.as_ref()?.container_id.clone();
-            let now = status.container_id.clone().or_else(|| ended(&status.state));
+            let (before, state) = (terminated(&status.last_state), terminated(&status.state));
+            let id = |ended: Option<&Terminated>| ended?.container_id.clone();
+            let now = status.container_id.clone().or_else(|| id(state));
             let restarts = status.restart_count;
-            let ids = [(ended(&status.last_state), restarts.and_then(|n| n.checked_sub(1))), (now, restarts)];
-            for (id, restarts) in ids {
+            let one_less = restarts.and_then(|restarts| restarts.checked_sub(1));
+            let ready = status.ready.filter(|_| state.is_none());
+            for (id, restarts, ended, ready) in
+                [(id(before), one_less, before, None), (now, restarts, state, ready)]
+            {
                 let Some((runtime, id)) = id.as_deref().and_then(container_id) else { continue };
-                let image = self.image(status);
-                found.push((
-                    id.to_owned(),
-                    PodContainer { name: status.name.clone(), image, restarts, runtime },
-                ));
+                let exit = ended.and_then(Terminated::exit);
+                let container = PodContainer {
+                    name: status.name.clone(),
+                    image: self.image(status),
+                    restarts,
+                    image_id: status.image_id.as_deref().and_then(image_id),
+                    status: How { restarts, ready, exit, health: None },
+                    runtime,
+                };
+                found.push((id.to_owned(), container));
             }
         }
         found
@@ -197,6 +212,22 @@ impl Said {
             gone: self.gone,
         }
     }
+}
+
+impl Terminated {
+    fn exit(&self) -> Option<Exit> {
+        Some(Exit::with_reason(self.exit_code?, self.reason.as_deref().unwrap_or_default()))
+    }
+}
+
+fn terminated(state: &Option<State>) -> Option<&Terminated> {
+    state.as_ref()?.terminated.as_ref()
+}
+
+/// The image without the kind of it that Docker's shim writes first: `docker-pullable://NAME@DIGEST`.
+fn image_id(text: &str) -> Option<String> {
+    let id = text.split_once("://").map_or(text, |(_, id)| id);
+    (!id.is_empty()).then(|| id.to_owned())
 }
 
 /// The runtime and the id in `RUNTIME://ID`.

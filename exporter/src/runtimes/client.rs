@@ -26,14 +26,35 @@ pub(super) enum ClientError {
     Http(#[from] hyper::Error),
     #[error("the answer is {0}")]
     Status(StatusCode),
-    #[error("an answer of more than {MAX_ANSWER} bytes")]
-    TooLarge,
+    #[error("an answer of more than {0} bytes")]
+    TooLarge(usize),
     #[error("an event of more than {MAX_LINE} bytes")]
     LongLine,
     #[error("what it said is no JSON of its kind: {0}")]
     Json(#[from] serde_json::Error),
     #[error("the events ended")]
     Ended,
+    #[error("the connection broke: {0}")]
+    Http2(#[from] h2::Error),
+    #[error("the answer is status {code} of gRPC{message}")]
+    Grpc { code: u16, message: String },
+    #[error("what it said is no answer of gRPC")]
+    Garbled,
+    #[error("what it said is no message of its kind: {0}")]
+    Message(#[from] prost::DecodeError),
+    #[error("it does not speak CRI")]
+    NoCri,
+}
+
+impl ClientError {
+    /// Nothing is wrong: there is no runtime that could be followed.
+    pub(super) fn is_absence(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.kind() == io::ErrorKind::NotFound,
+            Self::NoCri => true,
+            _ => false,
+        }
+    }
 }
 
 /// A connection to a runtime's socket; what runs for it ends with it.
@@ -49,13 +70,21 @@ pub(super) struct Lines {
 }
 
 /// Time for a runtime to connect and to begin its answer, and for all of an answer that ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A list of some thousand containers.
-const MAX_ANSWER: usize = 16 << 20;
+pub(super) const MAX_ANSWER: usize = 16 << 20;
 /// An event carries all labels of its container.
-const MAX_LINE: usize = 1 << 20;
+pub(super) const MAX_LINE: usize = 1 << 20;
 
 impl Client {
+    /// The whole answer to a GET; `None` if there is no such thing, or no longer.
+    pub(super) async fn find(&mut self, socket: &Path, target: &str) -> Result<Option<Bytes>, ClientError> {
+        match self.get(socket, target).await {
+            Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
     /// The whole answer to a GET.
     pub(super) async fn get(&mut self, socket: &Path, target: &str) -> Result<Bytes, ClientError> {
         let body = self.begin(socket, target).await?;
@@ -63,7 +92,8 @@ impl Client {
         match whole.await.map_err(|_| ClientError::Slow)? {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) => {
-                Err(error.downcast().map_or(ClientError::TooLarge, |error| ClientError::Http(*error)))
+                let too_large = ClientError::TooLarge(MAX_ANSWER);
+                Err(error.downcast().map_or(too_large, |error| ClientError::Http(*error)))
             }
         }
     }

@@ -1,13 +1,18 @@
-//! Docker's interface, which Podman serves too: the containers there are, and those that come.
+//! Docker's interface, which Podman serves too: the containers there are, those that come, and how they are.
 
-use std::collections::BTreeMap;
+mod inspect;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::Deserialize;
 
+pub use inspect::{Inspected, parse_image, parse_inspected};
+
+use super::Word;
 use super::client::{Client, ClientError};
-use crate::identity::Runtime;
 use crate::identity::state::{Details, of_docker_labels};
+use crate::identity::{Exit, Health, Runtime, Status};
 
 /// A container, by its id.
 pub type Named = (String, Details);
@@ -16,22 +21,85 @@ pub type Named = (String, Details);
 const LIST: &str = "/containers/json";
 /// `{"type":["container"]}`
 const EVENTS: &str = "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D";
+/// Containers of the first list that are looked at each; the others are when something happens to them.
+const MAX_INSPECTED: usize = 1024;
+/// Images whose digests are remembered.
+const MAX_IMAGES: usize = 256;
 
 /// Follows a runtime until something goes wrong. Events come first: what begins while the list is on its way is in one
 /// of them.
 pub(super) async fn follow(
     socket: &Path,
     runtime: Runtime,
-    mut tell: impl FnMut(Vec<Named>),
+    mut tell: impl FnMut(Vec<Word>),
 ) -> Result<std::convert::Infallible, ClientError> {
     let mut client = Client::default();
     let mut events = client.follow(socket, EVENTS).await?;
-    tell(parse_containers(&client.get(socket, LIST).await?, runtime)?);
+    let listed = parse_containers(&client.get(socket, LIST).await?, runtime)?;
+    let ids: Vec<String> = listed.iter().take(MAX_INSPECTED).map(|(id, _)| id.clone()).collect();
+    tell(listed.into_iter().map(|(id, details)| Word::Is(id, Box::new(details))).collect());
+    let mut look = Look { socket, runtime, images: HashMap::new() };
+    for id in ids {
+        tell(look.at(&id).await?);
+    }
     loop {
         let line = events.next().await?;
-        if !line.trim_ascii().is_empty() {
-            tell(parse_event(&line, runtime)?.into_iter().collect());
+        if line.trim_ascii().is_empty() {
+            continue;
         }
+        let Some(event) = parse_event(&line, runtime)? else { continue };
+        let id = event.id().to_owned();
+        let looks = event.is_worth_a_look();
+        tell(event.words(runtime).into_iter().collect());
+        if looks {
+            tell(look.at(&id).await?);
+        }
+    }
+}
+
+/// Looks at containers one by one.
+struct Look<'s> {
+    socket: &'s Path,
+    runtime: Runtime,
+    /// Digests of images, by their ids.
+    images: HashMap<String, Option<String>>,
+}
+
+impl Look<'_> {
+    /// What there is to be said of a container; nothing if it is gone.
+    async fn at(&mut self, id: &str) -> Result<Vec<Word>, ClientError> {
+        // What comes from the socket names a path there.
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Ok(Vec::new());
+        }
+        let mut client = Client::default();
+        let Some(answer) = client.find(self.socket, &format!("/containers/{id}/json")).await? else {
+            return Ok(Vec::new());
+        };
+        let mut inspected = parse_inspected(&answer, self.runtime)?;
+        if let Some(image) = inspected.details.image_id.take() {
+            inspected.details.image_id = Some(self.digest(&image).await?.unwrap_or(image));
+        }
+        let Inspected { details, status } = inspected;
+        Ok(vec![Word::Is(id.to_owned(), Box::new(details)), Word::Does(id.to_owned(), self.runtime, status)])
+    }
+
+    /// The digest of an image that has one: what was built here has none.
+    async fn digest(&mut self, image: &str) -> Result<Option<String>, ClientError> {
+        if let Some(known) = self.images.get(image) {
+            return Ok(known.clone());
+        }
+        let name = image.strip_prefix("sha256:").unwrap_or(image);
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Ok(None);
+        }
+        let answer = Client::default().find(self.socket, &format!("/images/{image}/json")).await?;
+        let digest = answer.map(|answer| parse_image(&answer)).transpose()?.flatten();
+        if self.images.len() >= MAX_IMAGES {
+            self.images.clear();
+        }
+        self.images.insert(image.to_owned(), digest.clone());
+        Ok(digest)
     }
 }
 
@@ -56,8 +124,66 @@ pub fn parse_containers(bytes: &[u8], runtime: Runtime) -> Result<Vec<Named>, se
     Ok(listed.into_iter().map(named).collect())
 }
 
+/// What happened to a container.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// It begins, or is about to.
+    Begins {
+        /// What it is.
+        named: Box<Named>,
+        /// Its first process runs.
+        started: bool,
+    },
+    /// It ended.
+    Ends {
+        /// Its id.
+        id: String,
+        /// The code it ended with, where that is said.
+        code: Option<i32>,
+    },
+    /// Its health check found this.
+    Health {
+        /// Its id.
+        id: String,
+        /// What it found; `None` where that is not said.
+        health: Option<Health>,
+    },
+}
+
+impl Event {
+    /// Whose it is.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Begins { named, .. } => &named.0,
+            Self::Ends { id, .. } | Self::Health { id, .. } => id,
+        }
+    }
+
+    /// What it says.
+    pub fn words(self, runtime: Runtime) -> Option<Word> {
+        let (id, status) = match self {
+            Self::Begins { named, .. } => return Some(Word::Is(named.0, Box::new(named.1))),
+            Self::Ends { id, code } => {
+                let exit = Some(Exit::new(code?, false));
+                (id, Status { exit, ..Status::default() })
+            }
+            Self::Health { id, health } => (id, Status { health: Some(health?), ..Status::default() }),
+        };
+        Some(Word::Does(id, runtime, status))
+    }
+
+    /// Whether more is to be known of the container now.
+    fn is_worth_a_look(&self) -> bool {
+        // Older Podmans do not say what the check found.
+        matches!(
+            self,
+            Self::Begins { started: true, .. } | Self::Ends { .. } | Self::Health { health: None, .. }
+        )
+    }
+}
+
 #[derive(Deserialize)]
-struct Event {
+struct EventLine {
     #[serde(rename = "Type")]
     kind: Option<String>,
     #[serde(rename = "Action")]
@@ -86,16 +212,34 @@ const NO_LABELS: [&str; 8] = [
     "signal",
 ];
 
-/// Parses an event; `None` if no container begins with it.
-pub fn parse_event(bytes: &[u8], runtime: Runtime) -> Result<Option<Named>, serde_json::Error> {
-    let event: Event = serde_json::from_slice(bytes)?;
-    let begins = matches!(event.action.as_deref(), Some("create" | "init" | "start"));
+/// Parses an event; `None` if it is none of those that matter here.
+pub fn parse_event(bytes: &[u8], runtime: Runtime) -> Result<Option<Event>, serde_json::Error> {
+    let event: EventLine = serde_json::from_slice(bytes)?;
     let of_container = event.kind.as_deref() == Some("container");
-    let Some(actor) = event.actor.filter(|_| begins && of_container) else { return Ok(None) };
-    let mut labels = actor.attributes.unwrap_or_default();
-    let (name, image) = (labels.remove("name"), labels.remove("image"));
-    labels.retain(|key, _| !NO_LABELS.contains(&key.as_str()));
-    Ok(Some((actor.id, details(runtime, name, image, labels))))
+    let (Some(action), Some(actor)) = (event.action, event.actor.filter(|_| of_container)) else {
+        return Ok(None);
+    };
+    let Actor { id, attributes } = actor;
+    let mut labels = attributes.unwrap_or_default();
+    // Docker says how healthy it is in the action, Podman beside it.
+    let (action, found) = action.split_once(": ").unwrap_or((&action, ""));
+    Ok(match action {
+        "create" | "init" | "start" => {
+            let (name, image) = (labels.remove("name"), labels.remove("image"));
+            labels.retain(|key, _| !NO_LABELS.contains(&key.as_str()));
+            let named = Box::new((id, details(runtime, name, image, labels)));
+            Some(Event::Begins { named, started: action == "start" })
+        }
+        "die" | "died" => {
+            let code = ["exitCode", "containerExitCode"].into_iter().find_map(|key| labels.get(key));
+            Some(Event::Ends { id, code: code.and_then(|code| code.parse().ok()) })
+        }
+        "health_status" => {
+            let said = labels.get("health_status").map_or(found, String::as_str);
+            Some(Event::Health { id, health: Health::parse(said) })
+        }
+        _ => None,
+    })
 }
 
 fn details(
@@ -128,13 +272,20 @@ mod tests {
         assert_eq!(*bare, Details { runtime: Some(Runtime::Docker), ..Details::default() });
     }
 
+    fn begins(event: &[u8], runtime: Runtime) -> Named {
+        match parse_event(event, runtime).expect("valid") {
+            Some(Event::Begins { named, .. }) => *named,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn an_event_names_a_container_that_may_be_gone_already() {
         let event =
             br#"{"status":"start","id":"8619","from":"nginx:1.27","Type":"container","Action":"start",
             "Actor":{"ID":"8619","Attributes":{"app-env":"blue","image":"nginx:1.27","name":"web"}},
             "scope":"local","time":1700000000,"timeNano":1700000000000000000}"#;
-        let (id, details) = parse_event(event, Runtime::Podman).expect("valid").expect("begins");
+        let (id, details) = begins(event, Runtime::Podman);
         assert_eq!((id.as_str(), details.runtime), ("8619", Some(Runtime::Podman)));
         assert_eq!((details.name.as_deref(), details.image.as_deref()), (Some("web"), Some("nginx:1.27")));
         let labels: Vec<_> = details.metadata.starting_with(Origin::ContainerLabel, "").collect();
@@ -142,8 +293,28 @@ mod tests {
     }
 
     #[test]
+    fn ends_and_health() {
+        let of = |action: &str, attributes: &str| {
+            let event = format!(
+                r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"8619","Attributes":{{{attributes}}}}}}}"#
+            );
+            let event = parse_event(event.as_bytes(), Runtime::Docker).expect("valid").expect("one of ours");
+            (event.is_worth_a_look(), event.words(Runtime::Docker))
+        };
+        let does = |status| Some(Word::Does("8619".into(), Runtime::Docker, status));
+        let ended = |code| does(Status { exit: Some(Exit::new(code, false)), ..Status::default() });
+        assert_eq!(of("die", r#""exitCode":"137","name":"web""#), (true, ended(137)));
+        assert_eq!(of("died", r#""containerExitCode":"0""#), (true, ended(0)));
+        assert_eq!(of("die", r#""exitCode":"x""#), (true, None));
+        let health = |health| (false, does(Status { health: Some(health), ..Status::default() }));
+        assert_eq!(of("health_status: healthy", ""), health(Health::Healthy));
+        assert_eq!(of("health_status", r#""health_status":"unhealthy""#), health(Health::Unhealthy));
+        assert_eq!(of("health_status", ""), (true, None));
+    }
+
+    #[test]
     fn other_events_name_nobody() {
-        for action in ["die", "exec_start: sh", "health_status: healthy", "destroy"] {
+        for action in ["exec_start: sh", "exec_die", "destroy", "kill"] {
             let event = format!(r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"8619"}}}}"#);
             assert_eq!(parse_event(event.as_bytes(), Runtime::Docker).expect("valid"), None, "{action}");
         }

@@ -36,8 +36,19 @@ fn chunk(body: &str) -> String {
     format!("{:x}\r\n{body}\r\n", body.len())
 }
 
-/// Serves one session: events, then the list, then these parts of the events, and ends it.
-fn session(listener: &UnixListener, list: &str, parts: &[&str]) {
+/// Answers a question after one container: `b` was started again twice, and nobody else is there.
+fn inspect(listener: &UnixListener) {
+    let (mut asked, _) = listener.accept().expect("a client");
+    let answer = match request(&asked).as_str() {
+        "/containers/b/json" => whole(r#"{"Name":"/job","RestartCount":2,"State":{"Status":"running"}}"#),
+        _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    };
+    write!(asked, "{answer}").expect("written");
+}
+
+/// Serves one session: events, then the list, then these parts of the events, and as many questions after containers as come of
+/// it; and ends it.
+fn session(listener: &UnixListener, list: &str, parts: &[&str], inspected: usize) {
     let (mut events, _) = listener.accept().expect("a client");
     assert!(request(&events).starts_with("/events?filters="));
     write!(events, "{OK}Transfer-Encoding: chunked\r\n\r\n").expect("written");
@@ -48,6 +59,7 @@ fn session(listener: &UnixListener, list: &str, parts: &[&str]) {
         // Whoever has enough goes.
         let _ = write!(events, "{}", chunk(part));
     }
+    (0..inspected).for_each(|_| inspect(listener));
 }
 
 /// What a client makes of a server that does `serve`: everything told, and how it ended.
@@ -57,10 +69,11 @@ fn followed(serve: impl FnOnce(UnixListener) + Send + 'static) -> (Vec<String>, 
     let server = thread::spawn(move || serve(listener));
     let mut told = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let tell = |named: Vec<Named>| {
-        told.extend(
-            named.into_iter().map(|(id, details)| format!("{id} {}", details.name.unwrap_or_default())),
-        );
+    let tell = |words: Vec<Word>| {
+        told.extend(words.into_iter().map(|word| match word {
+            Word::Is(id, details) => format!("{id} {}", details.name.unwrap_or_default()),
+            Word::Does(id, _, status) => format!("{id} {:?}", status.restarts),
+        }));
     };
     let Err(error) = runtime.block_on(docker::follow(&path, Runtime::Docker, tell));
     drop(runtime);
@@ -73,20 +86,21 @@ fn followed(serve: impl FnOnce(UnixListener) + Send + 'static) -> (Vec<String>, 
 fn the_list_and_then_events_in_whatever_parts_they_come() {
     let (head, tail) = EVENT.split_at(20);
     let parts = ["\n", head, tail, EVENT];
-    let (told, error) = followed(move |listener| session(&listener, LIST, &parts));
-    assert_eq!(told, ["a web", "b job", "b job"]);
+    let (told, error) = followed(move |listener| session(&listener, LIST, &parts, 3));
+    let started = ["b job", "b job", "b Some(2)"];
+    assert_eq!(told, [&["a web"][..], &started, &started].concat());
     assert!(error.starts_with("the connection broke: "), "{error}");
 }
 
 #[test]
 fn nonsense_ends_a_session_and_keeps_what_was_told() {
-    let (told, error) = followed(|listener| session(&listener, LIST, &["what?\n"]));
+    let (told, error) = followed(|listener| session(&listener, LIST, &["what?\n"], 1));
     assert_eq!(told, ["a web"]);
     assert!(error.starts_with("what it said is no JSON of its kind: "), "{error}");
-    let (told, error) = followed(|listener| session(&listener, "{}", &[]));
+    let (told, error) = followed(|listener| session(&listener, "{}", &[], 0));
     assert!(told.is_empty() && error.starts_with("what it said is no JSON of its kind: "), "{error}");
     let long = "x".repeat(64 << 10);
-    let (_, error) = followed(move |listener| session(&listener, "[]", &[long.as_str(); 20]));
+    let (_, error) = followed(move |listener| session(&listener, "[]", &[long.as_str(); 20], 0));
     assert_eq!(error, "an event of more than 1048576 bytes");
 }
 
@@ -168,6 +182,7 @@ fn a_socket_is_tried_again_and_says_how_it_is() {
         let (mut asked, _) = listener.accept().expect("a client");
         request(&asked);
         write!(asked, "{}", whole(LIST)).expect("written");
+        inspect(&listener);
         ended.recv().expect("the test goes on");
     });
     until("it is up", || value("plimsoll_runtime_up") == Some(1.0) && directory.get("a").is_some());
@@ -185,8 +200,14 @@ fn a_socket_is_tried_again_and_says_how_it_is() {
 #[test]
 fn where_sockets_are() {
     let given = [Socket { runtime: Runtime::Podman, path: "/srv/p.sock".into() }];
-    let docker = Socket { runtime: Runtime::Docker, path: "/host/run/docker.sock".into() };
-    assert_eq!(sockets(Path::new("/host"), true, &given), [docker, given[0].clone()]);
+    let usual = [
+        (Runtime::Docker, "/host/run/docker.sock"),
+        (Runtime::Containerd, "/host/run/containerd/containerd.sock"),
+        (Runtime::Containerd, "/host/run/k3s/containerd/containerd.sock"),
+        (Runtime::CriO, "/host/run/crio/crio.sock"),
+    ];
+    let usual = usual.map(|(runtime, path)| Socket { runtime, path: path.into() });
+    assert_eq!(sockets(Path::new("/host"), true, &given), [&usual[..], &given].concat());
     assert_eq!(sockets(Path::new("/"), false, &given), given);
     assert_eq!(sockets(Path::new("/"), false, &[]), []);
 }

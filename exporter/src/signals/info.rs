@@ -20,7 +20,7 @@ static FAMILIES: [Family; 1] = [Family {
     help: "What is known of a container or pod beside its names; always 1.",
     labels: &INFO_LABELS,
     unit: "1",
-    source: "the cgroup's path, and the labels of the container as its runtime keeps them, as container_label_NAME; by Kubernetes those of the pod, as pod_label_NAME, and how often a container of that name ended in the pod before, as restart_count; with annotations of the configuration file also container_annotation_NAME and pod_annotation_NAME. What is not known is no label here",
+    source: "the cgroup's path, and the labels of the container as its runtime keeps them, as container_label_NAME; by Kubernetes those of the pod, as pod_label_NAME, and how often a container of that name ended in the pod before, as restart_count; as image_id the image's digest, or else its id, where a runtime that is followed or Kubernetes says it; with annotations of the configuration file also container_annotation_NAME and pod_annotation_NAME. What is not known is no label here",
     bound: "1, with at most 32 labels made of labels and annotations (max_labels of the configuration file); beyond it they are left out, and in plimsoll_losses_total{reason=\"label_left_out\"}",
 }];
 

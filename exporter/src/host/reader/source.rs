@@ -187,6 +187,11 @@ impl Source {
         Ok(&self.buf[..len])
     }
 
+    /// Forgets what was read last, which nobody else may see.
+    pub(super) fn wipe(&mut self) {
+        self.buf.fill(0);
+    }
+
     /// Reads a file below an open directory.
     pub(super) fn read_below(&mut self, directory: &OwnedFd, name: &str) -> Result<&[u8], Errno> {
         let fd = openat(directory, name, READ, Mode::empty())?;

@@ -18,6 +18,8 @@ fn news(uid: &str, name: &str, containers: &[(usize, &str, u32)]) -> PodNews {
             name: (*name).to_owned(),
             image: Some("busybox:1".to_owned()),
             restarts: Some(*restarts),
+            image_id: Some("busybox@sha256:1".to_owned()),
+            status: Status { restarts: Some(*restarts), ..Status::default() },
             runtime: Some(Runtime::Containerd),
         };
         (id(*end), container)
