@@ -198,38 +198,49 @@ fn bound_to(sock: u64) -> Option<Place> {
 }
 
 /// Reads a name: a path ends at its first zero, what begins with one at the end. False if it has none.
+///
+/// Without a branch for each word: the verifier would follow every combination of theirs.
 #[inline(always)]
 fn read(place: &Place, name: &mut Name) -> bool {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
+    let length = core::hint::black_box(place.length.saturating_sub(FAMILY_BYTES));
+    let length = if length > NAME_BYTES { NAME_BYTES } else { length };
     let (into, from) = (name.as_mut_ptr().cast(), place.from as *const _);
-    // SAFETY: the buffer is longer; the helpers cope with any address.
+    // SAFETY: the buffer is longer, and zero where nothing is read; the helpers cope with any address.
     unsafe {
         if place.is_user {
-            bpf_probe_read_user(into, NAME_BYTES, from);
+            bpf_probe_read_user(into, length, from);
         } else {
-            bpf_probe_read_kernel(into, NAME_BYTES, from);
+            bpf_probe_read_kernel(into, length, from);
         }
     }
-    let mut length = u64::from(place.length.min(FAMILY_BYTES + NAME_BYTES).saturating_sub(FAMILY_BYTES));
-    let is_path = name[0] as u8 != 0;
+    // What is no path has no end but its length.
+    let is_path = spread(name[0] & 0xff);
+    let (mut ended, mut bytes) = (0, 0);
     let mut i = 0;
     while i < NAME_WORDS {
-        let first = i as u64 * 8;
-        let left = length.saturating_sub(first);
         let word = u64::from_le(name[i]);
-        let mut keep = if left >= 8 { u64::MAX } else { (1 << (left * 8)) - 1 };
-        let zeros = word.wrapping_sub(LOW) & !word & HIGH & keep;
-        if is_path && zeros != 0 {
-            keep = ((zeros & zeros.wrapping_neg()) >> 7) - 1;
-            // As many bytes as are kept: each has one of these bits.
-            length = first + ((keep & LOW).wrapping_mul(LOW) >> 56);
-        }
+        let zeros = word.wrapping_sub(LOW) & !word & HIGH & is_path;
+        let first = zeros & zeros.wrapping_neg();
+        // What is below the first zero; everything if there is none.
+        let keep = (first >> 7).wrapping_sub(1) & !ended;
+        ended |= spread(first);
+        // As many bytes as are kept: each has one of these bits.
+        bytes += (keep & LOW).wrapping_mul(LOW) >> 56;
         name[i] = (word & keep).to_le();
         i += 1;
     }
-    name[NAME_WORDS] = length;
+    name[NAME_WORDS] = (bytes & is_path) | (u64::from(length) & !is_path);
     length > 0
+}
+
+/// All bits if there is one.
+#[inline(always)]
+fn spread(bits: u64) -> u64 {
+    // In two steps, lest the compiler see a comparison and make it a branch.
+    let negative = core::hint::black_box(bits.wrapping_neg());
+    ((bits | negative) as i64 >> 63) as u64
 }
 
 #[inline(always)]

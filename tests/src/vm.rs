@@ -15,6 +15,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use flate2::read::GzDecoder;
 
 use crate::tools;
 
@@ -122,7 +123,10 @@ impl Vm {
         let stdout = self.boot(&work.0, timeout)?;
         let took = start.elapsed();
         let console = String::from_utf8_lossy(&work.read("console")?).into_owned();
-        let mut files = cpio::read(&work.read("results")?)
+        let mut results = Vec::new();
+        let unpacked = GzDecoder::new(&work.read("results")?[..]).read_to_end(&mut results).map_err(Into::into);
+        let mut files = unpacked
+            .and_then(|_| cpio::read(&results))
             .with_context(|| format!("the machine died; {}\nscript:\n{stdout}", last_lines(&console)))?;
         let status = files.remove(".status").context("no status")?;
         let status = std::str::from_utf8(&status)?.trim().parse().context("the status")?;

@@ -9,6 +9,7 @@ cargo_tool() {
   shift 3
   if [ "$("$TOOLS/bin/$name" --version 2>/dev/null)" = "$name $version" ]; then return; fi
   say "$name $version: $why"
-  quietly "build $name $version" cargo "+$(rust_version)" install "$name" --locked --force --version "$version" \
+  # Unoptimized: each runs for seconds, and takes minutes to optimize.
+  CARGO_PROFILE_DEV_DEBUG=0 quietly "build $name $version" cargo "+$(rust_version)" install "$name" --locked --force --debug --version "$version" \
     --root "$TOOLS" "$@"
 }
