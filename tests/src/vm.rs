@@ -124,7 +124,8 @@ impl Vm {
         let took = start.elapsed();
         let console = String::from_utf8_lossy(&work.read("console")?).into_owned();
         let mut results = Vec::new();
-        let unpacked = GzDecoder::new(&work.read("results")?[..]).read_to_end(&mut results).map_err(Into::into);
+        let unpacked =
+            GzDecoder::new(&work.read("results")?[..]).read_to_end(&mut results).map_err(Into::into);
         let mut files = unpacked
             .and_then(|_| cpio::read(&results))
             .with_context(|| format!("the machine died; {}\nscript:\n{stdout}", last_lines(&console)))?;
