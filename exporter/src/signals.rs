@@ -35,10 +35,13 @@ mod tasks;
 mod tcp;
 mod udp;
 mod unix;
+pub(crate) mod workloads;
 
 pub use connections::Address;
 pub(crate) use faults::Sender;
+pub use workloads::WorkloadRow;
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -122,6 +125,7 @@ pub static ALL: &[&Signal] = &[
     &life::SIGNAL,
     &machine::SIGNAL,
     &info::SIGNAL,
+    &workloads::SIGNAL,
 ];
 
 /// Families from files that cAdvisor does not have, and that its path leaves out.
@@ -153,6 +157,10 @@ pub struct Row<'a> {
     pub host: Option<&'a HostStats>,
     /// Its sockets that listen.
     pub listening: &'a [Listening],
+    /// Its addresses.
+    pub addresses: &'a [IpAddr],
+    /// What a workload counted; then there is nothing else in the row, which is no container's.
+    pub workload: Option<WorkloadRow<'a>>,
 }
 
 /// What the programs in the kernel counted for a row.
@@ -214,6 +222,18 @@ mod tests {
     use super::*;
     use crate::exposition::Format;
 
+    /// A row of nothing.
+    pub(super) const EMPTY: Row<'static> = Row {
+        labels: "",
+        info: None,
+        renamed: false,
+        kernel: None,
+        host: None,
+        listening: &[],
+        addresses: &[],
+        workload: None,
+    };
+
     /// What a signal writes for some rows, as text.
     pub(super) fn encoded(signal: &Signal, rows: &[Row<'_>]) -> String {
         let mut out = Vec::new();
@@ -240,7 +260,7 @@ mod tests {
             drop_reasons: &NO_NAMES,
             senders: &[],
         });
-        Row { labels: r#"id="/a""#, info: None, renamed: false, kernel, host: None, listening: &[] }
+        Row { labels: r#"id="/a""#, kernel, ..EMPTY }
     }
 
     pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {

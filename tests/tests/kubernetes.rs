@@ -1,5 +1,10 @@
 //! What Kubernetes says of pods is on every series of their containers, whatever the API server does.
 
+#[path = "kubernetes/grouping.rs"]
+mod grouping;
+#[path = "kubernetes/workloads.rs"]
+mod workloads;
+
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context as _, Result};
@@ -155,6 +160,11 @@ fn containers_have_the_names_of_their_pods_and_the_dead_get_them_too() -> Result
         |restarts: &str| ["657363f3-12a1-4b65-a9a9-2c9a2c9ddf88", restarts, "1"].map(str::to_owned);
     assert_eq!(info(&scrape, &path), [expected("0")]);
     assert_eq!(info(&scrape, pod), [expected("")], "the pod's own cgroup is named by its UID");
+
+    // Its address is the pod's, for all its containers.
+    let within = scrape.all("container_ip_info", &[]).filter(|sample| sample.labels["id"].starts_with(pod));
+    let addresses: Vec<_> = within.map(|sample| (&*sample.labels["id"], &*sample.labels["ip"])).collect();
+    assert_eq!(addresses, [(pod, "10.244.0.41")]);
 
     // A job's container is gone before its pod is told of.
     let id = "7722211eadda40a99c5b4bb17f62f2fe01b5b968b51b33de37b666701153a8f5";

@@ -1,44 +1,48 @@
 //! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
 use super::node;
 use super::senders::Shown;
-use super::{Engine, State, unix_now};
+use super::{Engine, Known, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
 use crate::host::{HostStats, Listening, Wanted};
 use crate::http::{
     CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
     View,
 };
+use crate::identity::Kind;
 use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::kernel::{Program, Table, UNATTRIBUTED};
-use crate::ledger::{Owner, sum_keyed};
+use crate::ledger::{Counts, Owner, Workloads, sum_keyed};
 use crate::names;
-use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source};
+use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source, WorkloadRow, workloads};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    cells: Vec<u64>,
-    keyed: Vec<Keyed>,
-    rows: Vec<Prepared>,
+    pub(super) cells: Vec<u64>,
+    pub(super) keyed: Vec<Keyed>,
+    pub(super) rows: Vec<Prepared>,
     devices: BTreeMap<u32, Arc<str>>,
     addresses: BTreeMap<u32, Address>,
     paths: BTreeMap<u32, String>,
     names: BTreeMap<u32, String>,
     senders: Shown,
+    /// Of rows, by their paths.
+    own_addresses: HashMap<String, Vec<IpAddr>>,
 }
 
 /// A row whose numbers are in the buffers.
 #[derive(Debug)]
-struct Prepared {
-    path: String,
-    created: f64,
-    keyed: std::ops::Range<usize>,
+pub(super) struct Prepared {
+    pub(super) path: String,
+    pub(super) created: f64,
+    pub(super) keyed: std::ops::Range<usize>,
     /// Something was counted: a cgroup no task ever was in has no kernel families, rather than many zeros.
     counted: bool,
 }
@@ -79,13 +83,18 @@ impl HttpSource for Engine {
         let mut state = self.turn();
         let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
         let kernel_took = state.prepare()?;
+        state.count_for_workloads(self.kills_are_counted());
+        state.find_addresses();
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
         self.own.node_left_out(of_node.left_out);
         let resting = state.resting.clone();
         let listening =
             reading.as_ref().map(|reading| state.by_owner(&reading.listening)).unwrap_or_default();
-        let (rows, births) = state.rows(reading.as_ref().map(|reading| &reading.stats), &listening);
+        let resting_events = workloads::resting(|name| resting.iter().any(|r| Program::serves(r, name)));
+        let (mut rows, births, of_workloads) =
+            state.rows(reading.as_ref().map(|reading| &reading.stats), &listening);
+        rows.extend(of_workloads.iter().map(|counts| workload_row(counts, &resting_events)));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
             births.begin(visit.scrape);
@@ -246,6 +255,21 @@ impl State {
         Ok(start.elapsed())
     }
 
+    /// Asks for the addresses of what lives: those of the dead may be another's by now.
+    fn find_addresses(&mut self) {
+        let Self { scratch, known, ledger, directory, .. } = self;
+        scratch.own_addresses.clear();
+        let may_have = |known: &Known| matches!(known.identity.kind, Kind::Container | Kind::Pod);
+        for (path, known) in known.iter().filter(|(_, known)| may_have(known)) {
+            if ledger.owner(path).is_some_and(|owner| owner.death.is_none()) {
+                let addresses = directory.addresses(&known.identity);
+                if !addresses.is_empty() {
+                    scratch.own_addresses.insert(path.clone(), addresses);
+                }
+            }
+        }
+    }
+
     /// Forgets what is beside the ledger of owners that are no more.
     pub(super) fn forget_expired(&mut self) {
         let ledger = &self.ledger;
@@ -267,12 +291,13 @@ impl State {
         by_owner
     }
 
-    /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
+    /// The rows of containers and cgroups, borrowing the buffers; and the births, which the encoder needs beside them, and the
+    /// workloads, which are rows, too.
     fn rows<'a>(
         &'a mut self,
         stats: Option<&'a HashMap<String, HostStats>>,
         listening: &'a HashMap<String, Vec<Listening>>,
-    ) -> (Vec<Row<'a>>, &'a mut Births) {
+    ) -> (Vec<Row<'a>>, &'a mut Births, &'a Workloads) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
         let nobody = self.nobody.as_str();
         let groups = self.groups.as_slice();
@@ -299,9 +324,25 @@ impl State {
                 renamed: who.is_some_and(|known| known.renamed),
                 host: live.or_else(|| who?.last.as_deref()),
                 listening: listening.get(path).map_or(&[], Vec::as_slice),
+                addresses: scratch.own_addresses.get(path).map_or(&[], Vec::as_slice),
+                workload: None,
             }
         };
-        (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births)
+        (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births, &self.workloads)
+    }
+}
+
+/// A workload has nothing but its events.
+fn workload_row<'a>(counts: &'a Counts, resting: &'a [u32]) -> Row<'a> {
+    Row {
+        labels: &counts.labels,
+        info: None,
+        renamed: false,
+        kernel: None,
+        host: None,
+        listening: &[],
+        addresses: &[],
+        workload: Some(WorkloadRow { created: counts.created, events: counts.events(), resting }),
     }
 }
 

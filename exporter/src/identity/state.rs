@@ -9,6 +9,7 @@ mod dirs;
 mod oci;
 mod other;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Metadata, Pod, Runtime};
@@ -43,6 +44,8 @@ pub struct Details {
     pub pod: Option<Arc<Pod>>,
     /// How often containers of its name ended in its pod before it began, as Kubernetes says.
     pub restarts: Option<u32>,
+    /// Its addresses, as its runtime gave them.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// What Kubernetes calls a container and its pod.

@@ -1,6 +1,7 @@
 //! Docker's interface, which Podman serves too: the containers there are, and those that come.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -29,11 +30,33 @@ pub(super) async fn follow(
     tell(parse_containers(&client.get(socket, LIST).await?, runtime)?);
     loop {
         let line = events.next().await?;
-        if !line.trim_ascii().is_empty() {
-            tell(parse_event(&line, runtime)?.into_iter().collect());
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let Some((id, details)) = parse_event(&line, runtime)? else { continue };
+        // Nobody waits for the addresses, which no event says.
+        tell(vec![(id.clone(), details.clone())]);
+        if let Some(only) = list_of(&id) {
+            let listed = parse_containers(&client.get(socket, &only).await?, runtime)?;
+            let found = listed.into_iter().find(|(listed, said)| *listed == id && !said.addresses.is_empty());
+            tell(
+                found
+                    .map(|(id, said)| (id, Details { addresses: said.addresses, ..details }))
+                    .into_iter()
+                    .collect(),
+            );
         }
     }
 }
+
+/// The list of one container, if this may be its id: `{"id":["ID"]}`.
+fn list_of(id: &str) -> Option<String> {
+    let whole = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    whole.then(|| format!("{LIST}?filters=%7B%22id%22%3A%5B%22{id}%22%5D%7D"))
+}
+
+/// Addresses of one container: one or two of each network.
+const MAX_ADDRESSES: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -42,16 +65,43 @@ struct Listed {
     names: Option<Vec<String>>,
     image: Option<String>,
     labels: Option<BTreeMap<String, Option<String>>>,
+    network_settings: Option<NetworkSettings>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkSettings {
+    networks: Option<BTreeMap<String, Option<Network>>>,
+}
+
+/// Empty where there is none, as in the host's network.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Network {
+    #[serde(rename = "IPAddress")]
+    address: Option<String>,
+    #[serde(rename = "GlobalIPv6Address")]
+    global_address: Option<String>,
+}
+
+impl Listed {
+    fn addresses(&self) -> Vec<IpAddr> {
+        let networks = self.network_settings.iter().flat_map(|settings| &settings.networks).flatten();
+        let texts = networks.filter_map(|(_, network)| network.as_ref());
+        let texts = texts.flat_map(|network| [&network.address, &network.global_address]).flatten();
+        texts.filter_map(|text| text.parse().ok()).take(MAX_ADDRESSES).collect()
+    }
 }
 
 /// Parses the list of containers.
 pub fn parse_containers(bytes: &[u8], runtime: Runtime) -> Result<Vec<Named>, serde_json::Error> {
     let listed: Vec<Listed> = serde_json::from_slice(bytes)?;
     let named = |listed: Listed| {
+        let addresses = listed.addresses();
         let name = listed.names.and_then(|names| names.into_iter().next());
         let labels = listed.labels.unwrap_or_default();
         let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        (listed.id, details(runtime, name, listed.image, labels))
+        (listed.id, Details { addresses, ..details(runtime, name, listed.image, labels) })
     };
     Ok(listed.into_iter().map(named).collect())
 }
@@ -118,13 +168,17 @@ mod tests {
     fn a_list_as_docker_sends_it() {
         let list = br#"[{"Id":"8619","Names":["/web"],"Image":"nginx:1.27","ImageID":"sha256:9c7a","Command":"nginx",
             "Created":1700000000,"Ports":[],"Labels":{"app-env":"blue","com.docker.compose.service":"web"},
-            "State":"running","Status":"Up 2 hours (healthy)"},
+            "State":"running","Status":"Up 2 hours (healthy)","NetworkSettings":{"Networks":{
+            "bridge":{"IPAMConfig":null,"IPAddress":"172.17.0.2","IPPrefixLen":16,"GlobalIPv6Address":""},
+            "shop":{"IPAddress":"172.18.0.2","GlobalIPv6Address":"fd00::2"},"host":null}}},
             {"Id":"77d0","Names":null,"Image":null,"Labels":null}]"#;
         let named = parse_containers(list, Runtime::Docker).expect("valid");
         let [(first, web), (second, bare)] = named.as_slice() else { panic!("{named:?}") };
         assert_eq!((first.as_str(), second.as_str()), ("8619", "77d0"));
         assert_eq!((web.name.as_deref(), web.image.as_deref()), (Some("web"), Some("nginx:1.27")));
         assert_eq!(web.metadata.get(Origin::ContainerLabel, "app-env"), Some("blue"));
+        let addresses: Vec<_> = web.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["172.17.0.2", "172.18.0.2", "fd00::2"]);
         assert_eq!(*bare, Details { runtime: Some(Runtime::Docker), ..Details::default() });
     }
 

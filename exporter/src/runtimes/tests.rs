@@ -79,6 +79,34 @@ fn the_list_and_then_events_in_whatever_parts_they_come() {
 }
 
 #[test]
+fn the_addresses_of_what_begins_are_asked_for() {
+    let id = "b".repeat(64);
+    let event = EVENT.replace("\"b\"", &format!("\"{id}\""));
+    let list = format!(
+        r#"[{{"Id":"{id}","Names":["/other"],"NetworkSettings":{{"Networks":{{"bridge":{{"IPAddress":"172.17.0.9"}}}}}}}}]"#
+    );
+    let asked = format!("/containers/json?filters=%7B%22id%22%3A%5B%22{id}%22%5D%7D");
+    let path = socket();
+    let listener = UnixListener::bind(&path).expect("a socket");
+    let server = thread::spawn(move || {
+        session(&listener, "[]", &[event.as_str()]);
+        let (mut again, _) = listener.accept().expect("a client");
+        assert_eq!(request(&again), asked);
+        write!(again, "{}", whole(&list)).expect("written");
+    });
+    let mut told = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let Err(_) = runtime.block_on(docker::follow(&path, Runtime::Docker, |named| told.extend(named)));
+    server.join().expect("no panic");
+    std::fs::remove_file(&path).expect("removed");
+    let shown: Vec<_> = told.iter().map(|(_, said)| (said.name.as_deref(), said.addresses.clone())).collect();
+    assert_eq!(
+        shown,
+        [(Some("job"), vec![]), (Some("job"), vec!["172.17.0.9".parse().expect("an address")])]
+    );
+}
+
+#[test]
 fn nonsense_ends_a_session_and_keeps_what_was_told() {
     let (told, error) = followed(|listener| session(&listener, LIST, &["what?\n"]));
     assert_eq!(told, ["a web"]);
