@@ -14,6 +14,7 @@ mod own;
 mod scrape;
 mod senders;
 mod worker;
+mod workloads;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::Ipv6Addr;
@@ -32,7 +33,7 @@ use self::labels::Trouble;
 use self::node::NodeWorker;
 use self::numbers::Numbers;
 use self::open::take_in_connections;
-use self::own::{LAST_READ_MISSED, NAMESPACE_NOT_WALKED, Own, TOMBSTONE_EVICTED};
+use self::own::{LAST_READ_MISSED, NAMESPACE_NOT_WALKED, Own, TOMBSTONE_EVICTED, WORKLOAD_FOLDED};
 use self::scrape::Scratch;
 use self::senders::Senders;
 use self::worker::Worker;
@@ -43,7 +44,7 @@ use crate::identity::{Directory, Identity, Labelling};
 use crate::kernel::{
     CALLS, CGROUPS, Counted, Facts, Kernel, Plan, PlanError, Program, ProgramStatus, Settings,
 };
-use crate::ledger::{Keep, Ledger, Scrapers};
+use crate::ledger::{Keep, Ledger, Scrapers, WorkloadKey, Workloads};
 use crate::node as node_metrics;
 use crate::signals::{self, Signal, Source};
 use crate::telemetry::Telemetry;
@@ -144,6 +145,7 @@ struct State {
     questions_at: Option<Instant>,
     counted: Vec<Counted>,
     senders: Senders,
+    workloads: Workloads,
     numbers: Numbers,
     /// Names of the groups of destinations.
     groups: Vec<String>,
@@ -177,6 +179,12 @@ struct Known {
     seen: Instant,
     /// What its state directory says, while its runtime is waited for, which may know more.
     waiting: Option<Arc<Details>>,
+    /// It was made while this ran.
+    began: bool,
+    /// Which workload it counts for, once that is known.
+    workload: Option<WorkloadKey>,
+    /// How often containers of its name ended in its pod before it, once that is known.
+    restarts: Option<u32>,
     /// Its last numbers from the host, once it is gone.
     last: Option<Box<HostStats>>,
     /// They are not its final ones, and that was not counted yet.
@@ -301,10 +309,12 @@ impl Engine {
         self.own.lost(LAST_READ_MISSED, std::mem::take(&mut state.last_reads_missed));
         // Also while nobody scrapes: then nothing else would let them go.
         let evicted = state.ledger.evict(self.options.keep.max);
-        if evicted > 0 {
-            self.own.lost(TOMBSTONE_EVICTED, evicted);
+        if !evicted.is_empty() {
+            self.own.lost(TOMBSTONE_EVICTED, evicted.len() as u64);
+            state.count_evicted(evicted);
             state.forget_expired();
         }
+        self.own.lost(WORKLOAD_FOLDED, state.workloads.take_folded());
         if self.own.events_were_lost(state.kernel.as_ref()) {
             state.reconcile(&self.hierarchies, &self.options, &self.worker);
         }
@@ -347,6 +357,7 @@ impl State {
             questions_at: None,
             counted: Vec::new(),
             senders: Senders::default(),
+            workloads: Workloads::default(),
             numbers: Numbers::new(),
             groups: options.destination_groups.iter().map(|group| group.name.clone()).collect(),
             directory: Arc::clone(&options.directory),

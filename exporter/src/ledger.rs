@@ -6,6 +6,7 @@
 
 mod retired;
 mod scrapers;
+mod workloads;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,6 +14,8 @@ pub(crate) use retired::FATAL_SIGNALS_FOLDED;
 pub use retired::Retired;
 pub(crate) use retired::sum_keyed;
 pub use scrapers::{Scrapers, Visit};
+pub(crate) use workloads::FOLDED as WORKLOAD_FOLDED;
+pub use workloads::{Counts, Told, WorkloadKey, Workloads};
 
 use crate::kernel::UNATTRIBUTED;
 
@@ -32,6 +35,8 @@ pub struct Owner {
     pub members: Vec<u64>,
     /// What removed members have counted.
     pub retired: Retired,
+    /// What of its counts is its workload's already.
+    pub told: Told,
     /// Set while it is a tombstone.
     pub death: Option<Death>,
 }
@@ -139,6 +144,7 @@ impl Ledger {
             if let Some(owner) = self.owners.get_mut(path) {
                 owner.members.extend(owned.members);
                 owner.retired.merge(owned.retired);
+                owner.told.merge(owned.told);
             }
         }
         true
@@ -151,19 +157,16 @@ impl Ledger {
         });
     }
 
-    /// Lets the oldest tombstones go until there are `max`, scraped or not. Returns how many went.
-    pub fn evict(&mut self, max: usize) -> u64 {
+    /// Lets the oldest tombstones go until there are `max`, scraped or not. Returns those that went.
+    pub fn evict(&mut self, max: usize) -> Vec<(String, Owner)> {
         let excess = self.counts().1.saturating_sub(max);
         if excess == 0 {
-            return 0;
+            return Vec::new();
         }
         let mut dead: Vec<_> =
             self.owners.iter().filter_map(|(path, owner)| Some((owner.death?.at, path.clone()))).collect();
         dead.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        for (_, path) in dead.drain(..excess) {
-            self.owners.remove(&path);
-        }
-        excess as u64
+        dead.drain(..excess).filter_map(|(_, path)| self.owners.remove_entry(&path)).collect()
     }
 
     /// All owners, by path.
@@ -174,6 +177,11 @@ impl Ledger {
     /// The owner at a path.
     pub fn owner(&self, path: &str) -> Option<&Owner> {
         self.owners.get(path)
+    }
+
+    /// What the owner at a path has told its workload.
+    pub fn told(&mut self, path: &str) -> Option<&mut Told> {
+        self.owners.get_mut(path).map(|owner| &mut owner.told)
     }
 
     /// A cgroup by its id.
@@ -303,7 +311,8 @@ mod tests {
         for (id, at) in [(2, 1.0), (4, 2.0), (1, 3.0)] {
             ledger.removed(id, at, 0, |_| ());
         }
-        assert_eq!(ledger.evict(KEEP.max), 1);
+        let evicted: Vec<_> = ledger.evict(KEEP.max).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(evicted, ["/2"]);
         assert_eq!(ledger.owners().map(|(p, _)| p).collect::<Vec<_>>(), ["/1", "/3", "/4"]);
     }
 }

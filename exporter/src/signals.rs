@@ -36,11 +36,14 @@ mod tasks;
 mod tcp;
 mod udp;
 mod unix;
+pub(crate) mod workloads;
 
 pub use connections::Address;
 pub(crate) use faults::Sender;
 pub(crate) use status::SIGNAL as STATUS;
+pub use workloads::WorkloadRow;
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -126,6 +129,7 @@ pub static ALL: &[&Signal] = &[
     &machine::SIGNAL,
     &info::SIGNAL,
     &status::SIGNAL,
+    &workloads::SIGNAL,
 ];
 
 /// Families from files that cAdvisor does not have, and that its path leaves out.
@@ -164,6 +168,10 @@ pub struct Row<'a> {
     pub listening: &'a [Listening],
     /// How it is, as its runtime or Kubernetes says.
     pub status: Option<&'a Status>,
+    /// Its addresses.
+    pub addresses: &'a [IpAddr],
+    /// What a workload counted; then there is nothing else in the row, which is no container's.
+    pub workload: Option<WorkloadRow<'a>>,
 }
 
 /// What the programs in the kernel counted for a row.
@@ -208,6 +216,19 @@ pub struct Keyed {
 }
 
 impl<'a> Row<'a> {
+    /// A row of nothing.
+    pub const EMPTY: Self = Self {
+        labels: "",
+        info: None,
+        renamed: false,
+        kernel: None,
+        host: None,
+        listening: &[],
+        status: None,
+        addresses: &[],
+        workload: None,
+    };
+
     /// The identity of this row's kernel series, whose counters began when it got its slot.
     pub fn kernel_series(&self, kernel: KernelRow<'a>) -> Series<'a> {
         Series { labels: self.labels, created: (!self.renamed).then_some(kernel.created) }
@@ -251,15 +272,7 @@ mod tests {
             drop_reasons: &NO_NAMES,
             senders: &[],
         });
-        Row {
-            labels: r#"id="/a""#,
-            info: None,
-            renamed: false,
-            kernel,
-            host: None,
-            listening: &[],
-            status: None,
-        }
+        Row { labels: r#"id="/a""#, kernel, ..Row::EMPTY }
     }
 
     pub(super) fn keyed(map: u32, key: [u32; 2], count: u64) -> Keyed {

@@ -5,6 +5,7 @@ mod config;
 mod sweep;
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -55,7 +56,11 @@ impl Container {
         // A link, where it can be one: hundreds of copies of one program are no test of anything.
         let (from, to) = (worker::path()?, root.join("worker"));
         std::fs::hard_link(&from, &to)
-            .or_else(|_| std::fs::copy(&from, &to).map(|_| ()))
+            .or_else(|error| match error.kind() {
+                ErrorKind::CrossesDevices => std::fs::copy(&from, &to).map(|_| ()),
+                // To copy a file onto a link to itself would empty it.
+                _ => Err(error),
+            })
             .context("the worker")?;
         let text = config.json(&container.cgroups_path).to_string();
         std::fs::write(container.bundle.join("config.json"), text).context("config.json")?;

@@ -72,10 +72,14 @@ fn each_alert_fires_and_is_over_and_keeps_still() -> Result<()> {
 
 /// What people make dashboards of.
 #[test]
-fn the_two_percentages_have_cases() -> Result<()> {
+fn the_two_percentages_and_the_join_of_addresses_have_cases() -> Result<()> {
     let asked: BTreeSet<_> =
         rules::cases()?.into_iter().flat_map(|case| case.promql_expr_test).map(|asked| asked.expr).collect();
-    for record in ["container:cpu_of_quota:ratio_rate5m", "container:memory_of_limit:ratio"] {
+    for record in [
+        "container:cpu_of_quota:ratio_rate5m",
+        "container:memory_of_limit:ratio",
+        "destination:tcp_connects_named:rate5m",
+    ] {
         assert!(asked.contains(record), "{record}: no case");
     }
     Ok(())

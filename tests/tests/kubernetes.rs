@@ -1,6 +1,12 @@
 //! What Kubernetes says of pods is on every series of their containers, whatever the API server does.
 
+#[path = "kubernetes/grouping.rs"]
+mod grouping;
+#[path = "kubernetes/workloads.rs"]
+mod workloads;
+
 use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use plimsoll::identity::{Directory, Kind, Workload, classify};
@@ -107,6 +113,12 @@ fn start(cluster: &Cluster, more: &[String]) -> Result<Exporter> {
     Exporter::start(&flags)
 }
 
+/// The recorded pods' containers have one id each: one test at a time runs them.
+fn recorded_ones() -> MutexGuard<'static, ()> {
+    static RECORDED: Mutex<()> = Mutex::new(());
+    RECORDED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn is_up(scrape: &Scrape) -> bool {
     scrape.all("plimsoll_kubernetes_up", &[]).map(|sample| sample.value).eq([1.0])
 }
@@ -126,6 +138,7 @@ fn shown(scrape: &Scrape, id: &str) -> Vec<(String, f64)> {
 
 #[test]
 fn containers_have_the_names_of_their_pods_and_the_dead_get_them_too() -> Result<()> {
+    let _one = recorded_ones();
     let config = std::env::temp_dir().join(format!("plimsoll-kubernetes-{}.yml", std::process::id()));
     std::fs::write(&config, "labels: [{pod_label: tier, where: {workload_kind: Deployment}}]\n")?;
     let feed = Feed::default();
@@ -155,6 +168,11 @@ fn containers_have_the_names_of_their_pods_and_the_dead_get_them_too() -> Result
         |restarts: &str| ["657363f3-12a1-4b65-a9a9-2c9a2c9ddf88", restarts, "1"].map(str::to_owned);
     assert_eq!(info(&scrape, &path), [expected("0")]);
     assert_eq!(info(&scrape, pod), [expected("")], "the pod's own cgroup is named by its UID");
+
+    // Its address is the pod's, for all its containers.
+    let within = scrape.all("container_ip_info", &[]).filter(|sample| sample.labels["id"].starts_with(pod));
+    let addresses: Vec<_> = within.map(|sample| (&*sample.labels["id"], &*sample.labels["ip"])).collect();
+    assert_eq!(addresses, [(pod, "10.244.0.41")]);
 
     // A job's container is gone before its pod is told of.
     let id = "7722211eadda40a99c5b4bb17f62f2fe01b5b968b51b33de37b666701153a8f5";

@@ -215,6 +215,11 @@ say: `container`, `id` (the cgroup's path), `image`, `name`, `namespace`, `pod`;
 - **Cgroup and process families** have cAdvisor's names and meaning: they include everything below.
 - A container that is gone stays as a tombstone (`--tombstone.scrapes`, `--tombstone.min-age`) with everything that only
   ever grows. A cgroup made again under the same path meanwhile goes on counting from there.
+- `workload_…` series carry `namespace`, `workload` and `workload_kind` alone: each is the sum over all containers of a
+  workload of Kubernetes on this node, those that are gone among them. They never step back while Plimsoll runs, and begin
+  at zero when it starts. What a container counted before its workload was known is in them from then on. 512 workloads are
+  told apart; beyond them the one whose last container went first, or a new one while all have some, is
+  `workload=\"other\"`, and `plimsoll_losses_total{reason=\"workload_folded\"}` counts its events.
 - In OpenMetrics every counter and histogram carries `_created`, but those of a row that was served under other labels
   before its names were known: under the new ones it never was zero. `container_memory_failcnt`, an old name without
   `_total`, is of type `unknown` there.
@@ -249,6 +254,7 @@ say: `container`, `id` (the cgroup's path), `image`, `name`, `namespace`, `pod`;
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
 | `label_left_out` | a label made of a container's labels or annotations, beyond 32 by rules or as many in `container_info`; or one of those themselves, beyond 16 KiB a container | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
+| `workload_folded` | an event's workload beyond 512, or its kind beyond 64 of a workload | `workload=\"other\"`, or `reason=\"other\"` and `errno=\"other\"` |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |
 ";
 

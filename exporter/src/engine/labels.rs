@@ -59,6 +59,9 @@ impl Known {
             looks_left: LOOKS,
             seen: Instant::now(),
             waiting: None,
+            began: true,
+            workload: None,
+            restarts: None,
             last: None,
             missed: false,
         };

@@ -51,6 +51,7 @@ impl State {
             alias_io(kernel.as_deref_mut(), hierarchies, &found.path, slot);
             self.made(id, slot, &found.path, None, options, worker);
         }
+        self.known.values_mut().for_each(|known| known.began = false);
     }
 
     /// Compares the ledger with the hierarchy: for hosts without events, and when some were lost.

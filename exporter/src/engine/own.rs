@@ -58,6 +58,9 @@ pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
 /// Labels made of metadata, and metadata, that there was no room for.
 pub(super) const LABEL_LEFT_OUT: &str = "label_left_out";
 
+/// Events of workloads, or of kinds, that there was no room for.
+pub(super) const WORKLOAD_FOLDED: &str = "workload_folded";
+
 /// Network namespaces whose open connections were not found at the start.
 pub(super) const NAMESPACE_NOT_WALKED: &str = "namespace_not_walked";
 
@@ -229,8 +232,14 @@ impl Own {
             )?,
             known: Mutex::default(),
         };
-        const OURS: [&str; 5] =
-            [TOMBSTONE_EVICTED, LAST_READ_MISSED, NAMESPACE_NOT_WALKED, PROGRAM_MISSED, LABEL_LEFT_OUT];
+        const OURS: [&str; 6] = [
+            TOMBSTONE_EVICTED,
+            LAST_READ_MISSED,
+            NAMESPACE_NOT_WALKED,
+            PROGRAM_MISSED,
+            LABEL_LEFT_OUT,
+            WORKLOAD_FOLDED,
+        ];
         for reason in LOSS_REASONS.into_iter().chain(OURS) {
             own.losses.with_label_values(&[reason]);
         }

@@ -1,6 +1,7 @@
 //! One scrape: rows from the ledger, numbers from kernel and host, families from the signals.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,32 +15,34 @@ use crate::http::{
     CollectorState, CollectorStatus, Filter, Readiness, ScrapeError, ScrapeRequest, Source as HttpSource,
     View,
 };
-use crate::identity::Status;
+use crate::identity::{Kind, Status};
 use crate::kernel::layout::{BLOCK_IO_REQUESTS, WORDS};
 use crate::kernel::{Program, Table, UNATTRIBUTED};
-use crate::ledger::{Owner, sum_keyed};
+use crate::ledger::{Counts, Owner, Workloads, sum_keyed};
 use crate::names;
-use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source};
+use crate::signals::{self, Address, KernelRow, Keyed, Row, Signal, Source, WorkloadRow, workloads};
 
 /// Buffers kept from scrape to scrape.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    cells: Vec<u64>,
-    keyed: Vec<Keyed>,
-    rows: Vec<Prepared>,
+    pub(super) cells: Vec<u64>,
+    pub(super) keyed: Vec<Keyed>,
+    pub(super) rows: Vec<Prepared>,
     devices: BTreeMap<u32, Arc<str>>,
     addresses: BTreeMap<u32, Address>,
     paths: BTreeMap<u32, String>,
     names: BTreeMap<u32, String>,
     senders: Shown,
+    /// Of rows, by their paths.
+    own_addresses: HashMap<String, Vec<IpAddr>>,
 }
 
 /// A row whose numbers are in the buffers.
 #[derive(Debug)]
-struct Prepared {
-    path: String,
-    created: f64,
-    keyed: std::ops::Range<usize>,
+pub(super) struct Prepared {
+    pub(super) path: String,
+    pub(super) created: f64,
+    pub(super) keyed: std::ops::Range<usize>,
     /// Something was counted: a cgroup no task ever was in has no kernel families, rather than many zeros.
     counted: bool,
 }
@@ -80,15 +83,19 @@ impl HttpSource for Engine {
         let mut state = self.turn();
         let key = format!("{}\n{}\n{}", request.scraper.peer, request.scraper.agent, request.scraper.target);
         let kernel_took = state.prepare()?;
+        state.count_for_workloads(self.kills_are_counted());
+        state.find_addresses();
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
         self.own.node_left_out(of_node.left_out);
         let resting = state.resting.clone();
         let listening =
             reading.as_ref().map(|reading| state.by_owner(&reading.listening)).unwrap_or_default();
+        let resting_events = workloads::resting(|name| resting.iter().any(|r| Program::serves(r, name)));
         let statuses = if wanted(&signals::STATUS) { state.statuses() } else { HashMap::new() };
         let stats = reading.as_ref().map(|reading| &reading.stats);
-        let (rows, births) = state.rows(stats, &listening, &statuses);
+        let (mut rows, births, of_workloads) = state.rows(stats, &listening, &statuses);
+        rows.extend(of_workloads.iter().map(|counts| workload_row(counts, &resting_events)));
         let mut encoder = Encoder::new(out, request.format).with_created(self.options.created);
         if self.options.zero_first {
             births.begin(visit.scrape);
@@ -249,6 +256,21 @@ impl State {
         Ok(start.elapsed())
     }
 
+    /// Asks for the addresses of what lives: those of the dead may be another's by now.
+    fn find_addresses(&mut self) {
+        let Self { scratch, known, ledger, directory, .. } = self;
+        scratch.own_addresses.clear();
+        let may_have = |known: &Known| matches!(known.identity.kind, Kind::Container | Kind::Pod);
+        for (path, known) in known.iter().filter(|(_, known)| may_have(known)) {
+            if ledger.owner(path).is_some_and(|owner| owner.death.is_none()) {
+                let addresses = directory.addresses(&known.identity);
+                if !addresses.is_empty() {
+                    scratch.own_addresses.insert(path.clone(), addresses);
+                }
+            }
+        }
+    }
+
     /// Forgets what is beside the ledger of owners that are no more.
     pub(super) fn forget_expired(&mut self) {
         let ledger = &self.ledger;
@@ -277,13 +299,14 @@ impl State {
         self.known.iter().filter_map(status).collect()
     }
 
-    /// The rows, borrowing the buffers; and the births, which the encoder needs beside them.
+    /// The rows of containers and cgroups, borrowing the buffers; and the births, which the encoder needs beside them, and the
+    /// workloads, which are rows, too.
     fn rows<'a>(
         &'a mut self,
         stats: Option<&'a HashMap<String, HostStats>>,
         listening: &'a HashMap<String, Vec<Listening>>,
         statuses: &'a HashMap<String, Status>,
-    ) -> (Vec<Row<'a>>, &'a mut Births) {
+    ) -> (Vec<Row<'a>>, &'a mut Births, &'a Workloads) {
         let (known, scratch, has_kernel) = (&self.known, &self.scratch, self.kernel.is_some());
         let nobody = self.nobody.as_str();
         let groups = self.groups.as_slice();
@@ -311,10 +334,18 @@ impl State {
                 host: live.or_else(|| who?.last.as_deref()),
                 listening: listening.get(path).map_or(&[], Vec::as_slice),
                 status: statuses.get(path),
+                addresses: scratch.own_addresses.get(path).map_or(&[], Vec::as_slice),
+                workload: None,
             }
         };
-        (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births)
+        (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births, &self.workloads)
     }
+}
+
+/// A workload has nothing but its events.
+fn workload_row<'a>(counts: &'a Counts, resting: &'a [u32]) -> Row<'a> {
+    let workload = Some(WorkloadRow { created: counts.created, events: counts.events(), resting });
+    Row { labels: &counts.labels, workload, ..Row::EMPTY }
 }
 
 /// Whether the programs that a signal has its numbers from rest.

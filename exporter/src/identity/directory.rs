@@ -6,6 +6,7 @@ mod recent;
 mod wanted;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 
 use self::recent::Recent;
 use self::wanted::Wanted;
-use super::pods::{PodNews, Pods};
+use super::pods::{Pod, PodNews, Pods};
 use super::state::Details;
 use super::{Identity, Kind, Runtime, Status};
 
@@ -186,6 +187,24 @@ impl Directory {
     pub fn by_kubernetes(&self, identity: &Identity<'_>, nameless: bool) -> Option<Arc<Details>> {
         let inner = self.lock();
         inner.pods.alone(identity, nameless && inner.follows_kubernetes)
+    }
+
+    /// The pod that a container is one of, by what it is called (`named`) or by its id; and how often containers of its name
+    /// ended there before it.
+    pub fn pod_of(&self, identity: &Identity<'_>, named: bool) -> Option<(Arc<Pod>, Option<u32>)> {
+        self.lock().pods.pod_of(identity, named)
+    }
+
+    /// The addresses that are a row's own: of a pod by its cgroup, for all its containers; of a container outside pods, as its
+    /// runtime says.
+    pub fn addresses(&self, identity: &Identity<'_>) -> Vec<IpAddr> {
+        let inner = self.lock();
+        if let Some(pod) = inner.pods.addresses(identity) {
+            return pod.addresses.clone();
+        }
+        let id = identity.container_id.as_deref().filter(|_| identity.pod_uid.is_none());
+        let said = id.and_then(|id| inner.known.get(id)).and_then(|said| identity.believes(said));
+        said.map(|said| said.addresses.clone()).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

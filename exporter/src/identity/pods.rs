@@ -4,6 +4,7 @@
 //! the hash of its configuration for a UID, so such a pod is found by both.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::metadata::Metadata;
@@ -23,6 +24,8 @@ pub struct Pod {
     pub workload: Workload,
     /// Its labels and annotations.
     pub metadata: Metadata,
+    /// Its addresses; none while it has none, or those of its node.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// What made a pod: the last of its owners that is known; a pod without one is its own.
@@ -191,6 +194,20 @@ impl Pods {
                 ..Details::default()
             })
         })
+    }
+
+    /// The pod that a container is one of, and how often others of its name ended there before it, if that is known.
+    pub(super) fn pod_of(&self, identity: &Identity<'_>, named: bool) -> Option<(Arc<Pod>, Option<u32>)> {
+        let entry = self.around(identity)?;
+        let container = entry.container(identity);
+        let restarts = container.and_then(|container| container.restarts);
+        (named || container.is_some()).then(|| (Arc::clone(&entry.pod), restarts))
+    }
+
+    /// The addresses of the pod whose cgroup this is, while it lives.
+    pub(super) fn addresses(&self, identity: &Identity<'_>) -> Option<Arc<Pod>> {
+        let entry = self.around(identity).filter(|entry| identity.kind == Kind::Pod && !entry.gone)?;
+        Some(Arc::clone(&entry.pod))
     }
 
     /// The pod around an owner. Whoever may make cgroups could borrow another container's id: what lies in a user's

@@ -10,6 +10,7 @@ mod nomad;
 mod oci;
 mod other;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Metadata, Pod, Runtime};
@@ -47,6 +48,8 @@ pub struct Details {
     pub pod: Option<Arc<Pod>>,
     /// How often containers of its name ended in its pod before it began, as Kubernetes or its runtime says.
     pub restarts: Option<u32>,
+    /// Its addresses, as its runtime gave them.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// What Kubernetes calls a container and its pod.

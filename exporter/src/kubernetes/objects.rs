@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use kube::Resource;
@@ -37,6 +38,7 @@ pub struct Said {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
+    host_network: Option<bool>,
     containers: Option<Vec<Specified>>,
     init_containers: Option<Vec<Specified>>,
     ephemeral_containers: Option<Vec<Specified>>,
@@ -50,9 +52,17 @@ struct Specified {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PodIp {
+    ip: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Status {
     phase: Option<String>,
+    #[serde(rename = "podIPs")]
+    pod_ips: Option<Vec<PodIp>>,
     container_statuses: Option<Vec<ContainerStatus>>,
     init_container_statuses: Option<Vec<ContainerStatus>>,
     ephemeral_container_statuses: Option<Vec<ContainerStatus>>,
@@ -93,6 +103,8 @@ struct Terminated {
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 /// What is longer is no container's id.
 const MAX_ID: usize = 128;
+/// Kubernetes gives one of each family.
+const MAX_ADDRESSES: usize = 4;
 
 impl Resource for PodObject {
     type DynamicType = ();
@@ -146,8 +158,24 @@ impl PodObject {
             config_hash: annotations.get(CONFIG_HASH).cloned(),
             containers: self.containers(),
             gone: deleted || ended,
-            pod: Pod { uid, namespace, name, workload: Workload::default(), metadata },
+            pod: Pod {
+                uid,
+                namespace,
+                name,
+                workload: Workload::default(),
+                metadata,
+                addresses: self.addresses(),
+            },
         })
+    }
+
+    /// One of each family; those of the node are none of its own.
+    fn addresses(&self) -> Vec<IpAddr> {
+        if self.spec.host_network == Some(true) {
+            return Vec::new();
+        }
+        let ips = self.status.pod_ips.iter().flatten().filter_map(|ip| ip.ip.parse().ok());
+        ips.take(MAX_ADDRESSES).collect()
     }
 
     /// All that a status names by an id, those that were restarted since first.

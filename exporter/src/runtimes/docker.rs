@@ -3,6 +3,7 @@
 mod inspect;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -103,6 +104,9 @@ impl Look<'_> {
     }
 }
 
+/// Addresses of one container: one or two of each network.
+const MAX_ADDRESSES: usize = 16;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listed {
@@ -110,16 +114,43 @@ struct Listed {
     names: Option<Vec<String>>,
     image: Option<String>,
     labels: Option<BTreeMap<String, Option<String>>>,
+    network_settings: Option<NetworkSettings>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkSettings {
+    networks: Option<BTreeMap<String, Option<Network>>>,
+}
+
+/// Empty where there is none, as in the host's network.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Network {
+    #[serde(rename = "IPAddress")]
+    address: Option<String>,
+    #[serde(rename = "GlobalIPv6Address")]
+    global_address: Option<String>,
+}
+
+impl NetworkSettings {
+    fn addresses(&self) -> Vec<IpAddr> {
+        let networks = self.networks.iter().flatten();
+        let texts = networks.filter_map(|(_, network)| network.as_ref());
+        let texts = texts.flat_map(|network| [&network.address, &network.global_address]).flatten();
+        texts.filter_map(|text| text.parse().ok()).take(MAX_ADDRESSES).collect()
+    }
 }
 
 /// Parses the list of containers.
 pub fn parse_containers(bytes: &[u8], runtime: Runtime) -> Result<Vec<Named>, serde_json::Error> {
     let listed: Vec<Listed> = serde_json::from_slice(bytes)?;
     let named = |listed: Listed| {
+        let addresses = listed.network_settings.map(|settings| settings.addresses()).unwrap_or_default();
         let name = listed.names.and_then(|names| names.into_iter().next());
         let labels = listed.labels.unwrap_or_default();
         let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        (listed.id, details(runtime, name, listed.image, labels))
+        (listed.id, Details { addresses, ..details(runtime, name, listed.image, labels) })
     };
     Ok(listed.into_iter().map(named).collect())
 }
@@ -262,13 +293,17 @@ mod tests {
     fn a_list_as_docker_sends_it() {
         let list = br#"[{"Id":"8619","Names":["/web"],"Image":"nginx:1.27","ImageID":"sha256:9c7a","Command":"nginx",
             "Created":1700000000,"Ports":[],"Labels":{"app-env":"blue","com.docker.compose.service":"web"},
-            "State":"running","Status":"Up 2 hours (healthy)"},
+            "State":"running","Status":"Up 2 hours (healthy)","NetworkSettings":{"Networks":{
+            "bridge":{"IPAMConfig":null,"IPAddress":"172.17.0.2","IPPrefixLen":16,"GlobalIPv6Address":""},
+            "shop":{"IPAddress":"172.18.0.2","GlobalIPv6Address":"fd00::2"},"host":null}}},
             {"Id":"77d0","Names":null,"Image":null,"Labels":null}]"#;
         let named = parse_containers(list, Runtime::Docker).expect("valid");
         let [(first, web), (second, bare)] = named.as_slice() else { panic!("{named:?}") };
         assert_eq!((first.as_str(), second.as_str()), ("8619", "77d0"));
         assert_eq!((web.name.as_deref(), web.image.as_deref()), (Some("web"), Some("nginx:1.27")));
         assert_eq!(web.metadata.get(Origin::ContainerLabel, "app-env"), Some("blue"));
+        let addresses: Vec<_> = web.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["172.17.0.2", "172.18.0.2", "fd00::2"]);
         assert_eq!(*bare, Details { runtime: Some(Runtime::Docker), ..Details::default() });
     }
 

@@ -36,11 +36,14 @@ fn chunk(body: &str) -> String {
     format!("{:x}\r\n{body}\r\n", body.len())
 }
 
-/// Answers a question after one container: `b` was started again twice, and nobody else is there.
+/// Answers a question after one container: `b` was started again twice and has an address, and nobody else is there.
 fn inspect(listener: &UnixListener) {
     let (mut asked, _) = listener.accept().expect("a client");
     let answer = match request(&asked).as_str() {
-        "/containers/b/json" => whole(r#"{"Name":"/job","RestartCount":2,"State":{"Status":"running"}}"#),
+        "/containers/b/json" => whole(
+            r#"{"Name":"/job","RestartCount":2,"State":{"Status":"running"},
+                "NetworkSettings":{"Networks":{"bridge":{"IPAddress":"172.17.0.9"}}}}"#,
+        ),
         _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
     };
     write!(asked, "{answer}").expect("written");
@@ -71,7 +74,7 @@ fn followed(serve: impl FnOnce(UnixListener) + Send + 'static) -> (Vec<String>, 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let tell = |words: Vec<Word>| {
         told.extend(words.into_iter().map(|word| match word {
-            Word::Is(id, details) => format!("{id} {}", details.name.unwrap_or_default()),
+            Word::Is(id, said) => format!("{id} {} {:?}", said.name.unwrap_or_default(), said.addresses),
             Word::Does(id, _, status) => format!("{id} {:?}", status.restarts),
         }));
     };
@@ -87,15 +90,15 @@ fn the_list_and_then_events_in_whatever_parts_they_come() {
     let (head, tail) = EVENT.split_at(20);
     let parts = ["\n", head, tail, EVENT];
     let (told, error) = followed(move |listener| session(&listener, LIST, &parts, 3));
-    let started = ["b job", "b job", "b Some(2)"];
-    assert_eq!(told, [&["a web"][..], &started, &started].concat());
+    let started = ["b job []", "b job [172.17.0.9]", "b Some(2)"];
+    assert_eq!(told, [&["a web []"][..], &started, &started].concat());
     assert!(error.starts_with("the connection broke: "), "{error}");
 }
 
 #[test]
 fn nonsense_ends_a_session_and_keeps_what_was_told() {
     let (told, error) = followed(|listener| session(&listener, LIST, &["what?\n"], 1));
-    assert_eq!(told, ["a web"]);
+    assert_eq!(told, ["a web []"]);
     assert!(error.starts_with("what it said is no JSON of its kind: "), "{error}");
     let (told, error) = followed(|listener| session(&listener, "{}", &[], 0));
     assert!(told.is_empty() && error.starts_with("what it said is no JSON of its kind: "), "{error}");

@@ -14,15 +14,26 @@ pub(super) static SIGNAL: Signal = Signal {
     encode,
 };
 
-static FAMILIES: [Family; 1] = [Family {
-    name: "container_info",
-    kind: Kind::Gauge,
-    help: "What is known of a container or pod beside its names; always 1.",
-    labels: &INFO_LABELS,
-    unit: "1",
-    source: "the cgroup's path, and the labels of the container as its runtime keeps them, as container_label_NAME; by Kubernetes those of the pod, as pod_label_NAME, and how often a container of that name ended in the pod before, as restart_count; as image_id the image's digest, or else its id, where a runtime that is followed or Kubernetes says it; with annotations of the configuration file also container_annotation_NAME and pod_annotation_NAME. What is not known is no label here",
-    bound: "1, with at most 32 labels made of labels and annotations (max_labels of the configuration file); beyond it they are left out, and in plimsoll_losses_total{reason=\"label_left_out\"}",
-}];
+static FAMILIES: [Family; 2] = [
+    Family {
+        name: "container_info",
+        kind: Kind::Gauge,
+        help: "What is known of a container or pod beside its names; always 1.",
+        labels: &INFO_LABELS,
+        unit: "1",
+        source: "the cgroup's path, and the labels of the container as its runtime keeps them, as container_label_NAME; by Kubernetes those of the pod, as pod_label_NAME, and how often a container of that name ended in the pod before, as restart_count; as image_id the image's digest, or else its id, where a runtime that is followed or Kubernetes says it; with annotations of the configuration file also container_annotation_NAME and pod_annotation_NAME. What is not known is no label here",
+        bound: "1, with at most 32 labels made of labels and annotations (max_labels of the configuration file); beyond it they are left out, and in plimsoll_losses_total{reason=\"label_left_out\"}",
+    },
+    Family {
+        name: "container_ip_info",
+        kind: Kind::Gauge,
+        help: "An address of a pod, which all its containers share, or of a container outside pods, while it lives; always 1.",
+        labels: &["ip"],
+        unit: "1",
+        source: "status.podIPs of the pod (none of a pod in its node's network), on the row of the pod's cgroup; Docker's and Podman's network settings as they are when the container begins",
+        bound: "16",
+    },
+];
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
     encoder.family(&FAMILIES[0]);
@@ -31,6 +42,13 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
         let separator = if info.is_empty() { "" } else { "," };
         let labels = format!("{}{separator}{info}", row.labels);
         encoder.gauge(Series { labels: &labels, created: None }, &[], Value::Int(1));
+    }
+    encoder.family(&FAMILIES[1]);
+    for row in rows {
+        for address in row.addresses {
+            let series = Series { labels: row.labels, created: None };
+            encoder.gauge(series, &[("ip", &address.to_string())], Value::Int(1));
+        }
     }
 }
 
@@ -46,5 +64,16 @@ mod tests {
         let text = encoded(&SIGNAL, &rows);
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines, [r#"container_info{id="/a"} 1"#, r#"container_info{id="/a",runtime="docker"} 1"#]);
+    }
+
+    #[test]
+    fn a_line_for_each_address() {
+        let addresses = ["10.244.0.7", "fd00::7"].map(|text| text.parse().expect("an address"));
+        let row = kernel_row(&[], &[]);
+        let text = encoded(&SIGNAL, &[row, Row { addresses: &addresses, ..row }]);
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected =
+            ["10.244.0.7", "fd00::7"].map(|ip| format!(r#"container_ip_info{{id="/a",ip="{ip}"}} 1"#));
+        assert_eq!(lines, expected);
     }
 }

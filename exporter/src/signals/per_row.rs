@@ -64,15 +64,7 @@ pub(super) fn lines(signal: &super::Signal, stats: &HostStats) -> Vec<String> {
     let mut out = Vec::new();
     let mut encoder = Encoder::new(&mut out, crate::exposition::Format::Text);
     let labels = r#"id="/a""#;
-    let row = Row {
-        labels,
-        info: None,
-        renamed: false,
-        kernel: None,
-        host: Some(stats),
-        listening: &[],
-        status: None,
-    };
+    let row = Row { labels, host: Some(stats), ..Row::EMPTY };
     let tombstone = Row { host: None, ..row };
     (signal.encode)(&mut encoder, &[tombstone, row]);
     let text = String::from_utf8(out).expect("valid UTF-8");

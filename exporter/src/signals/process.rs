@@ -1,5 +1,7 @@
 //! `process`: processes and threads started, programs executed, processes ended and how.
 
+use std::borrow::Cow;
+
 use plimsoll_abi::process::Cell;
 
 use super::{KernelRow, Keyed, Row, Signal, Source};
@@ -81,21 +83,22 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
 fn exits(encoder: &mut Encoder<'_>, row: &Row<'_>, kernel: KernelRow<'_>) {
     let series = row.kernel_series(kernel);
     for Keyed { key: [status, _], count, .. } in kernel.keyed.iter().filter(|k| k.map == PROCESS_EXITS) {
-        let signal = status & 0x7f;
-        let (code, name);
-        let labels = if signal == 0 {
-            code = (status >> 8 & 0xff).to_string();
-            [("reason", "exited"), ("code", code.as_str()), ("signal", "")]
-        } else {
-            name = names::signal(signal);
-            [("reason", "signaled"), ("code", ""), ("signal", &*name)]
-        };
+        let (reason, code, signal) = ended(*status);
+        let labels = [("reason", reason), ("code", &*code), ("signal", &*signal)];
         encoder.counter(series, &labels, Value::Int(*count));
     }
     let folded = layout::process(kernel.cells).map_or(0, |cell| cell.exits_folded);
     if folded > 0 {
         let labels = [("reason", names::OTHER), ("code", ""), ("signal", "")];
         encoder.counter(series, &labels, Value::Int(folded));
+    }
+}
+
+/// `reason`, `code` and `signal` of a status, as wait() has it.
+pub(super) fn ended(status: u32) -> (&'static str, String, Cow<'static, str>) {
+    match status & 0x7f {
+        0 => ("exited", (status >> 8 & 0xff).to_string(), Cow::Borrowed("")),
+        signal => ("signaled", String::new(), names::signal(signal)),
     }
 }
 

@@ -4,6 +4,8 @@ use crate::identity::{Origin, classify};
 const UID: &str = "c7ee4046-c890-41dc-ab99-f122526010d6";
 const HASH: &str = "03e5f85044ae536ec08cdfacda26b077";
 
+const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 244, 0, 7));
+
 fn id(end: usize) -> String {
     format!("{end:064x}")
 }
@@ -25,7 +27,7 @@ fn news(uid: &str, name: &str, containers: &[(usize, &str, u32)]) -> PodNews {
         (id(*end), container)
     };
     PodNews {
-        pod: Arc::new(Pod { uid, namespace, name, workload, metadata }),
+        pod: Arc::new(Pod { uid, namespace, name, workload, metadata, addresses: vec![ADDRESS] }),
         config_hash: None,
         containers: containers.iter().map(container).collect(),
         gone: false,
@@ -161,4 +163,27 @@ fn what_there_is_no_room_for_is_told() {
     assert_eq!(shown(&all, &path(0), false), None, "the oldest goes");
     assert_eq!(shown(&all, &path(999), false).as_deref(), Some("shop late main 64"));
     assert_eq!(all.by_container.len(), MAX_CONTAINERS);
+}
+
+#[test]
+fn addresses_are_the_living_pods_own() {
+    let mut pods = pods([news(UID, "db-0", &[(1, "main", 0)])]);
+    let of = |pods: &Pods, path: &str| pods.addresses(&classify(path, 4)).map(|pod| pod.addresses.clone());
+    let pod = format!("/kubepods/burstable/pod{UID}");
+    assert_eq!(of(&pods, &pod), Some(vec![ADDRESS]));
+    assert_eq!(of(&pods, &format!("{pod}/{}", id(1))), None, "its containers share it");
+    pods.tell(PodNews { gone: true, ..news(UID, "db-0", &[]) });
+    assert_eq!(of(&pods, &pod), None, "another may have it");
+}
+
+#[test]
+fn a_container_is_of_a_pod_by_its_id_or_by_what_it_is_called() {
+    let pods = pods([news(UID, "db-0", &[(1, "main", 3)])]);
+    let of = |end: usize, named: bool| {
+        let path = format!("/kubepods/burstable/pod{UID}/{}", id(end));
+        pods.pod_of(&classify(&path, 4), named).map(|(pod, restarts)| (pod.name.clone(), restarts))
+    };
+    assert_eq!(of(1, false), Some(("db-0".to_owned(), Some(3))));
+    assert_eq!(of(2, false), None, "the pause container, or one that is still to be told of");
+    assert_eq!(of(2, true), Some(("db-0".to_owned(), None)));
 }

@@ -56,3 +56,16 @@ fn what_says_little_is_still_a_pod_and_what_has_no_uid_is_none() {
     assert_eq!((news.pod.uid.as_str(), news.containers.len()), ("u", 0));
     assert_eq!(pod(r#"{"metadata":{"name":"x"},"status":{"containerStatuses":null}}"#).said(false), None);
 }
+
+#[test]
+fn addresses_of_its_own() {
+    let addresses = |host: &str, ips: &str| {
+        let text = format!(r#"{{"metadata":{{"uid":"u"}},"spec":{{{host}}},"status":{{"podIPs":{ips}}}}}"#);
+        let news = pod(&text).said(false).expect("a pod").of(Workload::default());
+        news.pod.addresses.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let both = r#"[{"ip":"10.244.0.7"},{"ip":"fd00:0:0::7"},{"ip":"none"}]"#;
+    assert_eq!(addresses("", both), ["10.244.0.7", "fd00::7"]);
+    assert_eq!(addresses(r#""hostNetwork":true"#, both), Vec::<String>::new(), "the node's");
+    assert_eq!(addresses(r#""hostNetwork":false"#, "null"), Vec::<String>::new());
+}

@@ -129,7 +129,10 @@ fn pod(
     metadata.extend(Origin::PodLabel, labels.iter().filter(|(key, _)| !NAMES.contains(&key.as_str())));
     metadata.extend(Origin::PodAnnotation, annotations);
     let SandboxName { name, uid, namespace } = names.clone();
-    (!uid.is_empty()).then(|| Arc::new(Pod { uid, namespace, name, workload: Workload::default(), metadata }))
+    // The API server says them, of pods that CRI knows.
+    let addresses = Vec::new();
+    let workload = Workload::default();
+    (!uid.is_empty()).then(|| Arc::new(Pod { uid, namespace, name, workload, metadata, addresses }))
 }
 
 fn some(text: String) -> Option<String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::details;
+use super::{NetworkSettings, details};
 use crate::identity::state::{Details, nomad_labels};
 use crate::identity::{Exit, Health, Origin, Runtime, Status};
 
@@ -26,6 +26,7 @@ struct Answer {
     restart_count: Option<u32>,
     state: Option<State>,
     config: Option<Config>,
+    network_settings: Option<NetworkSettings>,
 }
 
 #[derive(Default, Deserialize)]
@@ -65,6 +66,7 @@ pub fn parse_inspected(bytes: &[u8], runtime: Runtime) -> Result<Inspected, serd
     let labels = config.labels.unwrap_or_default();
     let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     let mut details = details(runtime, answer.name, config.image, labels);
+    details.addresses = answer.network_settings.map(|settings| settings.addresses()).unwrap_or_default();
     details.image_id = answer.image.filter(|image| !image.is_empty());
     for (label, value) in nomad_labels(config.env.unwrap_or_default().iter().map(String::as_str)) {
         if details.metadata.get(Origin::ContainerLabel, label).is_none() {
@@ -93,6 +95,7 @@ mod tests {
 
     const WEB: &str = r#"{"Id":"8619","Name":"/web","RestartCount":3,"Image":"sha256:9c7a",
         "State":{"Status":"running","ExitCode":0,"OOMKilled":false,"Health":{"Status":"healthy","FailingStreak":0}},
+        "NetworkSettings":{"IPAddress":"","Networks":{"bridge":{"IPAddress":"172.17.0.2"}}},
         "Config":{"Image":"nginx:1.27","Labels":{"app":"shop","com.hashicorp.nomad.alloc_id":"a1"},
             "Env":["PATH=/bin","NOMAD_ALLOC_ID=a2","NOMAD_JOB_NAME=shop","NOMAD_TOKEN=secret","NOMAD_META_KEY=secret",
                 "NOMAD_DC=","DB_PASSWORD=secret"]}}"#;
@@ -103,6 +106,7 @@ mod tests {
         let details = &web.details;
         assert_eq!((details.name.as_deref(), details.image.as_deref()), (Some("web"), Some("nginx:1.27")));
         assert_eq!(details.image_id.as_deref(), Some("sha256:9c7a"));
+        assert_eq!(details.addresses, [std::net::IpAddr::from([172, 17, 0, 2])]);
         let health = Some(Health::Healthy);
         assert_eq!(web.status, Status { restarts: Some(3), health, ..Status::default() });
     }
