@@ -33,23 +33,37 @@ impl Containerd {
         let programs = tools::services()?.join("usr/bin");
         let mut containerd =
             Self { directory, programs, cgroup: format!("/{name}"), daemon: None, made: Default::default() };
-        let config = containerd.directory.join("config.toml");
-        std::fs::write(&config, CONFIG.replace("DIR", &containerd.directory.display().to_string()))?;
-        let path = format!("{}:{}", containerd.programs.display(), std::env::var("PATH").unwrap_or_default());
-        let log = std::fs::File::create(containerd.directory.join("log"))?;
-        let mut command = Command::new(containerd.programs.join("containerd"));
-        command.arg("-c").arg(&config).env("PATH", path);
+        let config = CONFIG.replace("DIR", &containerd.directory.display().to_string());
+        std::fs::write(containerd.directory.join("config.toml"), config)?;
+        servers.name("containerd", containerd.socket().display());
+        containerd.serve()?;
+        containerd.pack()?;
+        Ok(containerd)
+    }
+
+    /// Has it serve, and waits until it does.
+    pub fn serve(&mut self) -> Result<()> {
+        let path = format!("{}:{}", self.programs.display(), std::env::var("PATH").unwrap_or_default());
+        let log = std::fs::File::options().create(true).append(true).open(self.directory.join("log"))?;
+        let mut command = Command::new(self.programs.join("containerd"));
+        command.arg("-c").arg(self.directory.join("config.toml")).env("PATH", path);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        containerd.daemon = Some(command.spawn().context("containerd")?);
-        let socket = containerd.socket();
-        servers.name("containerd", socket.display());
+        self.daemon = Some(command.spawn().context("containerd")?);
+        let socket = self.socket();
         let start = Instant::now();
-        while UnixStream::connect(&socket).is_err() || containerd.ctr(&["version"]).is_err() {
+        while UnixStream::connect(&socket).is_err() || self.ctr(&["version"]).is_err() {
             ensure!(start.elapsed() < Duration::from_secs(60), "containerd does not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
-        containerd.pack()?;
-        Ok(containerd)
+        Ok(())
+    }
+
+    /// Ends it; its containers go on.
+    pub fn stop(&mut self) -> Result<()> {
+        let mut daemon = self.daemon.take().context("it runs")?;
+        daemon.kill()?;
+        daemon.wait()?;
+        Ok(())
     }
 
     /// Where it listens.

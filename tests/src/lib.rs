@@ -8,6 +8,7 @@ pub mod certificates;
 pub mod cgroup;
 pub mod cluster;
 pub mod containerd;
+pub mod cri;
 pub mod dashboards;
 pub mod demo;
 pub mod exporter;

@@ -11,6 +11,9 @@ use plimsoll_tests::exporter::Exporter;
 use plimsoll_tests::runc::{Config, Container};
 use plimsoll_tests::scrape::Scrape;
 
+#[path = "runtimes/real.rs"]
+mod real;
+
 /// A Docker that lists nothing and then says what it is told to, on a socket of its own.
 struct Docker {
     path: PathBuf,
@@ -87,6 +90,33 @@ fn shown(scrape: &Scrape, id: &str) -> Vec<(String, String, Option<String>, f64)
 
 fn up(scrape: &Scrape) -> Vec<f64> {
     scrape.all("plimsoll_runtime_up", &[("runtime", "docker")]).map(|sample| sample.value).collect()
+}
+
+/// As the driver `exec` has it: no state directory, and a socket least of all.
+#[test]
+fn a_task_of_nomad_has_what_its_environment_says() -> Result<()> {
+    let config = std::env::temp_dir().join(format!("plimsoll-nomad-{}.yml", std::process::id()));
+    std::fs::write(&config, "labels: [{container_label: com.hashicorp.nomad.job_name, as: job_name}]\n")?;
+    let flags = ["--no-runtime.discover".to_owned(), format!("--config.file={}", config.display())];
+    let exporter = Exporter::start(&flags.each_ref().map(String::as_str))?;
+    let allocation = format!("e3b9d4f0-8c3e-4f3a-9d55-{:012x}", std::process::id());
+    let path = format!("/nomad-{}/{allocation}.web", std::process::id());
+    let task = Config::default().cgroups_path(&path).variable(&format!("NOMAD_ALLOC_ID={allocation}"));
+    let task = task.variable("NOMAD_JOB_NAME=shop").variable("NOMAD_TOKEN=nobodys");
+    let mut running = Container::new(&task)?.start()?;
+    running.run("syscalls 7 getsid")?;
+    let wanted = [("id", path.as_str()), ("syscall", "getsid"), ("job_name", "shop")];
+    let named = |scrape: &Scrape| scrape.value("container_syscalls_total", &wanted).is_some();
+    let scrape = exporter.scrape_until("its job is known", named)?;
+    assert_eq!(scrape.value("container_syscalls_total", &wanted), Some(7.0));
+    let info = [("id", path.as_str()), ("runtime", "nomad")];
+    let labels = scrape.all("container_info", &info).next().context("it is there")?.labels.clone();
+    let alloc = labels.get("container_label_com_hashicorp_nomad_alloc_id");
+    assert_eq!(alloc, Some(&allocation));
+    assert!(!exporter.get("/metrics", &[])?.contains("nobodys"));
+    running.finish()?;
+    std::fs::remove_file(&config)?;
+    Ok(())
 }
 
 #[test]

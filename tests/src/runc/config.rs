@@ -19,6 +19,7 @@ pub struct Config {
     cpu_quota: Option<(u64, u64)>,
     annotations: Vec<(String, String)>,
     devices: Vec<(String, u32, u32)>,
+    environment: Vec<String>,
 }
 
 impl Default for Config {
@@ -36,6 +37,7 @@ impl Default for Config {
             cpu_quota: None,
             annotations: Vec::new(),
             devices: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -107,6 +109,12 @@ impl Config {
         self
     }
 
+    /// A variable of its environment, as `NAME=VALUE`.
+    pub fn variable(mut self, variable: &str) -> Self {
+        self.environment.push(variable.to_owned());
+        self
+    }
+
     /// A block device it may use, under the same path as here.
     pub fn block_device(mut self, path: &str, (major, minor): (u32, u32)) -> Self {
         self.devices.push((path.to_owned(), major, minor));
@@ -135,7 +143,7 @@ impl Config {
                 "terminal": false,
                 "user": { "uid": 0, "gid": 0 },
                 "args": args,
-                "env": [],
+                "env": self.environment,
                 "cwd": "/",
                 "noNewPrivileges": true,
                 "capabilities": { "bounding": capabilities, "effective": capabilities, "permitted": capabilities },

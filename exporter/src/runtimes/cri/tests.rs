@@ -312,6 +312,25 @@ fn events_tell_of_a_pod_and_its_containers() {
     assert_eq!((pod.uid.as_str(), pod.metadata.get(Origin::PodLabel, "app")), ("u2", Some("shop")));
 }
 
+/// As containerd 1.6.20 answered, but for the ids, which are shorter here.
+#[test]
+fn what_a_real_containerd_says() {
+    let image = b"B\x19\n\x17plimsoll.test/busybox:1J\x09sha256:9a";
+    let times = b" \xfc\xec\xb2\xae\xb9\xd9\x9a\xf5\x18(\xfe\xe2\xcc\xe9\xb9\xd9\x9a\xf5\x180\xb5\xcf\xfa\xf0\xb9\xd9\x9a\xf5\x188\x07";
+    let job =
+        [&b"\n\x02c1\x12\x05\n\x03job\x18\x02"[..], times, image, b"R\x05Error\x82\x01\x02\n\0"].concat();
+    let words = parse_status(&field(1, &job), Runtime::Containerd).expect("valid");
+    let job = "c1 - job plimsoll.test/busybox:1 sha256:9a";
+    assert_eq!(shown(&words), [job, "c1 containerd Some(0) Some((7, \"Error\"))"]);
+    let pod = b"\n\x02p1\x12\x11\n\x05web-1\x12\x02u1\x1a\x04shop \xff\x89\xd1\xec\xb6\xd9\x9a\xf5\x18*\x0b\n\x03app\x12\x04shop";
+    let words = parse_sandboxes(&field(1, pod), Runtime::Containerd).expect("valid");
+    assert_eq!(shown(&words), ["p1 web-1 - - -"]);
+    let [Word::Is(_, pause)] = words.as_slice() else { panic!("{words:?}") };
+    let pod = pause.pod.as_ref().expect("a pod");
+    let label = pod.metadata.get(Origin::PodLabel, "app");
+    assert_eq!((pod.uid.as_str(), pod.namespace.as_str(), label), ("u1", "shop", Some("shop")));
+}
+
 #[test]
 fn what_an_event_does_not_tell_is_listed() {
     let lists = AtomicU32::new(0);
