@@ -45,7 +45,7 @@ fn a_pod_has_what_containerd_says_of_it() -> Result<()> {
     let sleeps = ["/bin/busybox", "sleep", "3600"];
     let main = format!("{}/{}", cgroup(&uid), pod.container("main", 2, IMAGE, &sleeps)?);
     let scrape = exporter.scrape_until("it is named", |scrape| {
-        info(scrape, &main).is_some_and(|of| label(&of, "pod") != "")
+        info(scrape, &main).is_some_and(|of| !label(&of, "pod").is_empty())
     })?;
     let of = info(&scrape, &main).context("it is there")?;
     let base = ["namespace", "pod", "container", "image", "runtime", "restart_count", "pod_label_app"];
@@ -57,7 +57,7 @@ fn a_pod_has_what_containerd_says_of_it() -> Result<()> {
     assert_eq!(scrape.value("container_restarts", &[("id", &main)]), Some(2.0));
     let pause = format!("{}/{}", cgroup(&uid), pod.id());
     let scrape = exporter.scrape_until("so is the pause container", |scrape| {
-        info(scrape, &pause).is_some_and(|of| label(&of, "pod") != "")
+        info(scrape, &pause).is_some_and(|of| !label(&of, "pod").is_empty())
     })?;
     let of = info(&scrape, &pause).context("it is there")?;
     assert_eq!([label(&of, "pod"), label(&of, "container")], ["web-1", ""]);
