@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use crate::apiserver::{Answer, ApiServer, Asked};
+use crate::gate::Gate;
 
 /// The node's name.
 pub const NODE: &str = "rig-node";
@@ -49,10 +50,20 @@ impl Cluster {
         self.kubeconfig_of(TOKEN, "authority.pem")
     }
 
+    /// A gate before it, and a kubeconfig that names that.
+    pub fn behind_a_gate(&self) -> Result<(Gate, PathBuf)> {
+        let gate = Gate::before(self.server.address())?;
+        let kubeconfig = self.write(&format!("https://localhost:{}", gate.port()), TOKEN, "authority.pem")?;
+        Ok((gate, kubeconfig))
+    }
+
     /// A kubeconfig with this token and this authority.
     pub fn kubeconfig_of(&self, token: &str, authority: &str) -> Result<PathBuf> {
-        let server =
-            json!({"server": self.server.url(), "certificate-authority": self.server.path(authority)});
+        self.write(&self.server.url(), token, authority)
+    }
+
+    fn write(&self, url: &str, token: &str, authority: &str) -> Result<PathBuf> {
+        let server = json!({"server": url, "certificate-authority": self.server.path(authority)});
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "x",
             "clusters": [{"name": "x", "cluster": server}],

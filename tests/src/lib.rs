@@ -12,6 +12,7 @@ pub mod cri;
 pub mod dashboards;
 pub mod demo;
 pub mod exporter;
+pub mod gate;
 pub mod grpc;
 pub mod hierarchy;
 pub mod host;

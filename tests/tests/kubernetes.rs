@@ -1,5 +1,7 @@
 //! What Kubernetes says of pods is on every series of their containers, whatever the API server does.
 
+#[path = "kubernetes/chaos.rs"]
+mod chaos;
 #[path = "kubernetes/grouping.rs"]
 mod grouping;
 #[path = "kubernetes/workloads.rs"]
