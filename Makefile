@@ -63,9 +63,10 @@ deny: ## checks licences, sources and (where its database can be fetched) adviso
 fuzz: ## fuzzes every target, each for FUZZ_SECONDS (60)
 	@tools/test fuzz $(or $(FUZZ_SECONDS),60)
 
-docs: ## writes docs/metrics.md from the table of signals, the dashboards from their definitions, the commands in deploy from those of the checks, the manifests from the chart
+docs: ## writes docs/metrics.md from the table of signals, the figures of docs/scale.md, the dashboards from their definitions, the commands in deploy from those of the checks, the manifests from the chart
 	@tools/setup toolchain bpf-linker icinga2 kubernetes
 	UPDATE_DOCS=1 cargo test --quiet --locked --package plimsoll-tests --test tidy the_reference
+	UPDATE_DOCS=1 cargo test --quiet --locked --package plimsoll-tests --test scale
 	UPDATE_DOCS=1 cargo test --quiet --locked --package plimsoll-tests --test dashboards the_files
 	UPDATE_DOCS=1 cargo test --quiet --locked --package plimsoll-tests --test icinga -- of_the_tables of_icinga
 	UPDATE_DOCS=1 cargo test --quiet --locked --package plimsoll-tests --test deploy the_files

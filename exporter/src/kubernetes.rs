@@ -10,6 +10,7 @@ mod guard;
 mod metrics;
 mod objects;
 mod owners;
+mod pauses;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -27,6 +28,7 @@ use tokio::time::{Instant, sleep};
 pub use metrics::KubernetesMetrics;
 pub use objects::{PodObject, Said};
 pub use owners::{Owner, Question, parse_owner};
+pub use pauses::Pauses;
 
 use self::client::{KubernetesError, connect};
 use self::guard::Guard;
@@ -45,10 +47,6 @@ pub struct Settings {
     pub max_backoff: Duration,
 }
 
-/// The first pause after something went wrong.
-const PAUSE: Duration = Duration::from_secs(1);
-/// What held so long was good.
-const HELD: Duration = Duration::from_secs(60);
 /// A question of an owner; who is not answered by then is taken for the last one there is.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Pods that wait for what they belong to. Those beyond it are told without.
@@ -72,8 +70,8 @@ pub fn follow(
 
 async fn keep_following(settings: Settings, directory: Arc<Directory>, metrics: KubernetesMetrics) {
     let guard = Guard::new(metrics.clone());
-    let shortest = PAUSE.min(settings.max_backoff);
-    let (mut pause, mut told, mut streams) = (shortest, String::new(), true);
+    let mut pauses = Pauses::new(settings.max_backoff);
+    let (mut told, mut streams) = (String::new(), true);
     let mut answers = Answers::default();
     loop {
         let begun = Instant::now();
@@ -101,9 +99,7 @@ async fn keep_following(settings: Settings, directory: Arc<Directory>, metrics: 
             tracing::warn!(error = error_text, "the pods of this node are not followed");
             told = error_text;
         }
-        pause = if begun.elapsed() >= HELD { shortest } else { pause };
-        sleep(jittered(pause)).await;
-        pause = (pause * 2).min(settings.max_backoff);
+        sleep(pauses.after(begun.elapsed(), random())).await;
     }
 }
 
@@ -242,10 +238,9 @@ async fn ask(client: Client, question: &Question) -> Option<Workload> {
     }
 }
 
-/// Between half and one and a half of it, so that not all nodes of a cluster come back at once.
-fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
-    pause.mul_f64(0.5 + (random >> 11) as f64 / (1_u64 << 53) as f64)
+/// From 0 to 1.
+fn random() -> f64 {
+    (RandomState::new().build_hasher().finish() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]
@@ -253,10 +248,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_differ() {
-        let second = Duration::from_secs(1);
-        let pauses: Vec<_> = (0..64).map(|_| jittered(second)).collect();
-        assert!(pauses.iter().all(|pause| (second / 2..second * 3 / 2).contains(pause)), "{pauses:?}");
-        assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
+    fn no_two_nodes_wait_alike() {
+        let randoms: Vec<_> = (0..64).map(|_| random()).collect();
+        assert!(randoms.iter().all(|random| (0.0..1.0).contains(random)), "{randoms:?}");
+        assert!(randoms.iter().any(|random| *random != randoms[0]), "{randoms:?}");
     }
 }
