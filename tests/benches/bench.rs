@@ -16,6 +16,8 @@ mod files;
 mod kernel;
 #[path = "bench/loads.rs"]
 mod loads;
+#[path = "bench/names.rs"]
+mod names;
 #[path = "bench/network.rs"]
 mod network;
 #[path = "bench/node.rs"]
@@ -51,6 +53,9 @@ fn main() -> Result<()> {
     }
     if runs("node") {
         node::run()?;
+    }
+    if runs("names") {
+        names::run()?;
     }
     if runs("scrapes") {
         scrapes::run()?;
