@@ -64,7 +64,7 @@ pub struct Config {
     /// The log.
     #[command(flatten)]
     pub log: Log,
-    /// Configuration file in YAML, for the labels of series and the modules of /probe; read again on SIGHUP
+    /// Configuration file in YAML, for the labels of series, the modules of /probe and where to push to; read again on SIGHUP
     #[arg(long = "config.file", value_name = "FILE", help_heading = "Configuration file")]
     pub file: Option<PathBuf>,
 

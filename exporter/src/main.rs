@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use plimsoll::config::file::{FileConfig, FileError};
@@ -17,7 +18,8 @@ use plimsoll::ledger::Keep;
 use plimsoll::node;
 use plimsoll::privileges::{self, Held, Needs};
 use plimsoll::probe::InForce;
-use plimsoll::push;
+use plimsoll::push_checks;
+use plimsoll::push_metrics::{self, PushMetrics, Pusher};
 use plimsoll::reload::{Keeper, Reloader};
 use plimsoll::report::{self, Rightsizing};
 use plimsoll::runtimes::{RuntimeMetrics, follow, sockets};
@@ -142,7 +144,7 @@ fn faulty(path: &Path, error: &FileError) -> ExitCode {
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
 fn push(path: &Path, check: bool) -> ExitCode {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let settings = match push::Settings::load(path, &host) {
+    let settings = match push_checks::Settings::load(path, &host) {
         Ok(settings) => settings,
         Err(error) => return faulty(path, &error),
     };
@@ -151,7 +153,7 @@ fn push(path: &Path, check: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     log::init(tracing::Level::INFO, log::LogFormat::Logfmt);
-    if let Err(error) = push::push(settings) {
+    if let Err(error) = push_checks::push(settings) {
         say(&format!("plimsoll: {error}"));
     }
     ExitCode::FAILURE
@@ -165,7 +167,9 @@ fn check_config(files: &[PathBuf]) -> ExitCode {
         match read_config(path) {
             Ok(config) => {
                 let (rules, modules) = (config.labelling.rules.len(), config.probing.modules.len());
-                println!("{}: valid, label rules: {rules}, modules: {modules}", path.display())
+                let receivers = config.push.map_or(0, |push| push.targets.len());
+                let path = path.display();
+                println!("{path}: valid, label rules: {rules}, modules: {modules}, receivers: {receivers}")
             }
             Err(failed) => answer = failed,
         }
@@ -248,9 +252,11 @@ fn run(
     }
     let probes = Arc::new(InForce::default());
     probes.replace(std::mem::take(&mut file.probing));
+    let push = file.push.take();
     let engine =
         Engine::start(options(config, file, directory), telemetry.clone()).context("cannot start")?;
-    let reloader = reloader(config, &engine, &probes, telemetry)?;
+    let pusher = pusher(config, push, &engine, telemetry)?;
+    let reloader = reloader(config, &engine, &probes, pusher.as_ref(), telemetry)?;
     let settings = settings(config, collectors, probes, reloader.clone(), door);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -259,6 +265,9 @@ fn run(
         .context("cannot start the runtime")?;
     let reload = reloader.map(Reloader::on_request).transpose().context("cannot start a thread")?;
     let served = runtime.block_on(serve(&settings, engine, telemetry, reload));
+    if let Some(pusher) = pusher {
+        pusher.stop(PUSH_PATIENCE);
+    }
     // A scrape that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     served
@@ -283,19 +292,42 @@ fn kubernetes(config: &Config) -> anyhow::Result<Option<kubernetes::Settings>> {
     Ok(Some(kubernetes::Settings { node, kubeconfig, max_backoff }))
 }
 
+/// How long receivers have at a stop to take what waits for them.
+const PUSH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What pushes, or may be told to by the configuration file if there is one.
+fn pusher(
+    config: &Config,
+    settings: Option<push_metrics::Settings>,
+    engine: &Arc<Engine>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Option<Pusher>> {
+    if config.file.is_none() {
+        return Ok(None);
+    }
+    let metrics = PushMetrics::new(&telemetry.registry).context("cannot set up the own metrics")?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let source: Arc<dyn Source> = Arc::clone(engine) as _;
+    Ok(Some(Pusher::start(settings, source, metrics, host).context("cannot start a thread")?))
+}
+
 /// What reads the configuration file again, if there is one.
 fn reloader(
     config: &Config,
     engine: &Arc<Engine>,
     probes: &Arc<InForce>,
+    pusher: Option<&Pusher>,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Option<Arc<Reloader>>> {
     let Some(path) = config.file.clone() else { return Ok(None) };
     let metrics = ConfigMetrics::new(&telemetry.registry).context("cannot set up the own metrics")?;
-    let (engine, probes) = (Arc::clone(engine), Arc::clone(probes));
+    let (engine, probes, push) = (Arc::clone(engine), Arc::clone(probes), pusher.map(Pusher::control));
     let apply = Box::new(move |file: FileConfig| {
         engine.relabel(file.labelling);
         probes.replace(file.probing);
+        if let Some(push) = &push {
+            push.replace(file.push);
+        }
     });
     Ok(Some(Arc::new(Reloader::new(path, signals::labels(), metrics, apply))))
 }

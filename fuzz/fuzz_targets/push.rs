@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll::push::Settings;
-use plimsoll::push::icinga::{Answer, answer, is_last};
-use plimsoll::push::outcome::split;
+use plimsoll::push_checks::Settings;
+use plimsoll::push_checks::icinga::{Answer, answer, is_last};
+use plimsoll::push_checks::outcome::split;
 use serde_json::{Value, json};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -17,6 +17,7 @@ pub mod grpc;
 pub mod hierarchy;
 pub mod host;
 pub mod icinga;
+pub mod influx;
 pub mod loopback;
 pub mod nameserver;
 pub mod netns;

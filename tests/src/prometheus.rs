@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use plimsoll_checks::checks::http::client::Client;
+use plimsoll_checks::checks::http::{Place, measure};
+use plimsoll_checks::deadline::Deadline;
+use plimsoll_checks::tls::Verify;
 use serde_json::Value;
 
 pub use answer::{Series, exported, extrapolated_increase};
@@ -28,9 +32,23 @@ pub struct Job {
 #[derive(Debug)]
 pub struct Prometheus {
     child: Child,
+    major: u32,
+    args: Vec<String>,
     address: SocketAddr,
     jobs: usize,
+    door: Option<Door>,
     _directory: Directory,
+}
+
+/// What it asks of whoever comes in, as its `--web.config.file` says, which is among the flags.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// The file of the authority that vouches for it.
+    pub authority: PathBuf,
+    /// The name in its certificate.
+    pub name: String,
+    /// `user:password`.
+    pub login: String,
 }
 
 /// A scrape target, as `/api/v1/targets` has it.
@@ -81,40 +99,41 @@ impl Prometheus {
     }
 
     /// Starts it with a whole configuration; as an agent, which keeps nothing, if the flags say so.
-    #[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
     pub fn start_config(major: u32, config: &str, args: &[&str]) -> Result<Self> {
+        Self::start_behind(major, config, args, None)
+    }
+
+    /// The same, where flags have it ask who comes in.
+    pub fn start_behind(major: u32, config: &str, args: &[&str], door: Option<Door>) -> Result<Self> {
         let directory = Directory::new()?;
         let path = directory.0.join("prometheus.yml");
         std::fs::write(&path, config).with_context(|| path.display().to_string())?;
         let storage = if args.iter().any(|arg| arg.ends_with("agent")) { "agent" } else { "tsdb" };
-        let mut child = Command::new(tools::prometheus(major)?)
-            .arg(format!("--config.file={}", path.display()))
-            .arg(format!("--storage.{storage}.path={}", directory.0.join("data").display()))
-            .arg("--web.listen-address=127.0.0.1:0")
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("prometheus")?;
-        let mut log = BufReader::new(child.stderr.take().context("standard error is no pipe")?);
-        // From here on dropping it ends it.
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let data = directory.0.join("data");
+        let mut all = vec![
+            format!("--config.file={}", path.display()),
+            format!("--storage.{storage}.path={}", data.display()),
+        ];
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        let (child, address) =
+            spawn(major, &all, SocketAddr::from(([127, 0, 0, 1], 0))).with_context(|| config.to_owned())?;
         let jobs = config.matches("job_name:").count();
-        let mut prometheus = Self { child, address, jobs, _directory: directory };
-        prometheus.address = listening(&mut log).with_context(|| config.to_owned())?;
-        // Read on, or it stops at a full pipe. What it warns of goes where the test's own output goes.
-        let warns = |line: &String| {
-            ["warn", "error"].iter().any(|level| line.to_lowercase().contains(&format!("level={level}")))
-        };
-        std::thread::spawn(move || {
-            log.lines()
-                .map_while(Result::ok)
-                .filter(warns)
-                .for_each(|line| eprintln!("prometheus {major}: {line}"));
-        });
+        let prometheus = Self { child, major, args: all, address, jobs, door, _directory: directory };
         prometheus.until("ready", |this| Ok(this.get("/-/ready").is_ok().then_some(())))?;
         Ok(prometheus)
+    }
+
+    /// Ends it, with what it was told on disk.
+    pub fn stop(&mut self) -> Result<()> {
+        crate::services::signal(&self.child, rustix::process::Signal::TERM);
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Has it run again, where it was.
+    pub fn run(&mut self) -> Result<()> {
+        (self.child, _) = spawn(self.major, &self.args, self.address)?;
+        self.until("ready", |this| Ok(this.get("/-/ready").is_ok().then_some(())))
     }
 
     /// Where it listens.
@@ -216,6 +235,9 @@ impl Prometheus {
 
     /// In HTTP/1.0, so that the answer comes in one piece and ends with the connection.
     fn request(&self, path: &str) -> Result<(String, String)> {
+        if let Some(door) = &self.door {
+            return door.request(self.address, path);
+        }
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes())?;
@@ -230,6 +252,54 @@ impl Drop for Prometheus {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Starts it, and gives the address that it listens at.
+#[expect(clippy::print_stderr, reason = "what Prometheus warns of belongs with the test's own output")]
+fn spawn(major: u32, args: &[String], address: SocketAddr) -> Result<(Child, SocketAddr)> {
+    let mut child = Command::new(tools::prometheus(major)?)
+        .args(args)
+        .arg(format!("--web.listen-address={address}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("prometheus")?;
+    let mut log = BufReader::new(child.stderr.take().context("standard error is no pipe")?);
+    let address = listening(&mut log).inspect_err(|_| drop(child.kill()))?;
+    // Read on, or it stops at a full pipe. What it warns of goes where the test's own output goes.
+    let warns = |line: &String| {
+        ["warn", "error"].iter().any(|level| line.to_lowercase().contains(&format!("level={level}")))
+    };
+    std::thread::spawn(move || {
+        log.lines()
+            .map_while(Result::ok)
+            .filter(warns)
+            .for_each(|line| eprintln!("prometheus {major}: {line}"));
+    });
+    Ok((child, address))
+}
+
+impl Door {
+    /// By the checks' client.
+    fn request(&self, address: SocketAddr, path: &str) -> Result<(String, String)> {
+        let mut probe = Client::new("test", "/").probe;
+        probe.place = Place {
+            address: address.ip().to_string(),
+            host: Some(self.name.clone()),
+            port: address.port().into(),
+            host_port: None,
+            tls: true,
+            path: path.to_owned(),
+        };
+        "GET".clone_into(&mut probe.method);
+        let authorities = Some(self.authority.display().to_string());
+        probe.tls.verify = Some(Verify { chain: true, name: true, key: true, authorities });
+        probe.authorization = Some(self.login.clone());
+        let measured = measure(&probe, Deadline::after(Duration::from_secs(60)))?;
+        let response = measured.exchange.context("no answer")?.response;
+        Ok((response.status_line() + " ", String::from_utf8(response.body)?))
     }
 }
 

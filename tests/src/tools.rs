@@ -75,6 +75,11 @@ pub fn victoria_metrics() -> Result<PathBuf> {
     fetched("stores/usr/bin/victoria-metrics", "stores")
 }
 
+/// Debian's InfluxDB, of version 1.
+pub fn influxdb() -> Result<PathBuf> {
+    fetched("stores/usr/bin/influxd", "stores")
+}
+
 /// The root below which all servers were unpacked.
 pub fn services() -> Result<PathBuf> {
     Ok(fetched("services", "services")?.canonicalize()?)

@@ -210,7 +210,7 @@ fn a_file_is_checked_whole_by_the_command_and_at_the_start() -> Result<()> {
     assert_eq!(checked.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&checked.stdout),
-        format!("{valid}: valid, label rules: 4, modules: 0\n")
+        format!("{valid}: valid, label rules: 4, modules: 0, receivers: 0\n")
     );
     let faults = format!(
         "{invalid}: line 2, column 15: labels[0].as: is missing: the name of the label\n\

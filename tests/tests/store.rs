@@ -1,5 +1,8 @@
 //! The examples of `deploy/prometheus`: Prometheus' own tool takes them, and with local addresses they do what docs/scale.md says.
 
+#[path = "store/push.rs"]
+mod push;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -185,7 +188,7 @@ fn same<K: Ord + std::fmt::Debug>(
     other: &BTreeMap<K, Vec<(i64, f64)>>,
 ) -> Result<()> {
     for (labels, samples) in one {
-        let found = other.get(labels).with_context(|| format!("not there: {labels:?}"))?;
+        let found = other.get(labels).with_context(|| format!("not there: {labels:?}: {samples:?}"))?;
         let equal = samples.len() == found.len()
             && samples.iter().zip(found).all(|((at, value), (when, kept))| {
                 at == when && (value == kept || (value - kept).abs() <= value.abs() * 1e-12)

@@ -6,7 +6,8 @@
 mod fields;
 mod labels;
 mod probes;
-mod push;
+mod push_checks;
+mod push_metrics;
 mod web;
 mod yaml;
 
@@ -22,7 +23,8 @@ pub use self::web::Read;
 use crate::http::Rules;
 use crate::identity::Labelling;
 use crate::probe::Probing;
-use crate::push::Settings;
+use crate::push_checks::Settings;
+use crate::push_metrics::Settings as Push;
 
 /// What the file says, complete and valid.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +33,8 @@ pub struct FileConfig {
     pub labelling: Labelling,
     /// What `/probe` may do.
     pub probing: Probing,
+    /// What is pushed, and where to.
+    pub push: Option<Push>,
 }
 
 /// Something wrong in the file.
@@ -86,6 +90,7 @@ impl FileConfig {
         let rules = fields.take("labels");
         let info = fields.take("info");
         let (probe, modules) = (fields.take("probe"), fields.take("modules"));
+        let push = fields.take("push");
         fields.refuse_the_rest(&mut faults);
         let (mut labelling, mut probing) = (Labelling::default(), Probing::default());
         if let Some(node) = rules {
@@ -100,8 +105,9 @@ impl FileConfig {
         if let Some(node) = modules {
             probing.modules = probes::modules(node, &mut faults);
         }
+        let push = push.and_then(|node| self::push_metrics::push(node, &mut faults));
         if faults.is_empty() {
-            return Ok(Self { labelling, probing });
+            return Ok(Self { labelling, probing, push });
         }
         faults.sort_by_key(|fault| (fault.at.line, fault.at.column));
         Err(faults)
@@ -116,7 +122,7 @@ impl Settings {
 
     /// Validates a file's text, for a host that calls itself this.
     pub fn parse(text: &str, host: &str) -> Result<Self, Vec<Fault>> {
-        push::parse(text, host)
+        push_checks::parse(text, host)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::identity::Runtime;
 use crate::identity::tags::Collision;
 use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
 use crate::kubernetes::KubernetesMetrics;
+use crate::push_metrics::PushMetrics;
 use crate::runtimes::RuntimeMetrics;
 use crate::telemetry::{ConfigMetrics, Telemetry, registered};
 
@@ -90,6 +91,8 @@ pub fn own_families() -> Vec<(String, &'static str, String)> {
     runtimes.found(Runtime::Docker);
     let Ok(kubernetes) = KubernetesMetrics::new(&telemetry.registry) else { return Vec::new() };
     kubernetes.touch();
+    let Ok(push) = PushMetrics::new(&telemetry.registry) else { return Vec::new() };
+    push.touch();
     telemetry.collector("", Duration::ZERO, true);
     telemetry.capability("", true);
     own.touch();

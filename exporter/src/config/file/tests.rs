@@ -119,7 +119,7 @@ lables: []
             "line 19, column 15: info.max_labels: expected a number from 0 to 256, not \"many\"".to_owned(),
             "line 20, column 16: info.annotations: expected true or false, not \"yes\"".to_owned(),
             "line 21, column 3: info.max_labels: this field is here twice".to_owned(),
-            "line 22, column 1: lables: no such field here; there are labels, info, probe, modules".to_owned(),
+            "line 22, column 1: lables: no such field here; there are labels, info, probe, modules, push".to_owned(),
         ]
     );
 }

@@ -7,19 +7,17 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub mod icinga;
 pub mod outcome;
-mod queue;
 mod schedule;
-
-pub use queue::QueueError;
 
 use self::icinga::{Answer, Api, Error as SendError};
 use self::outcome::run;
-use self::queue::{Queue, Waiting};
 use self::schedule::Schedule;
+use crate::queue::{Bounds, Queue, QueueError, Waiting};
 
 /// What the file says, complete and valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,26 +74,38 @@ pub struct Check {
 
 /// Runs the checks and hands over their results, until the process is ended.
 pub fn push(settings: Settings) -> Result<(), QueueError> {
-    let queue = Arc::new(Waiting::new(Queue::open(&settings.queue, settings.max_results)?));
+    let bounds = Bounds { items: settings.max_results, bytes: u64::MAX };
+    let queue = Arc::new(Waiting::new(Queue::open(&settings.queue, "json", bounds)?));
+    let lost = Arc::new(AtomicUsize::new(0));
     let api = Api::new(settings.icinga.clone());
     let retry_max = settings.retry_max;
     let schedule = Arc::new(Schedule::new(settings.checks.len()));
     let settings = Arc::new(settings);
     for _ in 0..settings.parallel.min(settings.checks.len()) {
         let (settings, schedule, queue) = (Arc::clone(&settings), Arc::clone(&schedule), Arc::clone(&queue));
+        let lost = Arc::clone(&lost);
         std::thread::spawn(move || {
             loop {
                 let number = schedule.next(|number| settings.checks.get(number).map(|check| check.interval));
                 let Some(check) = settings.checks.get(number) else { continue };
                 let result = run(check, &settings);
-                if let Err(error) = queue.push(result.to_string().as_bytes()) {
-                    tracing::error!(%error, "a result is lost: it cannot be written");
+                match queue.push(result.to_string().as_bytes()) {
+                    Ok(dropped) => dropped.iter().for_each(|_| tell_of_loss(&lost)),
+                    Err(error) => tracing::error!(%error, "a result is lost: it cannot be written"),
                 }
                 schedule.ended(number);
             }
         });
     }
     hand_over(&queue, &api, retry_max)
+}
+
+/// One more of the oldest went.
+fn tell_of_loss(lost: &AtomicUsize) {
+    let dropped = lost.fetch_add(1, Ordering::Relaxed) + 1;
+    if dropped.is_power_of_two() {
+        tracing::error!(dropped, "the oldest results are lost: more than max_results wait");
+    }
 }
 
 /// The first pause after a failure; each that follows is twice as long.
@@ -105,7 +115,7 @@ fn hand_over(queue: &Waiting, api: &Api, retry_max: Duration) -> Result<(), Queu
     // What was said last may have been heard: so it is at the start, of the process before.
     let (mut doubt, mut pause) = (true, RETRY_FIRST);
     loop {
-        let (number, body) = queue.first()?;
+        let Some((number, body)) = queue.first()? else { return Ok(()) };
         let sent = match doubt.then(|| api.has(&body)) {
             Some(Ok(true)) => Ok(Answer::Taken),
             Some(Err(error)) => Err(error),
@@ -118,13 +128,13 @@ fn hand_over(queue: &Waiting, api: &Api, retry_max: Duration) -> Result<(), Queu
                 }
                 queue.remove(number)?;
                 if pause > RETRY_FIRST {
-                    tracing::info!(waiting = queue.len(), "Icinga takes results again");
+                    tracing::info!(waiting = queue.size().0, "Icinga takes results again");
                 }
                 (doubt, pause) = (false, RETRY_FIRST);
             }
             Err(error) => {
                 doubt |= matches!(error, SendError::Unsure(_));
-                tracing::warn!(%error, waiting = queue.len(), "Icinga does not take results: trying again");
+                tracing::warn!(%error, waiting = queue.size().0, "Icinga does not take results: trying again");
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(retry_max);
             }

@@ -10,7 +10,7 @@ use super::fields::{Fields, items, text};
 use super::yaml::{self, Node};
 use super::{At, Fault};
 use crate::config::units::{UnitError, parse_duration, within};
-use crate::push::{Check, Icinga, Settings};
+use crate::push_checks::{Check, Icinga, Settings};
 
 /// More checks than this are a mistake.
 const MAX_CHECKS: usize = 1000;
