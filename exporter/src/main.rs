@@ -239,7 +239,8 @@ fn run(
 ) -> anyhow::Result<()> {
     raise_nofile_limit();
     map_large_buffers();
-    let (directory, runtimes) = (Arc::default(), RuntimeMetrics::new(&telemetry.registry)?);
+    let (directory, runtimes) = (Arc::<Directory>::default(), RuntimeMetrics::new(&telemetry.registry)?);
+    directory.need_namespaces(file.labelling.rules.need_namespaces());
     let found = sockets(&config.host.rootfs, config.runtimes.discover, &config.runtimes.sockets);
     follow(found, Arc::clone(&directory), runtimes).context("cannot start a thread")?;
     if let Some(settings) = kubernetes(config)? {
@@ -248,9 +249,9 @@ fn run(
     }
     let probes = Arc::new(InForce::default());
     probes.replace(std::mem::take(&mut file.probing));
-    let engine =
-        Engine::start(options(config, file, directory), telemetry.clone()).context("cannot start")?;
-    let reloader = reloader(config, &engine, &probes, telemetry)?;
+    let options = options(config, file, Arc::clone(&directory));
+    let engine = Engine::start(options, telemetry.clone()).context("cannot start")?;
+    let reloader = reloader(config, (&engine, &directory), &probes, telemetry)?;
     let settings = settings(config, collectors, probes, reloader.clone(), door);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -286,14 +287,15 @@ fn kubernetes(config: &Config) -> anyhow::Result<Option<kubernetes::Settings>> {
 /// What reads the configuration file again, if there is one.
 fn reloader(
     config: &Config,
-    engine: &Arc<Engine>,
+    (engine, directory): (&Arc<Engine>, &Arc<Directory>),
     probes: &Arc<InForce>,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Option<Arc<Reloader>>> {
     let Some(path) = config.file.clone() else { return Ok(None) };
     let metrics = ConfigMetrics::new(&telemetry.registry).context("cannot set up the own metrics")?;
-    let (engine, probes) = (Arc::clone(engine), Arc::clone(probes));
+    let (engine, directory, probes) = (Arc::clone(engine), Arc::clone(directory), Arc::clone(probes));
     let apply = Box::new(move |file: FileConfig| {
+        directory.need_namespaces(file.labelling.rules.need_namespaces());
         engine.relabel(file.labelling);
         probes.replace(file.probing);
     });

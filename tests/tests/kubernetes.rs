@@ -2,6 +2,8 @@
 
 #[path = "kubernetes/grouping.rs"]
 mod grouping;
+#[path = "kubernetes/namespaces.rs"]
+mod namespaces;
 #[path = "kubernetes/workloads.rs"]
 mod workloads;
 
