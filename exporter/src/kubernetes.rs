@@ -4,7 +4,7 @@
 //! server that is away, slow, or refuses costs the labels that only it knows. What a pod belongs to is known by rules, or asked
 //! for once ([`owners`]). A connection that breaks is taken up where it was; after an error all of it begins anew, since the
 //! server may come back with another past. Namespaces are followed by the same thread in the same way, if a rule of the
-//! configuration needs them.
+//! configuration needs them, and services, if they are asked for.
 
 mod client;
 mod guard;
@@ -12,6 +12,7 @@ mod metrics;
 mod namespaces;
 mod objects;
 mod owners;
+mod services;
 mod tries;
 mod whole;
 
@@ -30,6 +31,7 @@ pub use metrics::KubernetesMetrics;
 pub use namespaces::{NamespaceObject, of_namespace};
 pub use objects::{PodObject, Said};
 pub use owners::{Owner, Question, parse_owner};
+pub use services::ServiceObject;
 
 use self::client::{KubernetesError, connect};
 use self::guard::Guard;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// The longest pause between one try and the next.
     pub max_backoff: Duration,
+    /// Whether services are followed too.
+    pub services: bool,
 }
 
 /// A question of an owner; who is not answered by then is taken for the last one there is.
@@ -70,7 +74,13 @@ pub fn follow(
         let guard = Guard::new(metrics.clone());
         let with =
             whole::With { settings: &settings, directory: &directory, metrics: &metrics, guard: &guard };
-        tokio::join!(keep_following(&settings, &directory, &metrics, &guard), namespaces::follow(with));
+        let services = async {
+            if settings.services {
+                match services::follow(with).await {}
+            }
+        };
+        let pods = keep_following(&settings, &directory, &metrics, &guard);
+        tokio::join!(pods, namespaces::follow(with), services);
     };
     std::thread::Builder::new().name("kubernetes".to_owned()).spawn(move || runtime.block_on(all))?;
     Ok(())

@@ -281,7 +281,7 @@ fn kubernetes(config: &Config) -> anyhow::Result<Option<kubernetes::Settings>> {
         return Ok(None);
     };
     let (kubeconfig, max_backoff) = (config.kubeconfig.clone(), config.max_backoff);
-    Ok(Some(kubernetes::Settings { node, kubeconfig, max_backoff }))
+    Ok(Some(kubernetes::Settings { node, kubeconfig, max_backoff, services: config.services }))
 }
 
 /// What reads the configuration file again, if there is one.

@@ -1,21 +1,24 @@
-//! What the API server says of pods, of what they belong to, and of namespaces. The first byte chooses.
+//! What the API server says of pods, of what they belong to, of namespaces and of services. The first byte chooses.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll::identity::{Directory, Labels, Workload, classify};
-use plimsoll::kubernetes::{NamespaceObject, Owner, PodObject, Question, of_namespace, parse_owner};
+use plimsoll::kubernetes::{
+    NamespaceObject, Owner, PodObject, Question, ServiceObject, of_namespace, parse_owner,
+};
 
 const PATH: &str = "/kubepods/podc7ee4046-c890-41dc-ab99-f122526010d6/77d06f573c36b428176d2e2a5c018effaf864f0fb63e27bc41c1c258e248ba71";
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (kind, bytes) = input;
-    match kind % 3 {
+    match kind % 4 {
         0 => pod(bytes),
         1 => {
             let question = Question { target: String::new(), uid: "u".to_owned(), itself: Workload::default() };
             let _ = parse_owner(bytes, &question);
         }
-        _ => namespace(bytes),
+        2 => namespace(bytes),
+        _ => service(bytes),
     }
 });
 
@@ -24,6 +27,16 @@ fn namespace(bytes: &[u8]) {
     let Some((name, metadata)) = of_namespace(&object) else { return };
     assert!(!name.is_empty() && metadata.bytes() <= 16 << 10);
     assert!(Directory::default().tell_namespace(name, metadata));
+}
+
+fn service(bytes: &[u8]) {
+    let Ok(object) = serde_json::from_slice::<ServiceObject>(bytes) else { return };
+    let Some(key) = object.key() else { return };
+    assert!(!key.0.contains(char::is_control) && !key.1.contains(['/', '"', '\\']));
+    let (directory, selector) = (Directory::default(), object.selector());
+    let bytes: usize = selector.iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
+    assert_eq!(directory.tell_service(&key, selector), bytes <= 4096);
+    directory.forget_service(&key);
 }
 
 fn pod(bytes: &[u8]) {

@@ -28,6 +28,8 @@ type Answers = Arc<Mutex<HashMap<String, VecDeque<Answer>>>>;
 const PODS: &str = "/api/v1/pods";
 /// Of all namespaces.
 pub const NAMESPACES: &str = "/api/v1/namespaces";
+/// Of all services.
+pub const SERVICES: &str = "/api/v1/services";
 
 impl Cluster {
     /// One that gives these answers, and after them none that ends.
@@ -89,7 +91,7 @@ fn says(asked: &Asked, answers: &Answers) -> Result<Answer> {
     if asked.token.as_deref() != Some(TOKEN) {
         return Answer::recorded("errors/bad_token");
     }
-    if [PODS, NAMESPACES].contains(&&*asked.path) {
+    if [PODS, NAMESPACES, SERVICES].contains(&&*asked.path) {
         let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
         let next = answers.get_mut(&asked.path).and_then(VecDeque::pop_front);
         return next.map_or_else(|| Ok(Answer::watch("pods_node")?.first(0)), Ok);
@@ -140,6 +142,15 @@ fn metadata_of_namespaces() -> Result<Vec<Value>> {
     let list: Value = serde_json::from_slice(&Answer::list("namespaces")?.body())?;
     let items = list["items"].as_array().context("no list")?;
     Ok(items.iter().map(|item| metadata_only(&item["metadata"])).collect())
+}
+
+/// The services of the cluster, as a watch tells them.
+pub fn services() -> Result<Answer> {
+    let list: Value = serde_json::from_slice(&Answer::list("services")?.body())?;
+    let items = list["items"].as_array().context("no list")?;
+    let bookmark = json!({"kind": "Service", "apiVersion": "v1", "metadata": {"resourceVersion": "2762"},
+        "spec": {}, "status": {"loadBalancer": {}}});
+    watched(items.iter().cloned(), &bookmark)
 }
 
 /// What is sent of an object to who asks for its metadata alone.

@@ -4,6 +4,8 @@
 mod grouping;
 #[path = "kubernetes/namespaces.rs"]
 mod namespaces;
+#[path = "kubernetes/services.rs"]
+mod services;
 #[path = "kubernetes/workloads.rs"]
 mod workloads;
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use self::recent::Recent;
 use self::wanted::Wanted;
-use super::pods::{Pod, PodNews, Pods};
+use super::pods::{Pod, PodNews, Pods, Selector, ServiceKey};
 use super::state::Details;
 use super::{Identity, Kind, Metadata, Runtime, Status};
 
@@ -193,6 +193,31 @@ impl Directory {
     /// Whether something was said of namespaces since the last call that pods lacked.
     pub fn fresh_namespaces(&self) -> bool {
         std::mem::take(&mut self.lock().fresh_namespaces)
+    }
+
+    /// Kubernetes says this of a service; without a selector it selects nobody. Whether there was room for it.
+    pub fn tell_service(&self, key: &ServiceKey, selector: Option<Selector>) -> bool {
+        self.lock().pods.tell_service(key, selector)
+    }
+
+    /// A service is no more.
+    pub fn forget_service(&self, key: &ServiceKey) {
+        self.lock().pods.forget_service(key);
+    }
+
+    /// There are no services but these.
+    pub fn only_services(&self, keys: &HashSet<ServiceKey>) {
+        self.lock().pods.only_services(keys);
+    }
+
+    /// The services that select the pod whose cgroup this is, while it lives.
+    pub fn services(&self, identity: &Identity<'_>) -> Vec<Arc<str>> {
+        self.lock().pods.services(identity)
+    }
+
+    /// How many services of pods there was no room for since the last call.
+    pub fn services_left_out(&self) -> u64 {
+        self.lock().pods.services_left_out()
     }
 
     /// Whether the labels of a pod's namespace are to be waited for.

@@ -4,15 +4,19 @@
 //! the hash of its configuration for a UID, so such a pod is found by both.
 
 mod namespaces;
+mod services;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use self::namespaces::Namespaces;
+use self::services::{Selected, Services};
 use super::metadata::Metadata;
 use super::state::{Details, Kubernetes};
 use super::{Identity, Kind, Runtime, Status, component};
+
+pub use self::services::{Selector, ServiceKey};
 
 /// What is told of a pod, and the same for all its containers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,6 +85,7 @@ pub(super) struct Pods {
     /// UIDs of pods that are gone, in the order they went.
     gone: VecDeque<String>,
     namespaces: Namespaces,
+    services: Services,
 }
 
 #[derive(Debug)]
@@ -89,6 +94,8 @@ struct Entry {
     config_hash: Option<String>,
     /// In the order they came.
     containers: VecDeque<(String, PodContainer)>,
+    /// The services that select it.
+    selected: Selected,
     gone: bool,
 }
 
@@ -118,10 +125,16 @@ impl Pods {
             pod: Arc::clone(&news.pod),
             config_hash: None,
             containers: VecDeque::new(),
+            selected: Selected::default(),
             gone: false,
         };
+        let labels_stay = self.by_uid.get(&uid).is_some_and(|entry| entry.pod.metadata == news.pod.metadata);
         let entry = self.by_uid.entry(uid.clone()).or_insert_with(fresh);
         (entry.pod, entry.config_hash) = (news.pod, hash.or(entry.config_hash.take()));
+        if !labels_stay {
+            let found = self.services.of(&entry.pod);
+            self.services.put(&mut entry.selected, found);
+        }
         let mut left_out = 0;
         for (id, container) in news.containers {
             self.by_container.insert(id.clone(), uid.clone());

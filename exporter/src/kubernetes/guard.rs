@@ -63,7 +63,7 @@ enum GuardError {
 
 /// A server that is slow is waited for: for the beginning of an answer, and for the end of one that ends.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A list of the pods of a node, or of the namespaces of a cluster.
+/// A list of the pods of a node, or of the namespaces or services of a cluster.
 const MAX_ANSWER: usize = 64 << 20;
 /// An object has 3 MiB at most.
 const MAX_EVENT: usize = 8 << 20;
@@ -71,7 +71,7 @@ const MAX_EVENT: usize = 8 << 20;
 /// asked to go on from is yet to come.
 const SILENT: Duration = Duration::from_secs(150);
 /// What is listed, where no watch begins with it.
-const LISTS: [&str; 2] = ["/api/v1/pods", "/api/v1/namespaces"];
+const LISTS: [&str; 3] = ["/api/v1/pods", "/api/v1/namespaces", "/api/v1/services"];
 /// Requests that need not wait for one another.
 const BURST: f64 = 20.0;
 

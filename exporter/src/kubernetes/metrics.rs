@@ -29,18 +29,21 @@ pub(super) enum LeftOut {
     Pods,
     Containers,
     Namespaces,
+    Services,
 }
 
 /// What is followed of the whole cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whole {
     Namespaces,
+    Services,
 }
 
 impl Whole {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Namespaces => "namespaces",
+            Self::Services => "services",
         }
     }
 }
@@ -61,6 +64,7 @@ impl LeftOut {
             Self::Pods => "pod",
             Self::Containers => "container",
             Self::Namespaces => "namespace",
+            Self::Services => "service",
         }
     }
 }
@@ -82,7 +86,7 @@ impl KubernetesMetrics {
         )?;
         let followed = Opts::new(
             "plimsoll_kubernetes_followed",
-            "Whether that is followed of the whole cluster, beside the pods of this node: namespaces; absent where nobody asked for it.",
+            "Whether that is followed of the whole cluster, beside the pods of this node: namespaces, services; absent where nobody asked for it.",
         );
         let requests = Opts::new(
             "plimsoll_kubernetes_requests_total",
@@ -90,7 +94,7 @@ impl KubernetesMetrics {
         );
         let left_out = Opts::new(
             "plimsoll_kubernetes_left_out_total",
-            "Pods, containers of a pod and namespaces that there was no room for.",
+            "Pods, containers of a pod, namespaces and services that there was no room for.",
         );
         Ok(Self {
             up: registered(registry, up)?,
@@ -111,7 +115,7 @@ impl KubernetesMetrics {
     /// Makes the series that there are from the start.
     pub(super) fn begin(&self) {
         self.request(Asked::List, "ok", 0);
-        for what in [LeftOut::Pods, LeftOut::Containers, LeftOut::Namespaces] {
+        for what in [LeftOut::Pods, LeftOut::Containers, LeftOut::Namespaces, LeftOut::Services] {
             self.left_out(what, 0);
         }
     }

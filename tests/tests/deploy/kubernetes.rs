@@ -30,6 +30,7 @@ const VALUES: &[&[&str]] = &[
         "podAnnotations.a=b",
         "serviceAccount.annotations.a=b",
         "kubernetes.namespaces=true",
+        "kubernetes.services=true",
     ],
 ];
 
@@ -140,12 +141,14 @@ fn what_it_may_read_besides_is_given_if_it_is_asked_for() -> Result<()> {
         role["rules"].as_array().cloned().context("no rules")
     };
     let always = rules(&[])?;
-    for resource in ["namespaces"] {
+    for resource in ["namespaces", "services"] {
         assert!(!json!(always).to_string().contains(resource));
         let more = rules(&[&format!("kubernetes.{resource}=true")])?;
         assert_eq!(more[..always.len()], always);
         assert_eq!(json!(more[always.len()..]), besides(resource)?, "docs/kubernetes.md");
     }
+    assert!(rendered(&["kubernetes.services=true"])?.contains("- --kubernetes.services\n"));
+    assert!(!rendered(&["kubernetes.services=true", "rbac=false"])?.contains("--kubernetes.services"));
     Ok(())
 }
 
