@@ -14,7 +14,8 @@ fuzz_target!(|input: (u8, &[u8])| {
     match kind % 4 {
         0 => pod(bytes),
         1 => {
-            let question = Question { target: String::new(), uid: "u".to_owned(), itself: Workload::default() };
+            let question =
+                Question { target: String::new(), uid: "u".to_owned(), itself: Workload::default() };
             let _ = parse_owner(bytes, &question);
         }
         2 => namespace(bytes),
