@@ -394,6 +394,34 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_is_waited_for_while_it_is_followed() {
+        let directory = Directory::default();
+        let uid = "c7ee4046-c890-41dc-ab99-f122526010d6".to_owned();
+        let pod = Arc::new(Pod { uid, namespace: "shop".to_owned(), ..Pod::default() });
+        directory.tell_pod(PodNews { pod, config_hash: None, containers: Vec::new(), gone: false });
+        let (pod, path) = (classify(POD, 4), format!("{POD}/{ID}"));
+        let more = || directory.has_more(&classify(&path, 4), &named("main"));
+        assert!(!directory.awaits_namespace(&pod) && !more());
+        directory.follows_namespaces(true);
+        assert!(directory.awaits_namespace(&pod) && more());
+        assert!(directory.tell_namespace("bank", Metadata::default()) && !directory.fresh_namespaces());
+        assert!(directory.tell_namespace("shop", Metadata::default()));
+        assert!(!directory.awaits_namespace(&pod) && !more(), "it has no labels, and that is known");
+        assert_eq!([(); 2].map(|()| directory.fresh_namespaces()), [true, false], "once");
+    }
+
+    #[test]
+    fn who_follows_namespaces_is_told_when_that_changes() {
+        let directory = Directory::default();
+        let mut needs = directory.needs_namespaces();
+        for (needed, changes) in [(false, false), (true, true), (true, false), (false, true)] {
+            directory.need_namespaces(needed);
+            assert_eq!(needs.has_changed().expect("it is there"), changes);
+            assert_eq!(*needs.borrow_and_update(), needed);
+        }
+    }
+
+    #[test]
     fn what_cri_says_completes_what_the_state_directory_says() {
         let directory = Directory::default();
         let path = format!("{POD}/{ID}");
