@@ -231,6 +231,9 @@ pub struct Kubernetes {
     /// Whether to follow it, if a flag says so.
     #[arg(skip)]
     pub on: Option<bool>,
+    /// Follow services too.
+    #[arg(skip)]
+    pub services: bool,
 }
 
 /// How long a dead container is still served.
@@ -340,6 +343,7 @@ impl Config {
         config.web.openmetrics_created = switches::is_on(matches, switches::CREATED, true);
         config.runtimes.discover = switches::is_on(matches, switches::DISCOVER, true);
         config.kubernetes.on = switches::said(matches, switches::KUBERNETES);
+        config.kubernetes.services = switches::is_on(matches, switches::SERVICES, false);
         config.web.lifecycle = switches::is_on(matches, switches::LIFECYCLE, false);
         config.collectors = switches::collectors(matches, collectors);
         if let Some(text) = config.tcp.contradiction() {

@@ -27,7 +27,7 @@ pub use directory::Directory;
 pub use labelling::{INFO_LABELS, Info, Labelling, Rendered};
 pub use labels::Labels;
 pub use metadata::{Given, Metadata, Origin};
-pub use pods::{Pod, PodContainer, PodNews, Workload};
+pub use pods::{Pod, PodContainer, PodNews, Selector, ServiceKey, Workload};
 pub use rules::{classify, classify_under};
 pub use status::{Exit, Health, Status};
 

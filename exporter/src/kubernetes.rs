@@ -3,37 +3,43 @@
 //! One thread follows them, by a watch on the pods whose `spec.nodeName` is this node's, and nobody waits for it: an API
 //! server that is away, slow, or refuses costs the labels that only it knows. What a pod belongs to is known by rules, or asked
 //! for once ([`owners`]). A connection that breaks is taken up where it was; after an error all of it begins anew, since the
-//! server may come back with another past.
+//! server may come back with another past. Namespaces are followed by the same thread in the same way, if a rule of the
+//! configuration needs them, and services, if they are asked for.
 
 mod client;
 mod guard;
 mod metrics;
+mod namespaces;
 mod objects;
 mod owners;
 mod pauses;
+mod services;
+mod tries;
+mod whole;
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, Client};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 
 pub use metrics::KubernetesMetrics;
+pub use namespaces::{NamespaceObject, of_namespace};
 pub use objects::{PodObject, Said};
 pub use owners::{Owner, Question, parse_owner};
 pub use pauses::Pauses;
+pub use services::ServiceObject;
 
 use self::client::{KubernetesError, connect};
 use self::guard::Guard;
 use self::metrics::LeftOut;
 use self::owners::Answers;
+use self::tries::{Tries, configured};
 use crate::identity::{Directory, Workload};
 
 /// What is followed.
@@ -45,6 +51,8 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// The longest pause between one try and the next.
     pub max_backoff: Duration,
+    /// Whether services are followed too.
+    pub services: bool,
 }
 
 /// A question of an owner; who is not answered by then is taken for the last one there is.
@@ -60,46 +68,51 @@ pub fn follow(
 ) -> std::io::Result<()> {
     // One that is there will answer in a moment: what runs already has its labels from it, too.
     directory.follows_kubernetes(true);
-    metrics.touch();
+    directory.follows_namespaces(*directory.needs_namespaces().borrow());
+    metrics.begin();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
-    let all = async move { keep_following(settings, directory, metrics).await };
+    let all = async move {
+        let guard = Guard::new(metrics.clone());
+        let with =
+            whole::With { settings: &settings, directory: &directory, metrics: &metrics, guard: &guard };
+        let services = async {
+            if settings.services {
+                match services::follow(with).await {}
+            }
+        };
+        let pods = keep_following(&settings, &directory, &metrics, &guard);
+        tokio::join!(pods, namespaces::follow(with), services);
+    };
     std::thread::Builder::new().name("kubernetes".to_owned()).spawn(move || runtime.block_on(all))?;
     Ok(())
 }
 
-async fn keep_following(settings: Settings, directory: Arc<Directory>, metrics: KubernetesMetrics) {
-    let guard = Guard::new(metrics.clone());
-    let mut pauses = Pauses::new(settings.max_backoff);
-    let (mut told, mut streams) = (String::new(), true);
+async fn keep_following(
+    settings: &Settings,
+    directory: &Directory,
+    metrics: &KubernetesMetrics,
+    guard: &Guard,
+) {
+    let mut tries = Tries::new("pods of this node", settings.max_backoff);
     let mut answers = Answers::default();
     loop {
-        let begun = Instant::now();
+        tries.begin();
         let mut session = Session {
-            directory: &directory,
-            metrics: &metrics,
+            directory,
+            metrics,
             answers: &mut answers,
             asked: JoinSet::new(),
             waiting: HashMap::new(),
             listed: None,
         };
-        let Err(error) = session.run(&settings, &guard, streams).await;
+        let Err(error) = session.run(settings, guard, tries.streams()).await;
         let up = metrics.up.get() == 1;
         metrics.up.set(0);
         directory.follows_kubernetes(false);
-        if streams && error.refuses_streaming() {
-            streams = false;
-            continue;
-        }
+        let Some(pause) = tries.after(&error, up) else { continue };
         metrics.failures.inc();
-        let error_text = error.to_string();
-        if error.is_expiry() {
-            tracing::debug!(error = error_text, "the pods of this node are listed anew");
-        } else if up || told != error_text {
-            tracing::warn!(error = error_text, "the pods of this node are not followed");
-            told = error_text;
-        }
-        sleep(pauses.after(begun.elapsed(), random())).await;
+        pause.await;
     }
 }
 
@@ -123,12 +136,7 @@ impl Session<'_> {
         streams: bool,
     ) -> Result<std::convert::Infallible, KubernetesError> {
         let client = connect(settings.kubeconfig.as_deref(), guard).await?;
-        let config = watcher::Config {
-            // From the server's memory, not from its database: without a size of a page, with which it would not do so.
-            page_size: None,
-            ..watcher::Config::default().fields(&format!("spec.nodeName={}", settings.node)).any_semantic()
-        };
-        let config = if streams { config.streaming_lists() } else { config };
+        let config = configured(streams).fields(&format!("spec.nodeName={}", settings.node));
         let mut events = pin!(watcher(Api::<PodObject>::all(client.clone()), config));
         loop {
             tokio::select! {
@@ -235,22 +243,5 @@ async fn ask(client: Client, question: &Question) -> Option<Workload> {
             Some(question.itself.clone())
         }
         Err(_) => None,
-    }
-}
-
-/// From 0 to 1.
-fn random() -> f64 {
-    (RandomState::new().build_hasher().finish() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_nodes_wait_alike() {
-        let randoms: Vec<_> = (0..64).map(|_| random()).collect();
-        assert!(randoms.iter().all(|random| (0.0..1.0).contains(random)), "{randoms:?}");
-        assert!(randoms.iter().any(|random| *random != randoms[0]), "{randoms:?}");
     }
 }

@@ -243,7 +243,8 @@ fn run(
 ) -> anyhow::Result<()> {
     raise_nofile_limit();
     map_large_buffers();
-    let (directory, runtimes) = (Arc::default(), RuntimeMetrics::new(&telemetry.registry)?);
+    let (directory, runtimes) = (Arc::<Directory>::default(), RuntimeMetrics::new(&telemetry.registry)?);
+    directory.need_namespaces(file.labelling.rules.need_namespaces());
     let found = sockets(&config.host.rootfs, config.runtimes.discover, &config.runtimes.sockets);
     follow(found, Arc::clone(&directory), runtimes).context("cannot start a thread")?;
     if let Some(settings) = kubernetes(config)? {
@@ -253,10 +254,10 @@ fn run(
     let probes = Arc::new(InForce::default());
     probes.replace(std::mem::take(&mut file.probing));
     let push = file.push.take();
-    let engine =
-        Engine::start(options(config, file, directory), telemetry.clone()).context("cannot start")?;
+    let options = options(config, file, Arc::clone(&directory));
+    let engine = Engine::start(options, telemetry.clone()).context("cannot start")?;
     let pusher = pusher(config, push, &engine, telemetry)?;
-    let reloader = reloader(config, &engine, &probes, pusher.as_ref(), telemetry)?;
+    let reloader = reloader(config, (&engine, &directory), &probes, pusher.as_ref(), telemetry)?;
     let settings = settings(config, collectors, probes, reloader.clone(), door);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -289,7 +290,7 @@ fn kubernetes(config: &Config) -> anyhow::Result<Option<kubernetes::Settings>> {
         return Ok(None);
     };
     let (kubeconfig, max_backoff) = (config.kubeconfig.clone(), config.max_backoff);
-    Ok(Some(kubernetes::Settings { node, kubeconfig, max_backoff }))
+    Ok(Some(kubernetes::Settings { node, kubeconfig, max_backoff, services: config.services }))
 }
 
 /// How long receivers have at a stop to take what waits for them.
@@ -314,15 +315,17 @@ fn pusher(
 /// What reads the configuration file again, if there is one.
 fn reloader(
     config: &Config,
-    engine: &Arc<Engine>,
+    (engine, directory): (&Arc<Engine>, &Arc<Directory>),
     probes: &Arc<InForce>,
     pusher: Option<&Pusher>,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Option<Arc<Reloader>>> {
     let Some(path) = config.file.clone() else { return Ok(None) };
     let metrics = ConfigMetrics::new(&telemetry.registry).context("cannot set up the own metrics")?;
-    let (engine, probes, push) = (Arc::clone(engine), Arc::clone(probes), pusher.map(Pusher::control));
+    let (engine, directory, probes) = (Arc::clone(engine), Arc::clone(directory), Arc::clone(probes));
+    let push = pusher.map(Pusher::control);
     let apply = Box::new(move |file: FileConfig| {
+        directory.need_namespaces(file.labelling.rules.need_namespaces());
         engine.relabel(file.labelling);
         probes.replace(file.probing);
         if let Some(push) = &push {

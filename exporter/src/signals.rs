@@ -170,6 +170,8 @@ pub struct Row<'a> {
     pub status: Option<&'a Status>,
     /// Its addresses.
     pub addresses: &'a [IpAddr],
+    /// The services that select it, if it is a pod.
+    pub services: &'a [Arc<str>],
     /// What a workload counted; then there is nothing else in the row, which is no container's.
     pub workload: Option<WorkloadRow<'a>>,
 }
@@ -226,6 +228,7 @@ impl<'a> Row<'a> {
         listening: &[],
         status: None,
         addresses: &[],
+        services: &[],
         workload: None,
     };
 

@@ -48,7 +48,7 @@ fn check(
         let origin = if annotation { Origin::ContainerAnnotation } else { Origin::ContainerLabel };
         details.metadata.extend(origin, [(key, value)]);
     }
-    let given = Given { own: &details.metadata, pod: &details.metadata };
+    let given = Given { own: &details.metadata, pod: &details.metadata, namespace: &details.metadata };
     let tags = config.labelling.rules.apply(&Labels::new(identity, Some(&details)), given);
     assert!(tags.labels.len() <= MAX_TAGS);
     for (name, value) in &tags.labels {

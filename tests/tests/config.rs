@@ -215,7 +215,7 @@ fn a_file_is_checked_whole_by_the_command_and_at_the_start() -> Result<()> {
     let faults = format!(
         "{invalid}: line 2, column 15: labels[0].as: is missing: the name of the label\n\
          {invalid}: line 3, column 6: labels[1].label: no such field here; there are as, where, container_label, \
-         container_annotation, pod_label, pod_annotation, constant, drop, rename\n"
+         container_annotation, pod_label, pod_annotation, namespace_label, namespace_annotation, constant, drop, rename\n"
     );
     let errors = format!("{faults}/nonexist: No such file or directory (os error 2)\n");
     assert_eq!(String::from_utf8_lossy(&checked.stderr), errors);

@@ -4,6 +4,10 @@
 mod chaos;
 #[path = "kubernetes/grouping.rs"]
 mod grouping;
+#[path = "kubernetes/namespaces.rs"]
+mod namespaces;
+#[path = "kubernetes/services.rs"]
+mod services;
 #[path = "kubernetes/workloads.rs"]
 mod workloads;
 

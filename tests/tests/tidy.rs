@@ -253,6 +253,7 @@ say: `container`, `id` (the cgroup's path), `image`, `name`, `namespace`, `pod`;
 | `drop_folded` | a reason of dropped packets beyond the bound | `reason=\"other\"` |
 | `program_missed` | an event: its program was running on that CPU already, or might not run just then; see [kernels.md](kernels.md), and `plimsoll_program_missed_total` for which | nowhere |
 | `label_left_out` | a label made of a container's labels or annotations, beyond 32 by rules or as many in `container_info`; or one of those themselves, beyond 16 KiB a container | nowhere |
+| `service_left_out` | a service that selects a pod, beyond 16 of the pod | nowhere |
 | `tombstone_evicted` | a tombstone, gone before it was scraped enough: more than `--tombstone.max` | nowhere |
 | `workload_folded` | an event's workload beyond 512, or its kind beyond 64 of a workload | `workload=\"other\"`, or `reason=\"other\"` and `errno=\"other\"` |
 | `last_read_missed` | the last numbers of a container's cgroup files: it was removed before they could be read | the row has those of the scrape before, or none; what the kernel counted is whole |

@@ -18,6 +18,7 @@ pub(super) const CREATED: &str = "web.openmetrics-created";
 pub(super) const LIFECYCLE: &str = "web.enable-lifecycle";
 pub(super) const DISCOVER: &str = "runtime.discover";
 pub(super) const KUBERNETES: &str = "kubernetes";
+pub(super) const SERVICES: &str = "kubernetes.services";
 const DISABLE_DEFAULTS: &str = "collector.disable-defaults";
 const WEB: &str = "Web";
 const COLLECTORS: &str = "Collectors";
@@ -44,6 +45,8 @@ pub(super) fn args(collectors: &[Collector]) -> Vec<Arg> {
         kubernetes,
         "on in a pod of a cluster and with a kubeconfig",
     );
+    let services = "Follow the services of the cluster at the API server, to say which of them select the pods of this node";
+    switch(&mut args, IN_KUBERNETES, SERVICES, services, false);
     let none = "Turn all collectors off that no flag turns on";
     switch(&mut args, COLLECTORS, DISABLE_DEFAULTS, none, false);
     for collector in collectors {

@@ -87,7 +87,8 @@ impl Known {
         if by_cri.is_some() {
             return by_cri;
         }
-        let soon = self.identity.kind == Kind::Pod || waited >= WORD_OF_RUNTIME;
+        let whole_pod = self.identity.kind == Kind::Pod && !directory.awaits_namespace(&self.identity);
+        let soon = whole_pod || waited >= WORD_OF_RUNTIME;
         let of_pod = soon && (self.identity.pod_uid.is_some() || self.identity.container_id.is_some());
         of_pod.then(|| directory.by_kubernetes(&self.identity, waited >= NAMELESS)).flatten()
     }
@@ -99,6 +100,12 @@ impl Known {
         };
         let counted = self.identity.kind != Kind::Container || details.sandbox || details.restarts.is_some();
         !details.has_whole_pod() || !counted
+    }
+
+    /// It has its names and its pod, and nothing is known yet of that one's namespace.
+    pub(super) fn lacks_its_namespace(&self) -> bool {
+        let pod = self.details.as_ref().and_then(|details| details.pod.as_ref());
+        pod.is_some_and(|pod| pod.of_namespace.is_none())
     }
 
     /// It has its names, but not all that its runtime says of it.

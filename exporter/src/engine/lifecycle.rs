@@ -153,6 +153,7 @@ impl State {
     /// Takes in what runtimes and Kubernetes said meanwhile, and ends waiting for those that say nothing.
     pub(super) fn take_word_of_others(&mut self, worker: &Worker) {
         let (fresh, fresh_pods) = (self.directory.fresh(), self.directory.fresh_pods());
+        let fresh_namespaces = self.directory.fresh_namespaces();
         let (mut named, mut completed) = (Vec::new(), Vec::new());
         for (path, known) in &self.known {
             let said = known.identity.container_id.as_deref().and_then(|id| fresh.get(id));
@@ -162,6 +163,7 @@ impl State {
                 let details = said.or_else(|| known.waited_for(&self.directory));
                 named.extend(details.map(|details| (path.clone(), details)));
             } else if (fresh_pods && known.lacks_its_pod())
+                || (fresh_namespaces && known.lacks_its_namespace())
                 || said.is_some_and(|said| known.lacks_some_of(&said))
             {
                 completed.push(path.clone());
@@ -245,6 +247,7 @@ impl State {
         // A pod's own row needs no runtime.
         let told = told.or_else(|| {
             let of_pod = known.identity.kind == Kind::Pod;
+            let of_pod = of_pod && !self.directory.awaits_namespace(&known.identity);
             of_pod.then(|| self.directory.by_kubernetes(&known.identity, false)).flatten()
         });
         if let Some(details) = told {

@@ -59,6 +59,9 @@ pub(super) const LAST_READ_MISSED: &str = "last_read_missed";
 /// Labels made of metadata, and metadata, that there was no room for.
 pub(super) const LABEL_LEFT_OUT: &str = "label_left_out";
 
+/// Services that select a pod, beyond those that it may have.
+pub(super) const SERVICE_LEFT_OUT: &str = "service_left_out";
+
 /// Events of workloads, or of kinds, that there was no room for.
 pub(super) const WORKLOAD_FOLDED: &str = "workload_folded";
 
@@ -235,12 +238,13 @@ impl Own {
             )?,
             known: Mutex::default(),
         };
-        const OURS: [&str; 6] = [
+        const OURS: [&str; 7] = [
             TOMBSTONE_EVICTED,
             LAST_READ_MISSED,
             NAMESPACE_NOT_WALKED,
             PROGRAM_MISSED,
             LABEL_LEFT_OUT,
+            SERVICE_LEFT_OUT,
             WORKLOAD_FOLDED,
         ];
         for reason in LOSS_REASONS.into_iter().chain(OURS) {

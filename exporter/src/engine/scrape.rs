@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::lifecycle::{keyed, of_slot};
 use super::node;
+use super::own::SERVICE_LEFT_OUT;
 use super::senders::Shown;
 use super::{Engine, Known, State, unix_now};
 use crate::exposition::{Births, Encoder, Family, encode_own};
@@ -35,6 +36,8 @@ pub(super) struct Scratch {
     senders: Shown,
     /// Of rows, by their paths.
     own_addresses: HashMap<String, Vec<IpAddr>>,
+    /// Of pods, by the paths of their rows.
+    services: HashMap<String, Vec<Arc<str>>>,
 }
 
 /// A row whose numbers are in the buffers.
@@ -85,6 +88,7 @@ impl HttpSource for Engine {
         let kernel_took = state.prepare()?;
         state.count_for_workloads(self.kills_are_counted());
         state.find_addresses();
+        self.own.lost(SERVICE_LEFT_OUT, state.directory.services_left_out());
         let visit = state.scrapers.visit(&key, unix_now());
         self.own.update(&state, reading.as_ref(), kernel_took);
         self.own.node_left_out(of_node.left_out);
@@ -256,16 +260,21 @@ impl State {
         Ok(start.elapsed())
     }
 
-    /// Asks for the addresses of what lives: those of the dead may be another's by now.
+    /// Asks for the addresses and services of what lives: those of the dead may be another's by now.
     fn find_addresses(&mut self) {
         let Self { scratch, known, ledger, directory, .. } = self;
         scratch.own_addresses.clear();
+        scratch.services.clear();
         let may_have = |known: &Known| matches!(known.identity.kind, Kind::Container | Kind::Pod);
         for (path, known) in known.iter().filter(|(_, known)| may_have(known)) {
             if ledger.owner(path).is_some_and(|owner| owner.death.is_none()) {
                 let addresses = directory.addresses(&known.identity);
                 if !addresses.is_empty() {
                     scratch.own_addresses.insert(path.clone(), addresses);
+                }
+                let services = directory.services(&known.identity);
+                if !services.is_empty() {
+                    scratch.services.insert(path.clone(), services);
                 }
             }
         }
@@ -335,6 +344,7 @@ impl State {
                 listening: listening.get(path).map_or(&[], Vec::as_slice),
                 status: statuses.get(path),
                 addresses: scratch.own_addresses.get(path).map_or(&[], Vec::as_slice),
+                services: scratch.services.get(path).map_or(&[], Vec::as_slice),
                 workload: None,
             }
         };

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use self::recent::Recent;
 use self::wanted::Wanted;
-use super::pods::{Pod, PodNews, Pods};
+use super::pods::{Pod, PodNews, Pods, Selector, ServiceKey};
 use super::state::Details;
-use super::{Identity, Kind, Runtime, Status};
+use super::{Identity, Kind, Metadata, Runtime, Status};
 
 /// The table; one for all runtimes.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Directory {
     inner: Mutex<Inner>,
     /// Changes when something is wanted that was not.
     asked: watch::Sender<()>,
+    /// Whether a rule names a label or an annotation of namespaces.
+    needs_namespaces: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +44,10 @@ struct Inner {
     fresh_pods: bool,
     /// The API server is followed just now.
     follows_kubernetes: bool,
+    /// Something was said of the namespace of pods that lacked it.
+    fresh_namespaces: bool,
+    /// Namespaces are followed just now.
+    follows_namespaces: bool,
 }
 
 impl Directory {
@@ -151,6 +157,74 @@ impl Directory {
         self.lock().pods.living()
     }
 
+    /// Rules name labels or annotations of namespaces from now on, or no longer: else nobody asks for them.
+    pub fn need_namespaces(&self, needed: bool) {
+        self.needs_namespaces.send_if_modified(|before| std::mem::replace(before, needed) != needed);
+    }
+
+    /// Whether namespaces are needed, and what changes when that does.
+    pub fn needs_namespaces(&self) -> watch::Receiver<bool> {
+        self.needs_namespaces.subscribe()
+    }
+
+    /// Namespaces are followed from now on, or no longer.
+    pub fn follows_namespaces(&self, followed: bool) {
+        self.lock().follows_namespaces = followed;
+    }
+
+    /// Kubernetes says this of a namespace; whether there was room for it.
+    pub fn tell_namespace(&self, name: &str, metadata: Metadata) -> bool {
+        let mut inner = self.lock();
+        let (taken, lacked) = inner.pods.tell_namespace(name, metadata);
+        inner.fresh_namespaces |= lacked;
+        taken
+    }
+
+    /// A namespace is no more.
+    pub fn forget_namespace(&self, name: &str) {
+        self.lock().pods.forget_namespace(name);
+    }
+
+    /// There are no namespaces but these.
+    pub fn only_namespaces(&self, names: &HashSet<String>) {
+        self.lock().pods.only_namespaces(names);
+    }
+
+    /// Whether something was said of namespaces since the last call that pods lacked.
+    pub fn fresh_namespaces(&self) -> bool {
+        std::mem::take(&mut self.lock().fresh_namespaces)
+    }
+
+    /// Kubernetes says this of a service; without a selector it selects nobody. Whether there was room for it.
+    pub fn tell_service(&self, key: &ServiceKey, selector: Option<Selector>) -> bool {
+        self.lock().pods.tell_service(key, selector)
+    }
+
+    /// A service is no more.
+    pub fn forget_service(&self, key: &ServiceKey) {
+        self.lock().pods.forget_service(key);
+    }
+
+    /// There are no services but these.
+    pub fn only_services(&self, keys: &HashSet<ServiceKey>) {
+        self.lock().pods.only_services(keys);
+    }
+
+    /// The services that select the pod whose cgroup this is, while it lives.
+    pub fn services(&self, identity: &Identity<'_>) -> Vec<Arc<str>> {
+        self.lock().pods.services(identity)
+    }
+
+    /// How many services of pods there was no room for since the last call.
+    pub fn services_left_out(&self) -> u64 {
+        self.lock().pods.services_left_out()
+    }
+
+    /// Whether the labels of a pod's namespace are to be waited for.
+    pub fn awaits_namespace(&self, identity: &Identity<'_>) -> bool {
+        self.lock().awaits_namespace(identity)
+    }
+
     /// The API server is followed from now on, or no longer.
     pub fn follows_kubernetes(&self, followed: bool) {
         self.lock().follows_kubernetes = followed;
@@ -165,7 +239,9 @@ impl Directory {
     pub fn has_more(&self, identity: &Identity<'_>, said: &Details) -> bool {
         let inner = self.lock();
         let of_pod = inner.follows_kubernetes && inner.pods.lack(identity, said.kubernetes.is_some());
-        of_pod || said.runtime.is_some_and(|runtime| inner.may_tell(runtime, identity))
+        of_pod
+            || inner.awaits_namespace(identity)
+            || said.runtime.is_some_and(|runtime| inner.may_tell(runtime, identity))
     }
 
     /// What a runtime said, with what else was said of the container by its id, and what Kubernetes said of the pod.
@@ -215,6 +291,10 @@ impl Directory {
 impl Inner {
     fn is_followed(&self, runtime: Runtime) -> bool {
         self.followed.iter().any(|(followed, _)| *followed == runtime)
+    }
+
+    fn awaits_namespace(&self, identity: &Identity<'_>) -> bool {
+        self.follows_namespaces && self.pods.lack_namespace(identity)
     }
 
     /// Whether a runtime that is followed may say more than its state directory. CRI is Kubernetes' alone, and completes what
@@ -311,6 +391,34 @@ mod tests {
         directory.want(&container, true);
         let tries = std::iter::from_fn(|| directory.still_wants().then_some(())).take(100).count();
         assert_eq!(tries, usize::from(wanted::TRIES));
+    }
+
+    #[test]
+    fn a_namespace_is_waited_for_while_it_is_followed() {
+        let directory = Directory::default();
+        let uid = "c7ee4046-c890-41dc-ab99-f122526010d6".to_owned();
+        let pod = Arc::new(Pod { uid, namespace: "shop".to_owned(), ..Pod::default() });
+        directory.tell_pod(PodNews { pod, config_hash: None, containers: Vec::new(), gone: false });
+        let (pod, path) = (classify(POD, 4), format!("{POD}/{ID}"));
+        let more = || directory.has_more(&classify(&path, 4), &named("main"));
+        assert!(!directory.awaits_namespace(&pod) && !more());
+        directory.follows_namespaces(true);
+        assert!(directory.awaits_namespace(&pod) && more());
+        assert!(directory.tell_namespace("bank", Metadata::default()) && !directory.fresh_namespaces());
+        assert!(directory.tell_namespace("shop", Metadata::default()));
+        assert!(!directory.awaits_namespace(&pod) && !more(), "it has no labels, and that is known");
+        assert_eq!([(); 2].map(|()| directory.fresh_namespaces()), [true, false], "once");
+    }
+
+    #[test]
+    fn who_follows_namespaces_is_told_when_that_changes() {
+        let directory = Directory::default();
+        let mut needs = directory.needs_namespaces();
+        for (needed, changes) in [(false, false), (true, true), (true, false), (false, true)] {
+            directory.need_namespaces(needed);
+            assert_eq!(needs.has_changed().expect("it is there"), changes);
+            assert_eq!(*needs.borrow_and_update(), needed);
+        }
     }
 
     #[test]

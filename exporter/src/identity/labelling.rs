@@ -60,10 +60,14 @@ impl Labelling {
             _ => &none,
         };
         let pod = match identity.kind {
-            Kind::Container | Kind::Pod => details.and_then(|details| Some(&details.pod.as_ref()?.metadata)),
+            Kind::Container | Kind::Pod => details.and_then(|details| details.pod.as_deref()),
             _ => None,
         };
-        let given = Given { own, pod: pod.unwrap_or(&none) };
+        let given = Given {
+            own,
+            pod: pod.map_or(&none, |pod| &pod.metadata),
+            namespace: pod.and_then(|pod| pod.of_namespace.as_deref()).unwrap_or(&none),
+        };
         let base = Labels::new(identity, details);
         let tags = self.rules.apply(&base, given);
         let mut rendered = Rendered {
@@ -80,7 +84,7 @@ impl Labelling {
             let mut info = facts(identity, details);
             info.retain(|name, _| !tags.labels.contains_key(name));
             let room = info.len() + self.info.max_labels;
-            for origin in Origin::ALL {
+            for origin in Origin::ALL.into_iter().filter(|origin| !origin.is_of_namespace()) {
                 if self.info.annotations || !origin.is_annotation() {
                     add(&mut info, origin, given, &tags.labels, room, &mut rendered);
                 }
@@ -237,6 +241,29 @@ mod tests {
         );
         let image = r#",image_id="web@sha256:1\\x0a",pod_label"#;
         assert!(container.info.is_some_and(|info| info.contains(image)));
+    }
+
+    #[test]
+    fn the_labels_of_a_namespace_are_on_its_pods_and_their_containers_by_rules_alone() {
+        let take = Action::Take { origin: Origin::NamespaceLabel, key: "team".to_owned(), name: None };
+        let rules = vec![Rule { action: take, scope: Scope::default() }];
+        let labelling = Labelling { rules: Rules::new(rules, [""; 0]), ..Labelling::default() };
+        let mut metadata = Metadata::default();
+        metadata.extend(Origin::NamespaceLabel, [("team", "a"), ("tier", "x")]);
+        let pod = Pod { of_namespace: Some(Arc::new(metadata)), ..Pod::default() };
+        let details = Details { pod: Some(Arc::new(pod)), ..Details::default() };
+        let path = "/kubepods/burstable/podc7ee4046-c890-41dc-ab99-f122526010d6";
+        for path in [path.to_owned(), format!("{path}/{ID}")] {
+            let row = labelling.render(&classify(&path, 4), Some(&details));
+            assert!(row.labels.ends_with(r#",pod="",team="a""#), "{}", row.labels);
+            assert!(
+                row.info.as_ref().is_some_and(|info| !info.contains("namespace_label")),
+                "{:?}",
+                row.info
+            );
+        }
+        let slice = labelling.render(&classify("/system.slice", 4), Some(&details));
+        assert!(slice.labels.ends_with(r#",pod="""#), "{}", slice.labels);
     }
 
     #[test]

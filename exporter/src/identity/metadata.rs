@@ -18,15 +18,21 @@ pub enum Origin {
     PodLabel,
     /// An annotation of the pod.
     PodAnnotation,
+    /// A label of the pod's namespace.
+    NamespaceLabel,
+    /// An annotation of the pod's namespace.
+    NamespaceAnnotation,
 }
 
-/// What a row was given: of its own, and of its pod.
+/// What a row was given: of its own, of its pod, and of its namespace.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'m> {
     /// Of its own.
     pub own: &'m Metadata,
     /// Of its pod.
     pub pod: &'m Metadata,
+    /// Of its pod's namespace.
+    pub namespace: &'m Metadata,
 }
 
 /// What one container was given. The default is nothing.
@@ -44,8 +50,14 @@ const MAX_KEY: usize = 317;
 
 impl Origin {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::ContainerLabel, Self::ContainerAnnotation, Self::PodLabel, Self::PodAnnotation];
+    pub const ALL: [Self; 6] = [
+        Self::ContainerLabel,
+        Self::ContainerAnnotation,
+        Self::PodLabel,
+        Self::PodAnnotation,
+        Self::NamespaceLabel,
+        Self::NamespaceAnnotation,
+    ];
 
     /// Its name in the configuration file, and before the keys in `container_info`.
     pub const fn as_str(self) -> &'static str {
@@ -54,12 +66,19 @@ impl Origin {
             Self::ContainerAnnotation => "container_annotation",
             Self::PodLabel => "pod_label",
             Self::PodAnnotation => "pod_annotation",
+            Self::NamespaceLabel => "namespace_label",
+            Self::NamespaceAnnotation => "namespace_annotation",
         }
     }
 
     /// Kubernetes and its tools keep whole documents in annotations, so they are shown only if asked for.
     pub(super) const fn is_annotation(self) -> bool {
-        matches!(self, Self::ContainerAnnotation | Self::PodAnnotation)
+        matches!(self, Self::ContainerAnnotation | Self::PodAnnotation | Self::NamespaceAnnotation)
+    }
+
+    /// Only the API server knows it, and it is asked for it only if a rule names it.
+    pub(super) const fn is_of_namespace(self) -> bool {
+        matches!(self, Self::NamespaceLabel | Self::NamespaceAnnotation)
     }
 }
 
@@ -82,6 +101,7 @@ impl<'m> Given<'m> {
         match origin {
             Origin::ContainerLabel | Origin::ContainerAnnotation => self.own,
             Origin::PodLabel | Origin::PodAnnotation => self.pod,
+            Origin::NamespaceLabel | Origin::NamespaceAnnotation => self.namespace,
         }
     }
 }
@@ -129,6 +149,11 @@ impl Metadata {
     ) -> impl Iterator<Item = (&'m str, &'m str)> {
         let from = self.sets[origin as usize].range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.map(|(key, value)| (&**key, &**value)).take_while(move |(key, _)| key.starts_with(prefix))
+    }
+
+    /// What its keys and values take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many there was no room for.

@@ -3,13 +3,20 @@
 //! A pod is told of before its containers are there, and stays a while after it is gone. The cgroup of a static pod has
 //! the hash of its configuration for a UID, so such a pod is found by both.
 
+mod namespaces;
+mod services;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use self::namespaces::Namespaces;
+use self::services::{Selected, Services};
 use super::metadata::Metadata;
 use super::state::{Details, Kubernetes};
 use super::{Identity, Kind, Runtime, Status, component};
+
+pub use self::services::{Selector, ServiceKey};
 
 /// What is told of a pod, and the same for all its containers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,6 +33,8 @@ pub struct Pod {
     pub metadata: Metadata,
     /// Its addresses; none while it has none, or those of its node.
     pub addresses: Vec<IpAddr>,
+    /// Labels and annotations of its namespace, once they are known; nobody asks for them without a rule that names one.
+    pub of_namespace: Option<Arc<Metadata>>,
 }
 
 /// What made a pod: the last of its owners that is known; a pod without one is its own.
@@ -75,6 +84,8 @@ pub(super) struct Pods {
     by_container: HashMap<String, String>,
     /// UIDs of pods that are gone, in the order they went.
     gone: VecDeque<String>,
+    namespaces: Namespaces,
+    services: Services,
 }
 
 #[derive(Debug)]
@@ -83,6 +94,8 @@ struct Entry {
     config_hash: Option<String>,
     /// In the order they came.
     containers: VecDeque<(String, PodContainer)>,
+    /// The services that select it.
+    selected: Selected,
     gone: bool,
 }
 
@@ -95,10 +108,14 @@ const MAX_CONTAINERS: usize = 64;
 
 impl Pods {
     /// Takes in what is new; how many pods and containers there was no room for.
-    pub(super) fn tell(&mut self, news: PodNews) -> (u64, u64) {
+    pub(super) fn tell(&mut self, mut news: PodNews) -> (u64, u64) {
         let uid = news.pod.uid.clone();
         if !self.by_uid.contains_key(&uid) && self.living() >= MAX_LIVING {
             return (1, 0);
+        }
+        let before = || self.by_uid.get(&uid)?.pod.of_namespace.as_ref();
+        if let Some(metadata) = self.namespaces.get(&news.pod.namespace).or_else(before) {
+            Arc::make_mut(&mut news.pod).of_namespace = Some(Arc::clone(metadata));
         }
         let hash = news.config_hash.filter(|hash| self.may_have(&uid, hash));
         if let Some(hash) = &hash {
@@ -108,10 +125,16 @@ impl Pods {
             pod: Arc::clone(&news.pod),
             config_hash: None,
             containers: VecDeque::new(),
+            selected: Selected::default(),
             gone: false,
         };
+        let labels_stay = self.by_uid.get(&uid).is_some_and(|entry| entry.pod.metadata == news.pod.metadata);
         let entry = self.by_uid.entry(uid.clone()).or_insert_with(fresh);
         (entry.pod, entry.config_hash) = (news.pod, hash.or(entry.config_hash.take()));
+        if !labels_stay {
+            let found = self.services.of(&entry.pod);
+            self.services.put(&mut entry.selected, found);
+        }
         let mut left_out = 0;
         for (id, container) in news.containers {
             self.by_container.insert(id.clone(), uid.clone());
@@ -152,13 +175,20 @@ impl Pods {
         identity.pod_uid.is_some() && !found.unwrap_or(false)
     }
 
+    /// Whether the pod around this is known, and its namespace is not.
+    pub(super) fn lack_namespace(&self, identity: &Identity<'_>) -> bool {
+        self.around(identity).is_some_and(|entry| entry.pod.of_namespace.is_none())
+    }
+
     /// What a runtime said, with what is said of its pod beside it.
     pub(super) fn complete(&self, identity: &Identity<'_>, said: &Arc<Details>) -> Arc<Details> {
         let Some(entry) = self.around(identity) else { return Arc::clone(said) };
         let container = entry.container(identity);
         let restarts = container.and_then(|container| container.restarts).or(said.restarts);
         let image_id = said.image_id.clone().or_else(|| container?.image_id.clone());
-        if said.has_whole_pod() && said.restarts == restarts && said.image_id == image_id {
+        let pod = entry.pod_after(said);
+        let same_pod = said.pod.as_ref().is_some_and(|said| Arc::ptr_eq(said, &pod));
+        if same_pod && said.restarts == restarts && said.image_id == image_id {
             return Arc::clone(said);
         }
         let mut details = Details { image_id, ..(**said).clone() };
@@ -168,7 +198,7 @@ impl Pods {
         names.pod = names.pod.take().or(told.pod);
         names.container = names.container.take().or(told.container.filter(|_| !sandbox));
         details.image = details.image.or_else(|| container?.image.clone());
-        (details.pod, details.restarts) = (Some(Arc::clone(&entry.pod)), restarts);
+        (details.pod, details.restarts) = (Some(pod), restarts);
         Arc::new(details)
     }
 
@@ -262,6 +292,17 @@ impl Entry {
     fn container(&self, identity: &Identity<'_>) -> Option<&PodContainer> {
         let id = identity.container_id.as_deref().filter(|_| identity.kind == Kind::Container)?;
         self.containers.iter().find(|(known, _)| known == id).map(|(_, container)| container)
+    }
+
+    /// The pod as a row has it that was told this of it: what it was called stays, and what was not known of its namespace is added.
+    fn pod_after(&self, said: &Details) -> Arc<Pod> {
+        match said.pod.as_ref().filter(|_| said.has_whole_pod()) {
+            Some(pod) if pod.of_namespace.is_none() && self.pod.of_namespace.is_some() => {
+                Arc::new(Pod { of_namespace: self.pod.of_namespace.clone(), ..(**pod).clone() })
+            }
+            Some(pod) => Arc::clone(pod),
+            None => Arc::clone(&self.pod),
+        }
     }
 
     fn names(&self, container: Option<&PodContainer>) -> Kubernetes {

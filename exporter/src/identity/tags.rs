@@ -128,6 +128,14 @@ impl Rules {
         self.rules.is_empty()
     }
 
+    /// Whether one of them is about namespaces, which nobody asks for otherwise.
+    pub fn need_namespaces(&self) -> bool {
+        self.rules.iter().any(|rule| match &rule.action {
+            Action::Take { origin, .. } | Action::TakeAll { origin, .. } => origin.is_of_namespace(),
+            Action::Constant { .. } | Action::Drop(_) | Action::Rename { .. } => false,
+        })
+    }
+
     /// The labels of a row with these base labels and this metadata.
     pub fn apply(&self, base: &Labels, given: Given<'_>) -> Tags {
         let mut making = Making { taken: &self.taken, tags: Tags::default(), mended: BTreeMap::new() };

@@ -63,13 +63,15 @@ enum GuardError {
 
 /// A server that is slow is waited for: for the beginning of an answer, and for the end of one that ends.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A list of the pods of a node.
+/// A list of the pods of a node, or of the namespaces or services of a cluster.
 const MAX_ANSWER: usize = 64 << 20;
 /// An object has 3 MiB at most.
 const MAX_EVENT: usize = 8 << 20;
 /// A server says at least where it is, once a minute. One that came back with an older past says nothing, since what it is
 /// asked to go on from is yet to come.
 const SILENT: Duration = Duration::from_secs(150);
+/// What is listed, where no watch begins with it.
+const LISTS: [&str; 3] = ["/api/v1/pods", "/api/v1/namespaces", "/api/v1/services"];
 /// Requests that need not wait for one another.
 const BURST: f64 = 20.0;
 
@@ -198,7 +200,7 @@ fn asked(request: &Request<Body>) -> Asked {
     let watches = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
     match (request.method(), watches) {
         (_, true) => Asked::Watch,
-        (&Method::GET, false) if uri.path().ends_with("/pods") => Asked::List,
+        (&Method::GET, false) if LISTS.iter().any(|list| uri.path().ends_with(list)) => Asked::List,
         _ => Asked::Get,
     }
 }

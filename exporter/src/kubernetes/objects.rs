@@ -165,6 +165,7 @@ impl PodObject {
                 workload: Workload::default(),
                 metadata,
                 addresses: self.addresses(),
+                of_namespace: None,
             },
         })
     }

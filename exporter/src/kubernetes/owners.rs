@@ -121,7 +121,7 @@ fn is_template_hash(text: &str) -> bool {
 }
 
 /// A name that can stand in a path.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
     !text.is_empty() && text.len() <= 253 && text.bytes().all(plain) && !text.starts_with('.')
 }

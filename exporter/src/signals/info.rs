@@ -14,7 +14,7 @@ pub(super) static SIGNAL: Signal = Signal {
     encode,
 };
 
-static FAMILIES: [Family; 2] = [
+static FAMILIES: [Family; 3] = [
     Family {
         name: "container_info",
         kind: Kind::Gauge,
@@ -33,6 +33,15 @@ static FAMILIES: [Family; 2] = [
         source: "status.podIPs of the pod (none of a pod in its node's network), on the row of the pod's cgroup; Docker's and Podman's network settings as they are when the container begins",
         bound: "16",
     },
+    Family {
+        name: "container_service_info",
+        kind: Kind::Gauge,
+        help: "A service of Kubernetes that selects a pod, while the pod lives; always 1.",
+        labels: &["kubernetes_service"],
+        unit: "1",
+        source: "with --kubernetes.services: the selectors of the services in the pod's namespace against its labels, as the API server says both, on the row of the pod's cgroup. One without a selector, or of type ExternalName, selects nobody",
+        bound: "16; beyond it they are left out, and in plimsoll_losses_total{reason=\"service_left_out\"}",
+    },
 ];
 
 fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
@@ -48,6 +57,13 @@ fn encode(encoder: &mut Encoder<'_>, rows: &[Row<'_>]) {
         for address in row.addresses {
             let series = Series { labels: row.labels, created: None };
             encoder.gauge(series, &[("ip", &address.to_string())], Value::Int(1));
+        }
+    }
+    encoder.family(&FAMILIES[2]);
+    for row in rows {
+        for service in row.services {
+            let series = Series { labels: row.labels, created: None };
+            encoder.gauge(series, &[("kubernetes_service", service)], Value::Int(1));
         }
     }
 }
@@ -74,6 +90,17 @@ mod tests {
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected =
             ["10.244.0.7", "fd00::7"].map(|ip| format!(r#"container_ip_info{{id="/a",ip="{ip}"}} 1"#));
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_line_for_each_service() {
+        let services = ["web", "web-canary"].map(Into::into);
+        let row = kernel_row(&[], &[]);
+        let text = encoded(&SIGNAL, &[row, Row { services: &services, ..row }]);
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected = ["web", "web-canary"]
+            .map(|name| format!(r#"container_service_info{{id="/a",kubernetes_service="{name}"}} 1"#));
         assert_eq!(lines, expected);
     }
 }

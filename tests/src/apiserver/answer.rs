@@ -15,6 +15,8 @@ pub struct Asked {
     pub query: String,
     /// The token of who asks.
     pub token: Option<String>,
+    /// The kinds of answers that are taken.
+    pub accept: Option<String>,
     /// Whether a certificate of an authority that is known was shown.
     pub certificate: bool,
     /// 1 or 2, of HTTP.
@@ -57,11 +59,12 @@ impl Asked {
         if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) }
     }
 
-    pub(super) fn new(method: &str, target: &str, authorization: Option<&str>) -> Self {
+    pub(super) fn new(method: &str, target: &str, authorization: Option<&str>, accept: Option<&str>) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let token = authorization.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
         let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-        Self { method, path, query, token, certificate: false, version: 1 }
+        let accept = accept.map(str::to_owned);
+        Self { method, path, query, token, accept, certificate: false, version: 1 }
     }
 }
 
@@ -104,6 +107,13 @@ impl Answer {
     #[must_use]
     pub fn first(mut self, parts: usize) -> Self {
         self.parts.truncate(parts);
+        self
+    }
+
+    /// One more part.
+    #[must_use]
+    pub fn and(mut self, part: impl Into<Vec<u8>>) -> Self {
+        self.parts.push(part.into());
         self
     }
 

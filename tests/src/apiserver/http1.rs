@@ -74,12 +74,11 @@ fn parse(head: &str) -> Option<Asked> {
     let mut lines = head.lines();
     let mut words = lines.next()?.split(' ');
     let (method, target) = (words.next()?, words.next()?);
-    let named = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("authorization").then(|| value.trim().to_owned())
+    let header = |wanted: &str| {
+        let mut pairs = lines.clone().filter_map(|line| line.split_once(':'));
+        pairs.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
     };
-    let authorization = lines.find_map(named);
-    Some(Asked::new(method, target, authorization.as_deref()))
+    Some(Asked::new(method, target, header("authorization"), header("accept")))
 }
 
 /// What is whole has a length, as the server's own answers have; all else comes in chunks.

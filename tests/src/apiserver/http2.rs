@@ -42,8 +42,8 @@ pub(super) async fn serve(
 
 fn asked(request: &Request<h2::RecvStream>) -> Asked {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    Asked::new(request.method().as_str(), target, authorization)
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    Asked::new(request.method().as_str(), target, header("authorization"), header("accept"))
 }
 
 async fn say(mut respond: SendResponse<Bytes>, answer: Answer) -> Result<(), h2::Error> {

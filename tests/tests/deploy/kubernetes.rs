@@ -29,6 +29,8 @@ const VALUES: &[&[&str]] = &[
         "podLabels.a=b",
         "podAnnotations.a=b",
         "serviceAccount.annotations.a=b",
+        "kubernetes.namespaces=true",
+        "kubernetes.services=true",
     ],
 ];
 
@@ -123,6 +125,33 @@ fn the_pod_asks_for_what_is_documented() -> Result<()> {
     Ok(())
 }
 
+/// The rules that a document has for what is asked for besides, by what is asked for.
+fn besides(resource: &str) -> Result<Value> {
+    let text = read("docs/kubernetes.md")?;
+    let blocks = text.split("```yaml\n").filter_map(|rest| Some(rest.split_once("```")?.0));
+    let mut blocks = blocks.filter(|block| block.starts_with("  - apiGroups:") && block.contains(resource));
+    Ok(serde_saphyr::from_str(blocks.next().context("no rule")?)?)
+}
+
+#[test]
+fn what_it_may_read_besides_is_given_if_it_is_asked_for() -> Result<()> {
+    let rules = |values: &[&str]| {
+        let objects = objects(&rendered(values)?)?;
+        let role = of_kind(&objects, "ClusterRole").next().context("no ClusterRole")?;
+        role["rules"].as_array().cloned().context("no rules")
+    };
+    let always = rules(&[])?;
+    for resource in ["namespaces", "services"] {
+        assert!(!json!(always).to_string().contains(resource));
+        let more = rules(&[&format!("kubernetes.{resource}=true")])?;
+        assert_eq!(more[..always.len()], always);
+        assert_eq!(json!(more[always.len()..]), besides(resource)?, "docs/kubernetes.md");
+    }
+    assert!(rendered(&["kubernetes.services=true"])?.contains("- --kubernetes.services\n"));
+    assert!(!rendered(&["kubernetes.services=true", "rbac=false"])?.contains("--kubernetes.services"));
+    Ok(())
+}
+
 #[test]
 fn kubernetes_takes_what_is_rendered() -> Result<()> {
     let server = ApiServer::start(discovery)?;
@@ -203,6 +232,7 @@ fn what_is_wrong_is_refused_in_a_line_that_names_it() -> Result<()> {
         (&["hostNetwrok=true"], "hostNetwrok"),
         (&["cadvisor=both"], "/cadvisor"),
         (&["args={web.zero-first}"], "/args/0"),
+        (&["kubernetes.nodes=true"], "nodes"),
     ] {
         let output = helm("template", values)?;
         let errors = String::from_utf8_lossy(&output.stderr);

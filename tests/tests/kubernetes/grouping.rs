@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use plimsoll_tests::apiserver::Answer;
-use plimsoll_tests::cluster::Cluster;
+use plimsoll_tests::cluster::{Cluster, SERVICES, services};
 use plimsoll_tests::prometheus::{Job, Prometheus};
 use plimsoll_tests::runc::{Config, Container, Running};
 use plimsoll_tests::tools::workspace;
@@ -53,7 +53,9 @@ fn groups_are_one_expression_each() -> Result<()> {
     let config = std::env::temp_dir().join(format!("plimsoll-grouping-{}.yml", std::process::id()));
     std::fs::write(&config, blocks(&text, "yaml").first().context("a configuration")?)?;
     let cluster = Cluster::start([Answer::watch("pods_node_watchlist")?])?;
-    let exporter = start(&cluster, &[format!("--config.file={}", config.display())])?;
+    cluster.answer_at(SERVICES, services()?);
+    let flags = [format!("--config.file={}", config.display()), "--kubernetes.services".to_owned()];
+    let exporter = start(&cluster, &flags)?;
     exporter.scrape_until("it is followed", is_up)?;
     let mut running = containers()?;
     for (container, calls) in &mut running {
@@ -67,25 +69,28 @@ fn groups_are_one_expression_each() -> Result<()> {
     let host = running
         .iter()
         .map(|(container, calls)| (format!("{instance} {}", container.container().id()), f64::from(*calls)));
-    let of = |pairs: [(&str, f64); 3]| BTreeMap::from(pairs.map(|(name, value)| (name.to_owned(), value)));
+    let of = |pairs: &[(&str, f64)]| -> BTreeMap<String, f64> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+    };
     let pod = "shop Deployment web web-78f949dc8d-lhsdf";
-    let expected: [BTreeMap<String, f64>; 4] = [
-        of([
+    let expected: [BTreeMap<String, f64>; 5] = [
+        of(&[
             ("production berlin shop db db", 3.0),
             ("production berlin shop web burn", 5.0),
             ("production berlin shop web httpd", 7.0),
         ]),
         host.collect(),
-        of([
+        of(&[
             (&format!("shop production db {image}"), 3.0),
             (&format!("shop production burn {image}"), 5.0),
             (&format!("shop production httpd {image}"), 7.0),
         ]),
-        of([
+        of(&[
             ("shop StatefulSet db db-0 db", 3.0),
             (&format!("{pod} burn"), 5.0),
             (&format!("{pod} httpd"), 7.0),
         ]),
+        of(&[("shop db", 3.0), ("shop web", 12.0)]),
     ];
     let expressions = blocks(&text, "promql");
     assert_eq!(expressions.len(), expected.len());

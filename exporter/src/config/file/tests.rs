@@ -24,6 +24,10 @@ labels:
   - container_annotation: example.com/team
     as: team
   - container_label: 'org.*'
+  - namespace_label: team
+    where: {namespace: shop}
+  - namespace_annotation: 'cost.example/*'
+    as: cost_*
   - drop: nomad_node_*
   - rename: app_env
     as: stage
@@ -53,6 +57,15 @@ info:
             name: Some(owned("team")),
         }),
         rule(Action::TakeAll { origin: Origin::ContainerLabel, prefix: owned("org."), name: None }),
+        Rule {
+            action: Action::Take { origin: Origin::NamespaceLabel, key: owned("team"), name: None },
+            scope: Scope::new(vec![(Subject::Namespace, vec![Pattern::new("shop")])]),
+        },
+        rule(Action::TakeAll {
+            origin: Origin::NamespaceAnnotation,
+            prefix: owned("cost.example/"),
+            name: Some(owned("cost_")),
+        }),
         rule(Action::Drop(Pattern::new("nomad_node_*"))),
         rule(Action::Rename { from: owned("app_env"), to: owned("stage") }),
     ];
@@ -97,7 +110,8 @@ info:
 lables: []
 ";
     let subjects = "container, id, image, name, namespace, pod, workload, workload_kind";
-    let verbs = "container_label, container_annotation, pod_label, pod_annotation, constant, drop, rename";
+    let verbs = "container_label, container_annotation, pod_label, pod_annotation, namespace_label, \
+                 namespace_annotation, constant, drop, rename";
     assert_eq!(
         faults(text),
         [

@@ -27,7 +27,15 @@ fn news(uid: &str, name: &str, containers: &[(usize, &str, u32)]) -> PodNews {
         (id(*end), container)
     };
     PodNews {
-        pod: Arc::new(Pod { uid, namespace, name, workload, metadata, addresses: vec![ADDRESS] }),
+        pod: Arc::new(Pod {
+            uid,
+            namespace,
+            name,
+            workload,
+            metadata,
+            addresses: vec![ADDRESS],
+            of_namespace: None,
+        }),
         config_hash: None,
         containers: containers.iter().map(container).collect(),
         gone: false,

@@ -1,4 +1,4 @@
-use super::Origin::{ContainerAnnotation, ContainerLabel};
+use super::Origin::{ContainerAnnotation, ContainerLabel, NamespaceAnnotation, NamespaceLabel, PodLabel};
 use super::*;
 use crate::identity::Metadata;
 
@@ -23,7 +23,7 @@ fn metadata() -> Metadata {
 
 /// All of it of the row's own.
 fn given(own: &Metadata) -> Given<'_> {
-    Given { own, pod: own }
+    Given { own, pod: own, namespace: own }
 }
 
 fn rule(action: Action) -> Rule {
@@ -70,6 +70,34 @@ fn a_key_becomes_a_label() {
     ];
     let wanted = [("app_env", "prod"), ("application", "web"), ("label_device", "tpu")];
     assert_eq!(labels(actions), pairs(&wanted));
+}
+
+#[test]
+fn labels_and_annotations_of_the_namespace() {
+    let mut namespace = Metadata::default();
+    namespace.extend(NamespaceLabel, [("team", "a"), ("cost.example/centre", "7")]);
+    namespace.extend(NamespaceAnnotation, [("owner", "ann")]);
+    let actions = vec![
+        take(NamespaceLabel, "team", None),
+        take_all(NamespaceLabel, "cost.example/", Some("cost_")),
+        take(NamespaceAnnotation, "owner", Some("owner")),
+        take(NamespaceAnnotation, "team", Some("none")),
+        // What the container says itself comes first where its rule does.
+        take(ContainerLabel, "app", Some("app")),
+    ];
+    let rules = Rules::new(actions.into_iter().map(rule).collect(), ["device"]);
+    let own = metadata();
+    let tags = rules.apply(&base(), Given { namespace: &namespace, ..given(&own) });
+    let wanted = [("app", "web"), ("cost_centre", "7"), ("owner", "ann"), ("team", "a")];
+    assert_eq!(tags.labels.into_iter().collect::<Vec<_>>(), pairs(&wanted));
+}
+
+#[test]
+fn only_rules_about_namespaces_need_them() {
+    let need = |action| Rules::new(vec![rule(constant("env", "x")), rule(action)], [""; 0]).need_namespaces();
+    assert!(need(take(NamespaceLabel, "team", None)) && need(take_all(NamespaceAnnotation, "", None)));
+    assert!(!need(take(PodLabel, "team", None)) && !need(rename("namespace_label", "x")));
+    assert!(!Rules::default().need_namespaces());
 }
 
 #[test]

@@ -20,6 +20,10 @@ fn some_at_once_and_then_one_after_the_other() {
 fn what_is_asked_for_and_what_comes_of_it() {
     let of = |target: &str| asked(&Request::get(target).body(Body::empty()).expect("a request"));
     assert_eq!(of("/api/v1/pods?fieldSelector=spec.nodeName%3Dn&resourceVersion=0"), Asked::List);
+    assert_eq!(of("/k8s/clusters/c-1/api/v1/namespaces?resourceVersion=0"), Asked::List);
+    assert_eq!(of("/api/v1/services"), Asked::List);
+    assert_eq!(of("/api/v1/namespaces?&watch=true"), Asked::Watch);
+    assert_eq!(of("/apis/batch/v1/namespaces/shop/jobs/pods"), Asked::Get);
     assert_eq!(of("/api/v1/pods?&watch=true&timeoutSeconds=290"), Asked::Watch);
     assert_eq!(of("/apis/batch/v1/namespaces/shop/jobs/watch"), Asked::Get);
     let outcomes = [200, 401, 403, 404, 410, 422, 429, 500, 504];

@@ -132,7 +132,8 @@ fn pod(
     // The API server says them, of pods that CRI knows.
     let addresses = Vec::new();
     let workload = Workload::default();
-    (!uid.is_empty()).then(|| Arc::new(Pod { uid, namespace, name, workload, metadata, addresses }))
+    (!uid.is_empty())
+        .then(|| Arc::new(Pod { uid, namespace, name, workload, metadata, addresses, of_namespace: None }))
 }
 
 fn some(text: String) -> Option<String> {
