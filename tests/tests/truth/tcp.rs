@@ -268,7 +268,9 @@ fn what_rules_refuse_is_known_by_its_reason() -> Result<()> {
     Ok(())
 }
 
-/// As many connections as the machine gives, twice: each is counted, and nothing grows.
+/// As many connections as the machine gives, twice: each is counted, and nothing grows. What an interrupt brings while the
+/// program runs for another connection on that CPU, the kernel does not run it for: that is counted, and no number may be short
+/// by more.
 #[test]
 fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
     const REFUSED: u64 = 60_000;
@@ -286,7 +288,8 @@ fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
         alone.finished()?;
         exporter.scrape_until("all are closed", |scrape| {
             let closed = "container_tcp_connection_duration_seconds_count";
-            ids.iter().all(|id| scrape.sum(closed, &[("id", id.as_str())]) == (n * SERVED) as f64)
+            let missed = scrape.missed("tcp");
+            ids.iter().all(|id| scrape.sum(closed, &[("id", id.as_str())]) + missed >= (n * SERVED) as f64)
         })
     };
     let first = round(1)?;
@@ -295,11 +298,24 @@ fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
         let of = |family: &str, id: &str, labels: &[(&str, &str)]| {
             scrape.sum(family, &[&[("id", id)], labels].concat()) as u64
         };
-        assert_eq!(of(ATTEMPTS, &id(&alone), &[("result", "refused")]), n * REFUSED);
-        assert_eq!(of(ATTEMPTS, &ids[0], &[("result", "ok")]), n * SERVED);
-        assert_eq!(of(ACCEPTS, &ids[1], &[]), n * SERVED);
-        assert_eq!((of(SENT, &ids[0], &[]), of(RECEIVED, &ids[1], &[])), (n * SERVED * 10, n * SERVED * 10));
-        assert_eq!(scrape.kernel_losses(), first.kernel_losses());
+        let missed = scrape.missed("tcp") as u64;
+        let is = |counted: u64, truth: u64, each: u64| {
+            assert!(
+                counted <= truth && counted + missed * each >= truth,
+                "{counted} of {truth}, {missed} missed"
+            );
+        };
+        is(of(ATTEMPTS, &id(&alone), &[("result", "refused")]), n * REFUSED, 1);
+        is(of(ATTEMPTS, &ids[0], &[("result", "ok")]), n * SERVED, 1);
+        is(of(ACCEPTS, &ids[1], &[]), n * SERVED, 1);
+        is(of(SENT, &ids[0], &[]), n * SERVED * 10, 10);
+        is(of(RECEIVED, &ids[1], &[]), n * SERVED * 10, 10);
+        let other = |scrape: &Scrape| {
+            let (mut losses, but_missed) = (scrape.kernel_losses(), scrape.losses_but_missed());
+            losses.retain(|reason, _| but_missed.contains_key(reason));
+            losses
+        };
+        assert_eq!(other(scrape), other(&first));
     }
     let resident = |scrape: &Scrape| scrape.sum("process_resident_memory_bytes", &[]);
     let grown = resident(&second) - resident(&first);
