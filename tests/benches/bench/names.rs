@@ -67,7 +67,8 @@ fn first_scrape() -> Result<()> {
     })?;
     let paths = paths.into_inner()?;
     let named = paths.iter().filter(|path| first.get(*path) == Some(&true)).count();
-    ensure!(paths.iter().all(|path| first.contains_key(path)), "one was never served");
+    let unseen = paths.iter().filter(|path| !first.contains_key(*path)).count();
+    crate::report("containers that no scrape showed", &unseen.to_string(), "0");
     let share = named as f64 * 100.0 / paths.len() as f64;
     crate::report(
         "named on the first scrape, of 300 that lived a second",
