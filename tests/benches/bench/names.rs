@@ -39,8 +39,14 @@ fn first_scrape() -> Result<()> {
             Ok(first)
         });
         let live = || -> Result<()> {
-            while next.fetch_add(1, Ordering::Relaxed) < CONTAINERS {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= CONTAINERS {
+                    return Ok(());
+                }
+                // Only what is called so is a container of a pod by its path.
                 let config = Config::default()
+                    .id(&format!("{:064x}", number + 0xbe_0000))
                     .args("sleep-ms 1000")
                     .cgroups_path("/kubepods/pod6a0d3a35-3a4f-4b5e-9d9e-0b8f7a1c2d3e/ID")
                     .annotation("io.kubernetes.cri.container-type", "container")
@@ -55,7 +61,6 @@ fn first_scrape() -> Result<()> {
                     .push(container.cgroups_path().to_owned());
                 ensure!(container.run()?.0.success(), "the worker failed");
             }
-            Ok(())
         };
         let lives: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(live)).collect();
         let lived =
