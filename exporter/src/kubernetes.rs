@@ -70,8 +70,11 @@ pub fn follow(
     directory.follows_kubernetes(true);
     directory.follows_namespaces(*directory.needs_namespaces().borrow());
     metrics.begin();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("kubernetes-io")
+        .max_blocking_threads(2)
+        .build()?;
     let all = async move {
         let guard = Guard::new(metrics.clone());
         let with =

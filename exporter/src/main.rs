@@ -261,6 +261,7 @@ fn run(
     let settings = settings(config, collectors, probes, reloader.clone(), door);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .thread_name("web")
         .max_blocking_threads(settings.blocking_threads())
         .build()
         .context("cannot start the runtime")?;

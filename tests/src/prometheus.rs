@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use plimsoll_checks::checks::http::client::Client;
@@ -210,8 +210,26 @@ impl Prometheus {
         }
     }
 
-    /// Waits until every job has been scraped with success once more.
+    /// Waits until a scrape of every job that begins from now on is stored, with success.
     pub fn next_scrape(&self) -> Result<()> {
+        // What it says of its targets is said before the samples are there, and an agent keeps none.
+        if self.args.iter().any(|arg| arg.ends_with("agent")) {
+            return self.next_report();
+        }
+        // The time of a sample may be this much after the scrape began: `scrapeTimestampTolerance`.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH)? + Duration::from_millis(2);
+        let since = i64::try_from(since.as_millis())?;
+        self.until("the next scrape of every job", |this| {
+            let up = this.query("up[1h]", None)?;
+            let fresh = |series: &Series| {
+                series.samples.last().is_some_and(|(at, value)| *at > since && *value == 1.0)
+            };
+            Ok((up.len() == self.jobs && up.iter().all(fresh)).then_some(()))
+        })
+    }
+
+    /// The same by what it says of its targets.
+    fn next_report(&self) -> Result<()> {
         let before = self.targets()?;
         self.until("the next scrape of every job", |this| {
             let now = this.targets()?;

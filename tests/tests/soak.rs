@@ -46,9 +46,13 @@ struct Soak {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Held {
     descriptors: usize,
+    /// Those that are no pool's.
     threads: usize,
     rows: u64,
 }
+
+/// Pools of threads that come as they are needed at once, and the most of each: how many scrapes may run, and the resolver.
+const POOLS: [(&str, usize); 2] = [("web", 57), ("kubernetes-io", 2)];
 
 impl Soak {
     fn start() -> Result<Self> {
@@ -171,12 +175,22 @@ impl Soak {
     }
 
     fn held(&self) -> Result<Held> {
-        let count = |what: &str| -> Result<usize> {
-            Ok(std::fs::read_dir(format!("/proc/{}/{what}", self.exporter.pid()))?.count())
-        };
+        let pid = self.exporter.pid();
+        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        let mut threads = BTreeMap::<String, usize>::new();
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            // One that just went is none.
+            if let Ok(name) = std::fs::read_to_string(task?.path().join("comm")) {
+                *threads.entry(name.trim_end().to_owned()).or_default() += 1;
+            }
+        }
+        for (pool, most) in POOLS {
+            let found = threads.remove(pool).unwrap_or(0);
+            ensure!(found <= most, "{found} threads of {pool}");
+        }
         let scrape = self.exporter.scrape()?;
-        let tombstones = scrape.value("plimsoll_rows", &[("state", "tombstone")]).context("rows")?;
-        Ok(Held { descriptors: count("fd")?, threads: count("task")?, rows: tombstones as u64 })
+        let rows = scrape.value("plimsoll_rows", &[("state", "tombstone")]).context("rows")? as u64;
+        Ok(Held { descriptors, threads: threads.values().sum(), rows })
     }
 
     fn memory(&self) -> Result<u64> {
