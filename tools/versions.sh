@@ -8,6 +8,7 @@ CARGO_DENY=0.20.2
 PACKAGES='
 runc            runc               runs the containers that the tests count in
 busybox-static  busybox            is the user space of the test kernels
+xz-utils        xz                 unpacks their modules
 qemu-system-x86 qemu-system-x86_64 boots the test kernels
 shellcheck      shellcheck         checks the scripts
 monitoring-plugins-basic    check_tcp  is what the checks are held against

@@ -18,6 +18,15 @@ pub fn kernel(series: &str) -> Result<PathBuf> {
     fetched(&format!("kernels/{series}/vmlinuz"), "kernels")
 }
 
+/// Modules of that kernel, in the order they can be loaded in: those that translate addresses.
+pub fn modules(series: &str) -> Result<Vec<PathBuf>> {
+    let directory = fetched(&format!("kernels/{series}/modules"), "kernels")?;
+    let modules = std::fs::read_dir(&directory)?.map(|entry| Ok(entry?.path()));
+    let mut modules: Vec<PathBuf> = modules.collect::<Result<_>>()?;
+    modules.sort();
+    Ok(modules)
+}
+
 /// Debian's Prometheus of major version 2 or 3.
 pub fn prometheus(major: u32) -> Result<PathBuf> {
     fetched(&format!("prometheus-{major}/prometheus"), "prometheus")

@@ -68,6 +68,7 @@ pub(crate) fn tables(seen: &[Seen]) -> String {
         "block_io",
         "reclaim",
         "tcp",
+        "nat",
         "udp",
         "drops",
         "dns",

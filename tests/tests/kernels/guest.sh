@@ -24,7 +24,7 @@ exporter() {
   done
 }
 
-FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency --collector.dns --dns.names --tcp.destination-names --collector.unix"
+FLAGS="--web.listen-address=127.0.0.1:18760 --overhead.cpu=0 --kernel.slots=$SLOTS --tombstone.min-age=1h --log.format=json --collector.syscall_latency --collector.dns --dns.names --tcp.destination-names --tcp.actual-destination=on --collector.unix"
 
 # stop SIGNAL NAME: ends the exporter, and waits until the kernel has nothing of it any more.
 stop() {
@@ -151,6 +151,7 @@ stuck 2>&1 &
 
 # ---- one exporter, from before the cgroups to after them
 uname -r > /out/release
+for module in /modules/*; do insmod "$module" || die "$module"; done
 bpf > /out/bpf
 mkdir $TREE/docker
 enable /docker
@@ -299,6 +300,25 @@ tell d1 'held end'
 tell d1 'held abort'
 tell d2 'held end'
 part net.after.prom tcp connections
+# Where nothing can be known of it there is nothing to ask: before 5.11 a kernel has no types of its modules.
+if [ -e /sys/kernel/btf/nf_conntrack ]; then
+  phase 'addresses that are translated'
+  ip address add 10.78.0.1/32 dev lo
+  ip route add 10.96.0.0/24 dev lo src 10.78.0.1
+  ip -6 route add fd96::/64 dev lo
+  nft 'table inet nat { chain output { type nat hook output priority -100;
+    ip daddr 10.96.0.1 tcp dport 80 dnat ip to 10.78.0.1:7000
+    ip daddr 10.96.0.2 tcp dport 80 redirect to :9
+    ip6 daddr fd96::1 tcp dport 80 dnat ip6 to [::1]:7000
+  }
+  }' || die 'no translation'
+  both d1 'serve 6 100 1000' d2 'connect 10.96.0.1:80 6 100 1000'
+  both d1 'serve 3 100 1000' d2 'connect [fd96::1]:80 3 100 1000'
+  both d1 'serve 2 100 1000' d2 'connect 127.0.0.1:7000 2 100 1000'
+  tell d2 'connect-failing 10.96.0.2:80 4 111'
+  nft flush ruleset
+  part nat.after.prom tcp connections
+fi
 phase 'sockets by path'
 part unix.before.prom unix
 tell d1 'unix-listen /tmp/d1.sock'

@@ -8,7 +8,7 @@ use plimsoll_tests::scrape::Scrape;
 use crate::checks::Checks;
 use crate::run::{B, Run};
 use crate::truth::Between;
-use crate::{DATAGRAMS, Kernel, cgroups};
+use crate::{Kernel, cgroups};
 
 /// The signals that need the kernel.
 pub(crate) const KERNEL_SIGNALS: [&str; 16] = [
@@ -37,18 +37,13 @@ pub(crate) fn programs(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
     let seen: BTreeSet<(&str, &str)> = programs_up(&scrape, 1.0).collect();
     let wanted: BTreeSet<(&str, &str)> = kernel.all_programs().collect();
     checks.equal("programs up", seen, wanted);
-    let refused: &[_] = if kernel.datagrams { &[] } else { &DATAGRAMS };
+    let refused = kernel.refused();
     for sample in scrape.all("plimsoll_program_info", &[]) {
         let label = |name| sample.labels.get(name).map(String::as_str).unwrap_or_default();
-        let expected =
-            label("reason").is_empty() || refused.iter().any(|(_, program)| *program == label("program"));
+        let expected = label("reason").is_empty() || refused.contains(&(label("signal"), label("program")));
         checks.holds(format!("{} is refused: {}", label("program"), label("reason")), expected);
     }
-    checks.equal(
-        "programs refused",
-        programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(),
-        refused.iter().copied().collect(),
-    );
+    checks.equal("programs refused", programs_up(&scrape, 0.0).collect::<BTreeSet<_>>(), refused);
     for (name, signal, alone) in
         [("second", "files", "files_exit"), ("alone", "syscall_latency", "syscall_exit")]
     {
@@ -96,10 +91,7 @@ pub(crate) fn ends(run: &Run, checks: &mut Checks) -> Result<()> {
 pub(crate) fn restarts(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("a new exporter after SIGKILL counts exactly");
     let between = Between::of(run, "third.before", "third.after")?;
-    let unknown = if kernel.datagrams { vec![] } else { DATAGRAMS.map(|(_, program)| program).to_vec() };
-    let mut refused = refused(&between.after);
-    refused.sort_unstable_by(|a, b| b.cmp(a));
-    checks.equal("programs refused", refused, unknown);
+    checks.equal("programs refused", programs_up(&between.after, 0.0).collect(), kernel.refused());
     let labels = [("syscall", "getppid")];
     checks.equal("before", between.before.sum("container_syscalls_total", &[("id", B), labels[0]]), 0.0);
     checks.equal("getppid", between.moved("container_syscalls_total", B, &labels), 1000.0);
@@ -115,8 +107,9 @@ pub(crate) fn refusals(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         ("cgroup families without privileges", "nobody", "Operation not permitted"),
     ];
     // What a kernel does not have is known before anything is asked of it, but not without BTF.
-    let absent = |program: &str, name| {
-        name == "nobody" && !kernel.datagrams && DATAGRAMS.iter().any(|(_, datagrams)| *datagrams == program)
+    let unknown = kernel.refused();
+    let absent = |signal: &str, program: &str, name| {
+        name == "nobody" && unknown.iter().any(|of| *of == (signal, program))
     };
     for (group, name, reason) in cases {
         checks.group(group);
@@ -126,7 +119,7 @@ pub(crate) fn refusals(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         for sample in scrape.all("plimsoll_program_info", &[]) {
             let label = |name| sample.labels.get(name).map(String::as_str).unwrap_or_default();
             let (program, said) = (label("program"), label("reason"));
-            let reason = if absent(program, name) { "this kernel has no tracepoint" } else { reason };
+            let reason = if absent(label("signal"), program, name) { "this kernel" } else { reason };
             checks.holds(format!("{program}: {said:?} says {reason:?}"), said.contains(reason));
         }
         let mut failing = collectors(&scrape, 0.0);

@@ -53,6 +53,27 @@ pub(crate) fn connections(run: &Run, checks: &mut Checks) -> Result<()> {
     Ok(())
 }
 
+/// Where connections go whose addresses are translated, if the kernel can be asked.
+pub(crate) fn translated(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
+    if !kernel.module_types {
+        return Ok(());
+    }
+    checks.group("where connections really go");
+    let between = Between::of(run, "net.after", "nat.after")?;
+    for (dialled, actual, result, wanted) in [
+        ("10.96.0.1:80", "10.78.0.1:7000", "ok", 6.0),
+        ("[fd96::1]:80", "[::1]:7000", "ok", 3.0),
+        ("127.0.0.1:7000", "", "ok", 2.0),
+        ("10.96.0.2:80", "127.0.0.1:9", "refused", 4.0),
+    ] {
+        let labels = [("destination", dialled), ("actual_destination", actual), ("result", result)];
+        let got = between.moved("container_tcp_connects_total", D2, &labels);
+        checks.equal(format!("{dialled} at {actual:?}"), got, wanted);
+    }
+    checks.equal("all", between.moved("container_tcp_connects_total", D2, &[]), 15.0);
+    Ok(())
+}
+
 /// What finds no room in a buffer, and what a socket's filter does not let through.
 pub(crate) fn drops(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Result<()> {
     checks.group("datagrams that are dropped");

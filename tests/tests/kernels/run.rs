@@ -78,9 +78,15 @@ impl Run {
             ("SLOTS", &SLOTS.to_string()),
         ];
         let names: String = names.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        let result = Vm::new(tools::kernel(kernel.series)?)
+        let mut vm = Vm::new(tools::kernel(kernel.series)?);
+        for module in tools::modules(kernel.series)? {
+            let name = module.file_name().context("no name")?.to_string_lossy().into_owned();
+            vm = vm.file(module, &format!("/modules/{name}"));
+        }
+        let result = vm
             .program(stripped()?, "/plimsoll")?
             .program(worker::path()?, "/worker")?
+            .program("/usr/sbin/nft", "/bin/nft")?
             .text("/etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
             .disk_mb(32)
             .possible_cpus(kernel.possible_cpus)
