@@ -15,6 +15,12 @@ fn main() -> anyhow::Result<()> {
     // Its progress would come out as warnings of this crate.
     // SAFETY: as above.
     unsafe { std::env::set_var("CARGO_TERM_QUIET", "true") };
+    // The object's line table goes into the exporter: it names sources, and not where this machine has them.
+    for (name, value) in [("CARGO_UNSTABLE_TRIM_PATHS", "true"), ("CARGO_PROFILE_RELEASE_TRIM_PATHS", "all")]
+    {
+        // SAFETY: as above.
+        unsafe { std::env::set_var(name, value) };
+    }
     println!("cargo::rerun-if-changed=../exporter-ebpf");
     let toolchain = std::env::var("RUSTUP_TOOLCHAIN").context("build through rustup: see `make run`")?;
     let package =

@@ -1,13 +1,15 @@
-//! A real containerd with runc, everything of its own in a directory that goes with it.
+//! A real containerd with runc, everything of its own in a directory that goes with it; and what one leaves on disk.
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
+use crate::runc::Container;
 use crate::servers::Servers;
 use crate::tools;
 
@@ -148,6 +150,53 @@ impl Drop for Containerd {
         }
     }
 }
+
+/// The bundles that containerd keeps of its containers while it has them, where no containerd runs: below a root of their own.
+#[derive(Debug)]
+pub struct Bundles(PathBuf);
+
+/// One of them.
+#[derive(Debug)]
+pub struct Bundle(PathBuf);
+
+impl Bundles {
+    /// None yet.
+    pub fn new() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let root = std::env::temp_dir().join(format!("plimsoll-root-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(root.join(TASKS))?;
+        Ok(Self(root))
+    }
+
+    /// What tells an exporter where they are.
+    pub fn flag(&self) -> String {
+        format!("--path.rootfs={}", self.0.display())
+    }
+
+    /// As containerd does it before it has runc make the container.
+    pub fn add(&self, container: &Container) -> Result<Bundle> {
+        let bundle = self.0.join(TASKS).join(container.id());
+        std::fs::create_dir(&bundle)?;
+        std::fs::copy(container.bundle().join("config.json"), bundle.join("config.json"))?;
+        Ok(Bundle(bundle))
+    }
+}
+
+impl Bundle {
+    /// As containerd does it when the container was deleted.
+    pub fn remove(self) -> Result<()> {
+        Ok(std::fs::remove_dir_all(self.0)?)
+    }
+}
+
+impl Drop for Bundles {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const TASKS: &str = "run/containerd/io.containerd.runtime.v2.task/k8s.io";
 
 const CONFIG: &str = r#"version = 2
 root = "DIR/root"

@@ -134,12 +134,14 @@ fn a_container_has_what_its_runtime_says_of_it_and_keeps_it() -> Result<()> {
     exporter.scrape_until("it is followed", |scrape| up(scrape) == [1.0])?;
     let ids = ["a", "b"].map(|kind| format!("{:063x}{kind}", std::process::id()));
 
-    // Said while it lives: served by its id alone before, if at all, and with all its labels after.
+    // Said while it lives, after it was waited for: served by its id alone before, and with all its labels after.
     let mut running = Container::new(&Config::default().id(&ids[0]).cgroups_path("/docker/ID"))?.start()?;
     let path = running.container().cgroups_path().to_owned();
     running.run("syscalls 7 getsid")?;
     let image = || "example.org/shop:2.0".to_owned();
-    assert_eq!(shown(&exporter.scrape()?, &path), [(ids[0].clone(), String::new(), None, 7.0)]);
+    let is_shown = |scrape: &Scrape| !shown(scrape, &path).is_empty();
+    let scrape = exporter.scrape_until("it is waited for no longer", is_shown)?;
+    assert_eq!(shown(&scrape, &path), [(ids[0].clone(), String::new(), None, 7.0)]);
     docker.starts(&ids[0], "shop-1")?;
     let named = |scrape: &Scrape| shown(scrape, &path).iter().any(|(name, ..)| name == "shop-1");
     let scrape = exporter.scrape_until("its name is known", named)?;

@@ -75,6 +75,15 @@ impl Known {
         self.looks_left > 0 || self.details.is_none()
     }
 
+    /// A container or a pod that may have its names in a moment is shown when it has them: the next scrape misses nothing, since
+    /// counters go on, and finds one set of labels. State directories were asked of all that was there `asked`.
+    pub(super) fn is_awaited(&self, directory: &Directory, asked: Instant) -> bool {
+        self.details.is_none()
+            && matches!(self.identity.kind, Kind::Container | Kind::Pod)
+            && self.seen.elapsed() < WORD_OF_RUNTIME
+            && (self.seen >= asked || directory.may_name(&self.identity))
+    }
+
     /// What it is to be called, of those who were waited for: what its state directory says, once its pod is known or was
     /// waited for long enough; if that directory says nothing, what its runtime says by CRI, or else Kubernetes.
     pub(super) fn waited_for(&self, directory: &Directory) -> Option<Arc<Details>> {
@@ -165,5 +174,44 @@ impl State {
                 && self.ledger.owner(path).is_some_and(|owner| owner.death.is_none())
         };
         self.known.iter().filter(unnamed).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::identity::{Runtime, classify};
+
+    #[test]
+    fn who_may_be_named_in_a_moment_is_waited_for_and_nobody_else() {
+        let (directory, labelling) = (Directory::default(), Labelling::default());
+        let id = "8".repeat(64);
+        let new = |path: &str| {
+            let identity = classify(path, 8).into_owned();
+            Known::new(identity, 0, &labelling, &mut Trouble::default())
+        };
+        let before = Instant::now();
+        let (mut container, pod) = (
+            new(&format!("/docker/{id}")),
+            new("/kubepods/burstable/pod2e9a1b5c-9d0f-4f6e-8a51-7c3d5e6f7a8b"),
+        );
+        let (service, after) = (new("/system.slice/ssh.service"), Instant::now());
+        let awaited = |known: &Known, asked| known.is_awaited(&directory, asked);
+        assert!(awaited(&container, before) && awaited(&pod, before), "made after it was asked for");
+        assert!(!awaited(&container, after) && !awaited(&pod, after), "nobody else knows");
+        assert!(!awaited(&service, before));
+        directory.follows(Runtime::Podman, Path::new("/p"), true);
+        assert!(!awaited(&container, after), "another's");
+        directory.follows(Runtime::Docker, Path::new("/d"), true);
+        assert!(awaited(&container, after) && !awaited(&pod, after));
+        directory.follows_kubernetes(true);
+        assert!(awaited(&pod, after) && !awaited(&service, after));
+        container.details = Some(Arc::default());
+        assert!(!awaited(&container, before), "it has its names");
+        container.details = None;
+        container.seen = before.checked_sub(WORD_OF_RUNTIME).expect("a machine that is up for a second");
+        assert!(!awaited(&container, before), "long enough");
     }
 }

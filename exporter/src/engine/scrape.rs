@@ -48,6 +48,8 @@ pub(super) struct Prepared {
     pub(super) keyed: std::ops::Range<usize>,
     /// Something was counted: a cgroup no task ever was in has no kernel families, rather than many zeros.
     counted: bool,
+    /// It is left to a later scrape.
+    awaited: bool,
 }
 
 /// The part of the time allowed that the host may take; the rest is for encoding and sending.
@@ -73,7 +75,7 @@ impl HttpSource for Engine {
             encoder.finish();
             return Ok(());
         }
-        self.before_scrape();
+        let asked = self.before_scrape();
         let host = signals::ALL.iter().any(|signal| wanted(signal) && signal.source.is_host());
         let reading = if host {
             let names = Wanted::by_name(|name| signals::ALL.iter().any(|s| s.name == name && wanted(s)));
@@ -90,6 +92,7 @@ impl HttpSource for Engine {
         state.find_addresses();
         self.own.lost(SERVICE_LEFT_OUT, state.directory.services_left_out());
         let visit = state.scrapers.visit(&key, unix_now());
+        state.leave_the_awaited(visit.scrape, asked);
         self.own.update(&state, reading.as_ref(), kernel_took);
         self.own.node_left_out(of_node.left_out);
         let resting = state.resting.clone();
@@ -169,13 +172,14 @@ impl HttpSource for Engine {
 }
 
 impl Engine {
-    /// Catches up with the host: names still missing, cgroups that found no slot, hosts without events.
-    fn before_scrape(&self) {
+    /// Catches up with the host: names still missing, cgroups that found no slot, hosts without events. When that was.
+    fn before_scrape(&self) -> Instant {
         let mut state = self.turn();
         if !self.follows_events() || state.ledger.has_slotless() {
             state.reconcile(&self.hierarchies, &self.options, &self.worker);
         }
         state.look_again(&self.worker);
+        Instant::now()
     }
 }
 
@@ -224,7 +228,13 @@ impl State {
                 scratch.keyed.append(&mut mine);
             }
             let keyed = first_keyed..scratch.keyed.len();
-            scratch.rows.push(Prepared { path: path.to_owned(), created: owner.created, keyed, counted });
+            scratch.rows.push(Prepared {
+                path: path.to_owned(),
+                created: owner.created,
+                keyed,
+                counted,
+                awaited: false,
+            });
         }
         scratch.devices.clear();
         for counter in scratch.keyed.iter().filter(|counter| counter.map == BLOCK_IO_REQUESTS) {
@@ -258,6 +268,18 @@ impl State {
             }
         }
         Ok(start.elapsed())
+    }
+
+    /// Leaves those without names to a later scrape: to this one it is as though they were made after it. None of them is dead,
+    /// since what goes is read for the last time later than that.
+    fn leave_the_awaited(&mut self, scrape: u64, asked: Instant) {
+        let Self { scratch, known, directory, .. } = self;
+        for prepared in &mut scratch.rows {
+            let known = known.get_mut(&prepared.path).filter(|known| known.is_awaited(directory, asked));
+            if let Some(known) = known {
+                (prepared.awaited, known.since) = (true, scrape);
+            }
+        }
     }
 
     /// Asks for the addresses and services of what lives: those of the dead may be another's by now.
@@ -348,7 +370,8 @@ impl State {
                 workload: None,
             }
         };
-        (scratch.rows.iter().enumerate().map(row).collect(), &mut self.births, &self.workloads)
+        let shown = scratch.rows.iter().enumerate().filter(|(_, prepared)| !prepared.awaited);
+        (shown.map(row).collect(), &mut self.births, &self.workloads)
     }
 }
 

@@ -225,6 +225,14 @@ impl Directory {
         self.lock().awaits_namespace(identity)
     }
 
+    /// Whether anybody who is followed may yet say what a container or a pod is called.
+    pub fn may_name(&self, identity: &Identity<'_>) -> bool {
+        let (inner, in_pod) = (self.lock(), identity.pod_uid.is_some());
+        let mut runtimes = inner.followed.iter().map(|(runtime, _)| *runtime);
+        (in_pod && inner.follows_kubernetes)
+            || runtimes.any(|runtime| identity.may_be(Some(runtime)) && (in_pod || !runtime.speaks_cri()))
+    }
+
     /// The API server is followed from now on, or no longer.
     pub fn follows_kubernetes(&self, followed: bool) {
         self.lock().follows_kubernetes = followed;

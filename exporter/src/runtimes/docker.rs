@@ -2,11 +2,13 @@
 
 mod inspect;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::time::Instant;
 
 pub use inspect::{Inspected, parse_image, parse_inspected};
 
@@ -43,18 +45,52 @@ pub(super) async fn follow(
     for id in ids {
         tell(look.at(&id).await?);
     }
+    let mut again = Again::default();
     loop {
-        let line = events.next().await?;
+        let line = tokio::select! {
+            line = events.next() => line?,
+            id = again.due() => {
+                tell(look.at(&id).await?);
+                continue;
+            }
+        };
         if line.trim_ascii().is_empty() {
             continue;
         }
         let Some(event) = parse_event(&line, runtime)? else { continue };
         let id = event.id().to_owned();
         let looks = event.is_worth_a_look();
+        if matches!(event, Event::Health { health: None, .. }) {
+            again.look_at(&id);
+        }
         tell(event.words(runtime).into_iter().collect());
         if looks {
             tell(look.at(&id).await?);
         }
+    }
+}
+
+/// Containers that are to be looked at once more: older Podmans tell of a health check when it begins, and not of what it finds.
+#[derive(Debug, Default)]
+struct Again(BTreeSet<(Instant, String)>);
+
+/// When; a check that takes longer than the last is cut short, unless it was given more time.
+const AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(31)];
+/// How often at once. What finds no room is looked at with its next check.
+const MAX_AGAIN: usize = 4096;
+
+impl Again {
+    fn look_at(&mut self, id: &str) {
+        if self.0.len() < MAX_AGAIN {
+            self.0.extend(AGAIN_AFTER.map(|after| (Instant::now() + after, id.to_owned())));
+        }
+    }
+
+    /// Waits for the next, as long as it takes.
+    async fn due(&mut self) -> String {
+        let Some((at, _)) = self.0.first() else { return std::future::pending().await };
+        tokio::time::sleep_until(*at).await;
+        self.0.pop_first().map(|(_, id)| id).unwrap_or_default()
     }
 }
 

@@ -96,6 +96,16 @@ fn the_list_and_then_events_in_whatever_parts_they_come() {
 }
 
 #[test]
+fn a_health_check_whose_result_is_not_told_is_asked_for_once_more_when_it_is_over() {
+    let event = r#"{"Type":"container","Action":"health_status","Actor":{"ID":"b"}}"#;
+    let parts = [event, "\n"];
+    // The list's own, at once, and a second later.
+    let (told, _) = followed(move |listener| session(&listener, LIST, &parts, 3));
+    let looked = ["b job [172.17.0.9]", "b Some(2)"];
+    assert_eq!(told, [&["a web []"][..], &looked, &looked].concat());
+}
+
+#[test]
 fn nonsense_ends_a_session_and_keeps_what_was_told() {
     let (told, error) = followed(|listener| session(&listener, LIST, &["what?\n"], 1));
     assert_eq!(told, ["a web []"]);

@@ -1,10 +1,10 @@
 //! The labels of a tombstone: those it had when it lived, all of them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use plimsoll_tests::cgroup::Cgroup;
+use plimsoll_tests::containerd::Bundles;
 use plimsoll_tests::exporter::Exporter;
 use plimsoll_tests::runc::{Config, Container};
 use plimsoll_tests::scrape::Scrape;
@@ -29,32 +29,6 @@ pub(crate) fn quiet(exporter: &Exporter) -> Result<()> {
     Ok(())
 }
 
-/// What containerd keeps of a container while it has one: its bundle, below a root of the test's own.
-struct Containerd {
-    root: PathBuf,
-    state: PathBuf,
-}
-
-impl Containerd {
-    fn knows(container: &Container) -> Result<Self> {
-        let root = std::env::temp_dir().join(format!("plimsoll-root-{}", container.id()));
-        let state = root.join("run/containerd/io.containerd.runtime.v2.task/k8s.io").join(container.id());
-        std::fs::create_dir_all(&state)?;
-        std::fs::copy(container.bundle().join("config.json"), state.join("config.json"))?;
-        Ok(Self { root, state })
-    }
-
-    fn forgets(&self) -> Result<()> {
-        Ok(std::fs::remove_dir_all(&self.state)?)
-    }
-}
-
-impl Drop for Containerd {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.root);
-    }
-}
-
 #[test]
 fn one_that_lived_300_ms_has_all_its_labels_though_nobody_scraped_meanwhile() -> Result<()> {
     let _alone = alone();
@@ -68,8 +42,9 @@ fn one_that_lived_300_ms_has_all_its_labels_though_nobody_scraped_meanwhile() ->
         .annotation("io.kubernetes.cri.sandbox-namespace", "prod")
         .annotation("io.kubernetes.cri.image-name", "example.org/app:1.0");
     let container = Container::new(&config)?;
-    let containerd = Containerd::knows(&container)?;
-    let exporter = Exporter::start(&[&format!("--path.rootfs={}", containerd.root.display())])?;
+    let containerd = Bundles::new()?;
+    let bundle = containerd.add(&container)?;
+    let exporter = Exporter::start(&[&containerd.flag()])?;
     scrape_as(&exporter, "a")?;
     let mut running = container.start()?;
     let id = running.container().cgroups_path().to_owned();
@@ -79,7 +54,7 @@ fn one_that_lived_300_ms_has_all_its_labels_though_nobody_scraped_meanwhile() ->
     running.run("children 1 signal SIGKILL")?;
     end(&mut running)?;
     quiet(&exporter)?;
-    containerd.forgets()?;
+    bundle.remove()?;
     running.finish()?;
     let scrape = scrape_as(&exporter, "a")?;
     let expected = [
