@@ -37,8 +37,6 @@ struct Kernel {
     programs: &'static [(&'static str, &'static str)],
     /// Whether it tells of datagrams (6.3).
     datagrams: bool,
-    /// Whether it tells of the types of its modules (5.11).
-    module_types: bool,
     /// Whether what is remembered of connections is kept with their sockets (5.12).
     storage: bool,
     /// Sockets for CPUs, of which two are filled.
@@ -54,6 +52,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("sched", "sched_switch"),
     ("tcp", "tcp_send_reset"),
     ("tcp", "tcp_receive_reset"),
+    ("nat", "net_dev_queue"),
     ("dns", "dns_sent"),
     ("dns", "dns_received"),
     ("drops", "udp_fail_queue_rcv_skb"),
@@ -84,9 +83,6 @@ const CONNECTIONS_5_10: [(&str, &str); 5] = [
 /// The programs for datagrams, which older kernels do not have the tracepoints for.
 const DATAGRAMS: [(&str, &str); 2] = [("udp", "sock_send_length"), ("udp", "sock_recv_length")];
 
-/// The program for translated addresses, which reads what conntrack keeps: a module, in Debian's kernels.
-const TRANSLATED: [(&str, &str); 1] = [("nat", "net_dev_queue")];
-
 const KERNELS: &[Kernel] = &[
     Kernel {
         series: "5.10-old",
@@ -111,7 +107,6 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
-        module_types: false,
         storage: false,
         possible_cpus: 2,
     },
@@ -137,7 +132,6 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
-        module_types: false,
         storage: false,
         possible_cpus: 128,
     },
@@ -164,7 +158,6 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: false,
-        module_types: true,
         storage: true,
         possible_cpus: 2,
     },
@@ -193,7 +186,6 @@ const KERNELS: &[Kernel] = &[
             RECLAIM[3],
         ],
         datagrams: true,
-        module_types: true,
         storage: true,
         possible_cpus: 128,
     },
@@ -223,7 +215,6 @@ const KERNELS: &[Kernel] = &[
             ("reclaim", "mm_vmscan_memcg_reclaim_end_perf"),
         ],
         datagrams: true,
-        module_types: true,
         storage: true,
         possible_cpus: 2,
     },
@@ -233,17 +224,14 @@ impl Kernel {
     /// The programs that run in it, by signal.
     fn all_programs(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let datagrams: &[_] = if self.datagrams { &DATAGRAMS } else { &[] };
-        let translated: &[_] = if self.module_types { &TRANSLATED } else { &[] };
         let connections: &[_] = if self.storage { &CONNECTIONS } else { &CONNECTIONS_5_10 };
-        let special = datagrams.iter().chain(translated).chain(connections);
-        EVERYWHERE.iter().chain(self.programs).chain(special).copied()
+        EVERYWHERE.iter().chain(self.programs).chain(datagrams).chain(connections).copied()
     }
 
-    /// The programs that it has no tracepoint or no types for.
+    /// The programs that it has no tracepoint for.
     fn refused(&self) -> BTreeSet<(&'static str, &'static str)> {
         let datagrams: &[_] = if self.datagrams { &[] } else { &DATAGRAMS };
-        let translated: &[_] = if self.module_types { &[] } else { &TRANSLATED };
-        datagrams.iter().chain(translated).copied().collect()
+        datagrams.iter().copied().collect()
     }
 }
 
@@ -274,7 +262,7 @@ fn every_kernel_counts_exactly_what_happens() -> Result<()> {
         disk::many(&run, &mut checks)?;
         disk::reclaim(&run, &mut checks)?;
         network::connections(&run, &mut checks)?;
-        network::translated(kernel, &run, &mut checks)?;
+        network::translated(&run, &mut checks)?;
         network::drops(kernel, &run, &mut checks)?;
         network::questions(&run, &mut checks)?;
         network::by_path(kernel, &run, &mut checks)?;

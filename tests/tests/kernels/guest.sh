@@ -73,12 +73,12 @@ tell() {
   finish "$1"
 }
 
-# Two at once.
+# Two at once: one that waits for the other, which is asked first, since it says why nobody came.
 both() {
   begin "$1" "$2"
   begin "$3" "$4"
-  finish "$1"
   finish "$3"
+  finish "$1"
 }
 
 # /proc/PID/syscall is answered once the task has left the CPU, its switch counted: 0 is read(2).
@@ -300,25 +300,23 @@ tell d1 'held end'
 tell d1 'held abort'
 tell d2 'held end'
 part net.after.prom tcp connections
-# Where nothing can be known of it there is nothing to ask: before 5.11 a kernel has no types of its modules.
-if [ -e /sys/kernel/btf/nf_conntrack ]; then
-  phase 'addresses that are translated'
-  ip address add 10.78.0.1/32 dev lo
-  ip route add 10.96.0.0/24 dev lo src 10.78.0.1
-  ip -6 route add fd96::/64 dev lo
-  nft 'table inet nat { chain output { type nat hook output priority -100;
-    ip daddr 10.96.0.1 tcp dport 80 dnat ip to 10.78.0.1:7000
-    ip daddr 10.96.0.2 tcp dport 80 redirect to :9
-    ip6 daddr fd96::1 tcp dport 80 dnat ip6 to [::1]:7000
-  }
-  }' || die 'no translation'
-  both d1 'serve 6 100 1000' d2 'connect 10.96.0.1:80 6 100 1000'
-  both d1 'serve 3 100 1000' d2 'connect [fd96::1]:80 3 100 1000'
-  both d1 'serve 2 100 1000' d2 'connect 127.0.0.1:7000 2 100 1000'
-  tell d2 'connect-failing 10.96.0.2:80 4 111'
-  nft flush ruleset
-  part nat.after.prom tcp connections
-fi
+phase 'addresses that are translated'
+ip address add 10.78.0.1/32 dev lo
+ip route add 10.96.0.0/24 dev lo src 10.78.0.1
+ip -6 address add fd78::1/128 dev lo
+ip -6 route add fd96::/64 dev lo src fd78::1
+nft 'table inet nat { chain output { type nat hook output priority -100;
+  ip daddr 10.96.0.1 tcp dport 80 dnat ip to 10.78.0.1:7000
+  ip daddr 10.96.0.2 tcp dport 80 redirect to :9
+  ip6 daddr fd96::1 tcp dport 80 dnat ip6 to [fd78::1]:7000
+}
+}' || die 'no translation'
+both d1 'serve 6 100 1000' d2 'connect 10.96.0.1:80 6 100 1000'
+both d1 'serve 3 100 1000' d2 'connect [fd96::1]:80 3 100 1000'
+both d1 'serve 2 100 1000' d2 'connect 127.0.0.1:7000 2 100 1000'
+tell d2 'connect-failing 10.96.0.2:80 4 111'
+nft flush ruleset
+part nat.after.prom tcp connections
 phase 'sockets by path'
 part unix.before.prom unix
 tell d1 'unix-listen /tmp/d1.sock'
