@@ -14,6 +14,7 @@ const TO: [&str; 2] = ["destination", "result"];
 
 #[test]
 fn each_destination_and_port_has_its_own_numbers() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let own = || container(&Config::default().own_network());
     let mut pair = [own()?, own()?];
@@ -72,6 +73,7 @@ fn each_destination_and_port_has_its_own_numbers() -> Result<()> {
 /// A container has 64 destinations by name; the total stays exact.
 #[test]
 fn destinations_beyond_the_bound_are_others() -> Result<()> {
+    let _calm = crate::calm();
     const DESTINATIONS: u64 = 80;
     let exporter = Exporter::start(&[])?;
     let mut scanner = container(&Config::default().own_network())?;
@@ -100,6 +102,7 @@ fn destinations_beyond_the_bound_are_others() -> Result<()> {
 /// Who connects, by address over both protocols; beyond 64 addresses the total stays exact.
 #[test]
 fn clients_are_known_by_their_addresses() -> Result<()> {
+    let _calm = crate::calm();
     const ADDRESSES: u64 = 70;
     let exporter = Exporter::start(&[])?;
     let own = || container(&Config::default().own_network());
@@ -141,6 +144,7 @@ fn clients_are_known_by_their_addresses() -> Result<()> {
 /// The longest prefix names a destination; a name is one destination for each port.
 #[test]
 fn destinations_in_named_networks_go_by_the_name() -> Result<()> {
+    let _calm = crate::calm();
     let groups = [
         "--tcp.destination-group=local=127.0.3.0/24,fd77::/64",
         "--tcp.destination-group=everything=0.0.0.0/0,::/0",
@@ -177,6 +181,7 @@ fn destinations_in_named_networks_go_by_the_name() -> Result<()> {
 /// Numbers of IPv6 addresses go with what was counted under them.
 #[test]
 fn numbers_of_addresses_are_given_back() -> Result<()> {
+    let _calm = crate::calm();
     const ADDRESSES: usize = 60;
     let flags = ["--tombstone.scrapes=0", "--tombstone.min-age=0s"];
     let exporter = Exporter::start(&flags)?;

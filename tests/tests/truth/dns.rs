@@ -46,6 +46,7 @@ fn canary(capture: &Capture, asker: &mut Running, name: &str) -> Result<u64> {
 /// Two exporters at once: neither's programs are in the other's way.
 #[test]
 fn questions_are_exact_by_type_and_rcode_and_a_neighbour_does_not_move() -> Result<()> {
+    let _calm = crate::calm();
     let exporters = [Exporter::start(&[ON])?, Exporter::start(&[ON])?];
     let mut pair = connected()?;
     let neighbour = container(&Config::default().own_network())?;
@@ -150,6 +151,7 @@ fn questions_are_exact_by_type_and_rcode_and_a_neighbour_does_not_move() -> Resu
 
 #[test]
 fn what_nobody_answers_in_time_is_a_timeout() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[ON, "--dns.port=53", "--dns.port=5300"])?;
     let mut pair = connected()?;
     let before = exporter.scrape()?;
@@ -175,6 +177,7 @@ fn what_nobody_answers_in_time_is_a_timeout() -> Result<()> {
 /// A resolver may be elsewhere; types have a bound, and the total stays exact.
 #[test]
 fn another_port_and_types_beyond_the_bound() -> Result<()> {
+    let _calm = crate::calm();
     const TYPES: u64 = 90;
     let exporter = Exporter::start(&[ON, "--dns.port=5353", "--dns.port=8600"])?;
     let mut pair = connected()?;
@@ -198,6 +201,7 @@ fn another_port_and_types_beyond_the_bound() -> Result<()> {
 
 #[test]
 fn questions_by_name_are_exact_and_bounded() -> Result<()> {
+    let _calm = crate::calm();
     const NAMES: u64 = 70;
     let exporter = Exporter::start(&[ON, "--dns.names"])?;
     let mut pair = connected()?;
@@ -239,6 +243,7 @@ fn questions_by_name_are_exact_and_bounded() -> Result<()> {
 /// An address is shown by a name where all answers that the container had for it were for that name.
 #[test]
 fn answers_name_destinations_where_one_name_fits() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[ON, "--dns.names", "--tcp.destination-names"])?;
     let mut pair = connected()?;
     let _server = NameServer::start(pair[1].pid(), &["10.77.0.2"])?;

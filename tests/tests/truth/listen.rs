@@ -18,6 +18,7 @@ fn queue(scrape: &Scrape, container: &Running, address: &str) -> [Option<f64>; 4
 
 #[test]
 fn queues_are_exact_and_belong_to_who_listens() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let own = || container(&Config::default().own_network());
     let mut pair = [own()?, own()?];

@@ -30,6 +30,7 @@ const OWN: &str = "table inet nat { chain output { type nat hook output priority
 
 #[test]
 fn where_connections_really_go() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&["--tcp.actual-destination=on"])?;
     let own = || container(&Config::default().own_network());
     let (client, mut router, server) = (own()?, own()?, own()?);
@@ -100,6 +101,7 @@ fn where_connections_really_go() -> Result<()> {
 /// Off, what was dialled is all there is; and on its own it is on where conntrack is in use.
 #[test]
 fn where_nobody_asks_it_is_empty() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&["--tcp.actual-destination=off"])?;
     let mut client = container(&Config::default().own_network())?;
     nft(client.pid(), OWN)?;

@@ -32,6 +32,7 @@ fn none_below(scrape: &Scrape, family: &str, labels: &[(&str, &str)]) -> f64 {
 /// Where the way takes long, both durations say so; what one end does is not faster than the way and back.
 #[test]
 fn a_delay_is_in_connects_and_round_trips() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     // There and back it is twice that, which is above 131 ms, the lower bound of its bucket.
     let (mut pair, _relay) = relayed(Duration::from_millis(80))?;
@@ -55,6 +56,7 @@ fn a_delay_is_in_connects_and_round_trips() -> Result<()> {
 /// What is lost on the way is sent again, and counted as often as the namespace itself says; each byte is counted once.
 #[test]
 fn what_is_lost_is_sent_again() -> Result<()> {
+    let _calm = crate::calm();
     const ROUNDS: u64 = 3;
     const BYTES: u64 = 100_000;
     let exporter = Exporter::start(&[])?;

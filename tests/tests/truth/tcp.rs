@@ -45,6 +45,7 @@ fn open(scrape: &Scrape, container: &Running) -> [Option<f64>; 3] {
 
 #[test]
 fn connects_and_bytes_are_exact_over_both_protocols_and_a_neighbour_does_not_move() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let mut pair = connected()?;
     let neighbour = container(&Config::default().own_network())?;
@@ -83,6 +84,7 @@ fn connects_and_bytes_are_exact_over_both_protocols_and_a_neighbour_does_not_mov
 
 #[test]
 fn attempts_that_fail_are_known_by_their_reason() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let mut pair = connected()?;
     let before = exporter.scrape()?;
@@ -115,6 +117,7 @@ fn attempts_that_fail_are_known_by_their_reason() -> Result<()> {
 
 #[test]
 fn what_is_open_is_counted_while_it_lives() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let mut pair = connected()?;
     pair[1].run("listen 10.77.0.2:7000")?;
@@ -173,6 +176,7 @@ fn what_is_open_is_counted_while_it_lives() -> Result<()> {
 /// Over both protocols, dialled and accepted: right after the start, and until they are closed.
 #[test]
 fn what_was_open_before_the_exporter_is_known_at_its_start() -> Result<()> {
+    let _calm = crate::calm();
     let mut pair = connected()?;
     let mut neighbour = container(&Config::default().own_network())?;
     pair[1].run("listen [::]:7000")?;
@@ -228,6 +232,7 @@ fn what_was_open_before_the_exporter_is_known_at_its_start() -> Result<()> {
 /// Rules on the way answer in the other's place, or let nobody answer.
 #[test]
 fn what_rules_refuse_is_known_by_its_reason() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let mut pair = connected()?;
     // As many answers as there are attempts.
@@ -273,6 +278,7 @@ fn what_rules_refuse_is_known_by_its_reason() -> Result<()> {
 /// by more.
 #[test]
 fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
+    let _storm = crate::storm();
     const REFUSED: u64 = 60_000;
     const SERVED: u64 = 4_000;
     let exporter = Exporter::start(&[])?;
@@ -326,6 +332,7 @@ fn a_storm_of_connections_is_counted_to_the_last() -> Result<()> {
 /// A connection that is passed to another container's process stays with who made it.
 #[test]
 fn a_socket_that_is_passed_on_stays_with_who_made_it() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let all = || container(&Config::default());
     let (far, giver, mut taker) = (all()?, all()?, all()?);
@@ -360,6 +367,7 @@ fn a_socket_that_is_passed_on_stays_with_who_made_it() -> Result<()> {
 /// with the first, as does one that is inherited or passed on. What is made there is the second's.
 #[test]
 fn a_socket_stays_with_who_made_it() -> Result<()> {
+    let _calm = crate::calm();
     let exporter = Exporter::start(&[])?;
     let mut pair = connected()?;
     let other = container(&Config::default())?;
