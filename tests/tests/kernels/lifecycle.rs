@@ -119,7 +119,8 @@ pub(crate) fn refusals(kernel: &Kernel, run: &Run, checks: &mut Checks) -> Resul
         for sample in scrape.all("plimsoll_program_info", &[]) {
             let label = |name| sample.labels.get(name).map(String::as_str).unwrap_or_default();
             let (program, said) = (label("program"), label("reason"));
-            let reason = if absent(label("signal"), program, name) { "this kernel" } else { reason };
+            let reason =
+                if absent(label("signal"), program, name) { "this kernel has no tracepoint" } else { reason };
             checks.holds(format!("{program}: {said:?} says {reason:?}"), said.contains(reason));
         }
         let mut failing = collectors(&scrape, 0.0);
