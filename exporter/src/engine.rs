@@ -227,6 +227,8 @@ const LOOK_AFTER: [Duration; 6] = [
 const GRACE: Duration = Duration::from_secs(1);
 /// From taking the id out to reading the slot for the last time: additions already under way end in it.
 const SETTLE: Duration = Duration::from_millis(100);
+// What a scrape leaves to a later one is not dead yet: no tombstone may go that was never shown.
+const _: () = assert!(GRACE.as_nanos() >= WORD_OF_RUNTIME.as_nanos());
 
 impl Engine {
     /// Loads the kernel side, finds the cgroups there are, and starts the threads.

@@ -5,6 +5,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use plimsoll_tests::exporter::Exporter;
@@ -134,11 +135,16 @@ fn a_container_has_what_its_runtime_says_of_it_and_keeps_it() -> Result<()> {
     exporter.scrape_until("it is followed", |scrape| up(scrape) == [1.0])?;
     let ids = ["a", "b"].map(|kind| format!("{:063x}{kind}", std::process::id()));
 
-    // Said while it lives, after it was waited for: served by its id alone before, and with all its labels after.
+    // Said while it lives, after it was waited for: not shown at first, then served by its id alone, and with all its labels after.
+    let began = Instant::now();
     let mut running = Container::new(&Config::default().id(&ids[0]).cgroups_path("/docker/ID"))?.start()?;
     let path = running.container().cgroups_path().to_owned();
     running.run("syscalls 7 getsid")?;
     let image = || "example.org/shop:2.0".to_owned();
+    let scrape = exporter.scrape()?;
+    // Whatever takes longer than the second that is waited has nothing to say of it.
+    let early = began.elapsed() < Duration::from_secs(1);
+    assert!(!early || shown(&scrape, &path).is_empty(), "shown before anybody could have named it");
     let is_shown = |scrape: &Scrape| !shown(scrape, &path).is_empty();
     let scrape = exporter.scrape_until("it is waited for no longer", is_shown)?;
     assert_eq!(shown(&scrape, &path), [(ids[0].clone(), String::new(), None, 7.0)]);
