@@ -70,7 +70,8 @@ pub(super) async fn follow(
     }
 }
 
-/// Containers that are to be looked at once more: older Podmans tell of a health check when it begins, and not of what it finds.
+/// Containers that are to be looked at once more: older Podmans do not say what a health check found, and may tell of it before that
+/// is known.
 #[derive(Debug, Default)]
 struct Again(BTreeSet<(Instant, String)>);
 

@@ -19,7 +19,8 @@ pub(crate) fn run() -> Result<()> {
     cost()
 }
 
-/// Containers as containerd has them made, with no word of any runtime's or an API server's: by what is on disk alone. Scraped once a second: fifteen times as often as usual.
+/// Containers as containerd has them made, with no word of any runtime's or an API server's: by what is on disk alone. Scraped
+/// once a second: fifteen times as often as usual.
 fn first_scrape() -> Result<()> {
     const CONTAINERS: u32 = 300;
     const AT_ONCE: usize = 10;
