@@ -1,6 +1,6 @@
 //! A gate before a server: what goes through it can be shut out, held up, or cut off, as a network does to who follows an API.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -26,7 +26,16 @@ struct Inner {
 struct State {
     shut: bool,
     held: bool,
+    cuts: u64,
     streams: Vec<TcpStream>,
+}
+
+/// What comes by a connection, until it is cut: not a word of what is said after that goes through, though the other connections
+/// of the same client may end a moment later.
+struct Uncut<'i> {
+    stream: TcpStream,
+    cuts: u64,
+    inner: &'i Inner,
 }
 
 impl Gate {
@@ -57,7 +66,11 @@ impl Gate {
 
     /// Connections that there are end; new ones are let in.
     pub fn cut(&self) {
-        for stream in self.inner.lock().streams.drain(..) {
+        let mut state = self.inner.lock();
+        state.cuts += 1;
+        let streams = std::mem::take(&mut state.streams);
+        drop(state);
+        for stream in streams {
             // It may have ended by itself.
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -111,22 +124,30 @@ impl Inner {
         // Whoever goes meanwhile is no matter.
         let Ok(server) = TcpStream::connect(to) else { return };
         let copies = || Some((stream.try_clone().ok()?, server.try_clone().ok()?));
-        let (Some(kept), Some((mut from, mut into))) = (copies(), copies()) else { return };
-        {
+        let (Some(kept), Some((from, mut into))) = (copies(), copies()) else { return };
+        let cuts = {
             let mut state = self.lock();
             if state.shut {
                 return;
             }
             state.streams.extend([kept.0, kept.1]);
-        }
+            state.cuts
+        };
         let back = std::thread::spawn(move || {
             let (mut stream, mut server) = (stream, server);
             let _ = std::io::copy(&mut server, &mut stream);
             let _ = stream.shutdown(Shutdown::Both);
         });
-        let _ = std::io::copy(&mut from, &mut into);
+        let _ = std::io::copy(&mut Uncut { stream: from, cuts, inner: self }, &mut into);
         let _ = into.shutdown(Shutdown::Both);
         let _ = back.join();
+    }
+}
+
+impl Read for Uncut<'_> {
+    fn read(&mut self, heard: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.stream.read(heard)?;
+        Ok(if self.inner.lock().cuts == self.cuts { length } else { 0 })
     }
 }
 
