@@ -362,7 +362,12 @@ until_true own_is 'plimsoll_slots{state="used"}' "$used"
 part disk.many.prom block_io sched
 phase 'a cgroup at its limit of memory'
 echo 4M > "$TREE$TIGHT/memory.max"
-sh -c "echo 0 > $TREE$TIGHT/cgroup.procs && exec /bin/busybox dd if=$DISK of=/dev/null bs=64k" 2>/dev/null
+traced=/sys/kernel/tracing/instances/tight
+mkdir $traced
+echo 1 > $traced/events/vmscan/mm_vmscan_memcg_reclaim_begin/enable
+sh -c "echo 0 > $TREE$TIGHT/cgroup.procs && echo \$\$ > $traced/set_event_pid && exec /bin/busybox dd if=$DISK of=/dev/null bs=64k" 2>/dev/null
+grep -c mm_vmscan_memcg_reclaim_begin $traced/trace > /out/tight.traced
+rmdir $traced
 cat "$TREE$TIGHT/memory.events" > /out/tight.events
 phase 'a machine out of memory'
 stalls stalls.before
