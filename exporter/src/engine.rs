@@ -139,6 +139,9 @@ struct State {
     /// Young cgroups whose runtime is not known yet, and when to ask again: as many queues as [`LOOK_AFTER`].
     looks: [VecDeque<(Instant, String)>; LOOK_AFTER.len()],
     last_reads_missed: u64,
+    /// Cgroups beyond the bounds of walks, and directories that walks could not read.
+    not_walked: u64,
+    not_readable: u64,
     /// Signals that the governor lets rest.
     resting: Vec<&'static str>,
     /// When DNS questions were last looked at.
@@ -355,6 +358,8 @@ impl State {
             settling: VecDeque::new(),
             looks: Default::default(),
             last_reads_missed: 0,
+            not_walked: 0,
+            not_readable: 0,
             resting: Vec::new(),
             questions_at: None,
             counted: Vec::new(),

@@ -24,7 +24,13 @@ use crate::kernel::UNATTRIBUTED;
 pub struct Ledger {
     owners: BTreeMap<String, Owner>,
     members: HashMap<u64, Member>,
+    /// Members without a slot.
+    slotless: usize,
+    left_out: u64,
 }
+
+/// Cgroups without a slot that are kept. Those with one have the bound of the slots.
+const MAX_SLOTLESS: usize = 16_384;
 
 /// A row to be.
 #[derive(Debug, Default)]
@@ -53,6 +59,8 @@ pub struct Death {
 /// A cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
+    /// Its path.
+    pub path: String,
     /// The path of its owner.
     pub owner: String,
     /// Its slot; [`UNATTRIBUTED`] if it has none.
@@ -73,16 +81,25 @@ pub struct Keep {
 }
 
 impl Ledger {
-    /// A cgroup exists: `owner` owns it. Returns false if it was known. A tombstone whose path comes to life again
-    /// goes on counting from where it stood, so that the two are one rising series.
-    pub fn made(&mut self, cgroup_id: u64, slot: u32, owner: &str, now: f64) -> bool {
+    /// A cgroup exists: `owner` owns it. Returns false if it was known, or there is no room for one more without a slot. A
+    /// tombstone whose path comes to life again goes on counting from where it stood, so that the two are one rising series.
+    pub fn made(&mut self, cgroup_id: u64, slot: u32, path: &str, owner: &str, now: f64) -> bool {
         if let Some(member) = self.members.get_mut(&cgroup_id) {
-            if member.slot == UNATTRIBUTED {
+            if member.slot == UNATTRIBUTED && slot != UNATTRIBUTED {
                 member.slot = slot;
+                self.slotless -= 1;
             }
             return false;
         }
-        self.members.insert(cgroup_id, Member { owner: owner.to_owned(), slot, leaving: false });
+        if slot == UNATTRIBUTED {
+            if self.slotless >= MAX_SLOTLESS {
+                self.left_out += 1;
+                return false;
+            }
+            self.slotless += 1;
+        }
+        let member = Member { path: path.to_owned(), owner: owner.to_owned(), slot, leaving: false };
+        self.members.insert(cgroup_id, member);
         let entry = self.owners.entry(owner.to_owned());
         let owner = entry.or_insert_with(|| Owner { created: now, ..Owner::default() });
         owner.members.push(cgroup_id);
@@ -112,6 +129,7 @@ impl Ledger {
         retire: impl FnOnce(&mut Retired),
     ) -> Option<String> {
         let member = self.members.remove(&cgroup_id)?;
+        self.slotless -= usize::from(member.slot == UNATTRIBUTED);
         let owner = self.owners.get_mut(&member.owner)?;
         retire(&mut owner.retired);
         owner.members.retain(|id| *id != cgroup_id);
@@ -189,19 +207,25 @@ impl Ledger {
         self.members.get(&cgroup_id)
     }
 
-    /// The ids of all cgroups that were not removed.
-    pub fn cgroup_ids(&self) -> impl Iterator<Item = u64> {
-        self.members.iter().filter(|(_, member)| !member.leaving).map(|(id, _)| *id)
+    /// Ids and paths of all cgroups that were not removed.
+    pub fn cgroups(&self) -> impl Iterator<Item = (u64, &str)> {
+        let stays = self.members.iter().filter(|(_, member)| !member.leaving);
+        stays.map(|(id, member)| (*id, member.path.as_str()))
     }
 
     /// Slots in use.
     pub fn slots_used(&self) -> usize {
-        self.members.values().filter(|member| member.slot != UNATTRIBUTED).count()
+        self.members.len() - self.slotless
     }
 
     /// Whether a cgroup has no slot.
     pub fn has_slotless(&self) -> bool {
-        self.members.values().any(|member| member.slot == UNATTRIBUTED)
+        self.slotless > 0
+    }
+
+    /// Cgroups for which there was no room, as often as they were met.
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Owners that live, and tombstones.
@@ -236,9 +260,9 @@ mod tests {
     #[test]
     fn a_container_with_cgroups_of_its_own_is_one_owner_until_the_last_goes() {
         let mut ledger = Ledger::default();
-        assert!(ledger.made(1, 5, "/c", 10.0));
-        assert!(ledger.made(2, 6, "/c", 11.0));
-        assert!(!ledger.made(2, 6, "/c", 12.0), "known");
+        assert!(ledger.made(1, 5, "/c", "/c", 10.0));
+        assert!(ledger.made(2, 6, "/c/d", "/c", 11.0));
+        assert!(!ledger.made(2, 6, "/c/d", "/c", 12.0), "known");
         ledger.removed(2, 20.0, 3, add(1, 7));
         assert_eq!(ledger.owner("/c").expect("known").death, None);
         ledger.removed(1, 21.0, 4, add(1, 1));
@@ -252,23 +276,45 @@ mod tests {
     fn a_cgroup_leaves_once_and_the_last_one_is_known() {
         let mut ledger = Ledger::default();
         for (id, owner) in [(1, "/c"), (2, "/c"), (3, "/d")] {
-            ledger.made(id, id as u32 + 4, owner, 1.0);
+            ledger.made(id, id as u32 + 4, &format!("{owner}/{id}"), owner, 1.0);
         }
         assert_eq!(ledger.leaves(2), Some((6, None)));
         assert_eq!(ledger.leaves(2), None, "already said");
         assert_eq!(ledger.leaves(1), Some((5, Some("/c".to_owned()))), "while the other is still to be read");
         assert_eq!(ledger.leaves(9), None, "unknown");
-        assert_eq!(ledger.cgroup_ids().collect::<Vec<_>>(), [3]);
+        assert_eq!(ledger.cgroups().collect::<Vec<_>>(), [(3, "/d/3")]);
         ledger.removed(1, 2.0, 0, |_| ());
         assert_eq!(ledger.leaves(1), None, "gone");
     }
 
     #[test]
+    fn those_without_a_slot_have_a_bound_of_their_own() {
+        let most = MAX_SLOTLESS as u64;
+        let mut ledger = Ledger::default();
+        assert!((0..most).all(|id| ledger.made(id, UNATTRIBUTED, "/c/n", "/c", 1.0)));
+        assert!(!ledger.made(most, UNATTRIBUTED, "/d", "/d", 1.0));
+        assert!(ledger.owner("/d").is_none());
+        assert_eq!((ledger.left_out(), ledger.slots_used(), ledger.has_slotless()), (1, 0, true));
+        assert!(ledger.made(most, 7, "/d", "/d", 1.0), "one with a slot is within the bound of those");
+        assert!(!ledger.made(0, 8, "/c/n", "/c", 1.0), "known, and has its slot now");
+        assert!(!ledger.made(0, UNATTRIBUTED, "/c/n", "/c", 1.0));
+        assert!(!ledger.made(0, 9, "/c/n", "/c", 1.0), "it keeps its slot");
+        assert_eq!((ledger.slots_used(), ledger.member(0).expect("known").slot), (2, 8));
+        ledger.removed(1, 2.0, 0, |_| ());
+        assert!((most + 1..).take(2).all(|id| ledger.made(id, UNATTRIBUTED, "/e", "/e", 1.0)), "two places");
+        assert!(!ledger.made(most + 3, UNATTRIBUTED, "/f", "/f", 1.0));
+        for id in 0..most + 3 {
+            ledger.removed(id, 3.0, 0, |_| ());
+        }
+        assert_eq!((ledger.slots_used(), ledger.has_slotless(), ledger.left_out()), (0, false, 2));
+    }
+
+    #[test]
     fn the_same_path_again_goes_on_counting() {
         let mut ledger = Ledger::default();
-        ledger.made(1, 5, "/s", 10.0);
+        ledger.made(1, 5, "/s", "/s", 10.0);
         ledger.removed(1, 20.0, 0, add(0, 7));
-        ledger.made(9, 5, "/s", 30.0);
+        ledger.made(9, 5, "/s", "/s", 30.0);
         let owner = ledger.owner("/s").expect("known");
         assert_eq!((owner.death, owner.created), (None, 10.0));
         assert_eq!(cells(&ledger, "/s")[0], 7);
@@ -278,7 +324,7 @@ mod tests {
     fn what_is_below_a_container_is_claimed_and_nothing_else() {
         let mut ledger = Ledger::default();
         for (id, path) in [(1, "/run"), (2, "/run/a"), (3, "/run/a/b"), (4, "/running"), (5, "/run-x")] {
-            ledger.made(id, id as u32, path, 1.0);
+            ledger.made(id, id as u32, path, path, 1.0);
         }
         ledger.removed(3, 2.0, 0, add(2, 4));
         assert!(ledger.claim("/run"));
@@ -292,7 +338,7 @@ mod tests {
     #[test]
     fn tombstones_go_when_scraped_and_old() {
         let mut ledger = Ledger::default();
-        ledger.made(1, 1, "/a", 0.0);
+        ledger.made(1, 1, "/a", "/a", 0.0);
         ledger.removed(1, 100.0, 7, |_| ());
         ledger.expire(KEEP, 219.0, |_| true);
         assert_eq!(ledger.counts(), (0, 1), "too young");
@@ -306,7 +352,7 @@ mod tests {
     fn beyond_the_bound_the_oldest_tombstones_go_and_are_counted() {
         let mut ledger = Ledger::default();
         for id in 1..=4 {
-            ledger.made(id, 1, &format!("/{id}"), 0.0);
+            ledger.made(id, 1, "/", &format!("/{id}"), 0.0);
         }
         for (id, at) in [(2, 1.0), (4, 2.0), (1, 3.0)] {
             ledger.removed(id, at, 0, |_| ());

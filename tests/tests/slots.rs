@@ -135,6 +135,55 @@ fn what_finds_no_slot_is_unattributed_and_later_cgroups_have_slots_again() -> Re
     every_slot_is_there_once(&exporter)
 }
 
+#[test]
+fn what_a_walk_does_not_reach_is_not_taken_for_gone() -> Result<()> {
+    /// The last of them is one deeper than walks go.
+    const LEVELS: usize = 33;
+    let _alone = ALONE.lock();
+    // While slots are short every scrape walks.
+    let slots = (directories()? + LEVELS + 20).max(64);
+    let exporter = Exporter::start(&[
+        "--tombstone.min-age=0s",
+        "--tombstone.scrapes=2",
+        &format!("--kernel.slots={slots}"),
+    ])?;
+    let mut path = own("deep");
+    let top = path.clone();
+    // The deepest is removed first.
+    let mut deep = std::collections::VecDeque::new();
+    for _ in 0..LEVELS {
+        deep.push_front(Cgroup::make(&path)?);
+        path.push_str("/d");
+    }
+    ensure!(deep[0].run(&format!("syscalls 5 {RARE_TOO}"))? == 0);
+    let parent = Cgroup::make(&own("others"))?;
+    let mut others = std::collections::VecDeque::new();
+    let lost = |scrape: &Scrape| scrape.losses().get("no_free_slot").is_some_and(|lost| *lost > 0.0);
+    while !lost(&exporter.scrape()?) {
+        let other = Cgroup::make(&format!("{}/{}", parent.id(), others.len()))?;
+        ensure!(other.run(&format!("syscalls 3 {RARE}"))? == 0);
+        others.push_back(other);
+    }
+    let walked = exporter.scrape()?;
+    let beyond =
+        |scrape: &Scrape| scrape.sum("plimsoll_host_bound_exceeded_total", &[("collector", "cgroups")]);
+    assert!(beyond(&walked) > 0.0, "the deepest is beyond the bound, and that is told");
+
+    // This one's slot is read for the last time after those of all that the walk took for gone.
+    let first = others.pop_front().context("one with a slot")?;
+    let id = first.id().to_owned();
+    first.remove()?;
+    exporter
+        .scrape_until("it is gone", |scrape| !scrape.by_id(CALLS, &[("syscall", RARE)]).contains_key(&*id))?;
+    ensure!(deep[0].run(&format!("syscalls 7 {RARE_TOO}"))? == 0);
+    let last = exporter.scrape()?;
+    let rows = last.by_id(CALLS, &[("syscall", RARE_TOO)]);
+    let wrong: Vec<_> = rows.iter().filter(|(id, _)| !id.starts_with(&top)).collect();
+    assert_eq!((rows.values().sum::<f64>(), wrong), (12.0, vec![]), "{rows:?}");
+    assert!(beyond(&last) > beyond(&walked), "and told again by each walk");
+    Ok(())
+}
+
 /// Takes every free slot until there is none, and has something counted in each: a slot that was lost stays free
 /// for the exporter while there is none to be had; one that was given back twice has two tenants.
 fn every_slot_is_there_once(exporter: &Exporter) -> Result<()> {

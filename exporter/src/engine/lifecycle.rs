@@ -45,7 +45,7 @@ impl State {
         options: &Options,
         worker: &Worker,
     ) {
-        for found in hierarchies.walk(walk_bounds(options.slots)) {
+        for found in self.walk(hierarchies, options) {
             let id = id_of(&found);
             let slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
             alias_io(kernel.as_deref_mut(), hierarchies, &found.path, slot);
@@ -54,12 +54,23 @@ impl State {
         self.known.values_mut().for_each(|known| known.began = false);
     }
 
-    /// Compares the ledger with the hierarchy: for hosts without events, and when some were lost.
+    /// The cgroups there are, within the bounds.
+    fn walk(&mut self, hierarchies: &Hierarchies, options: &Options) -> Vec<Found> {
+        let mut walk = hierarchies.walk(walk_bounds(options.slots));
+        let found = walk.by_ref().collect();
+        self.not_walked += walk.skipped();
+        self.not_readable += walk.unreadable();
+        found
+    }
+
+    /// Compares the ledger with the hierarchy: for hosts without events, and when some were lost. What a walk did not come by may be
+    /// beyond its bounds, and is gone only if it is not where it was.
     pub(super) fn reconcile(&mut self, hierarchies: &Hierarchies, options: &Options, worker: &Worker) {
         let mut kernel = self.kernel.take();
-        let found: Vec<Found> = hierarchies.walk(walk_bounds(options.slots)).collect();
+        let found = self.walk(hierarchies, options);
         let there: HashSet<u64> = found.iter().map(id_of).collect();
-        let gone: Vec<u64> = self.ledger.cgroup_ids().filter(|id| !there.contains(id)).collect();
+        let gone = |(id, path): &(u64, &str)| !there.contains(id) && !hierarchies.has(path, *id);
+        let gone: Vec<u64> = self.ledger.cgroups().filter(gone).map(|(id, _)| id).collect();
         for id in gone {
             self.removed(id, worker);
         }
@@ -210,7 +221,7 @@ impl State {
         let claimed = &self.claimed;
         let identity = classify_under(path, options.max_depth, |path| claimed.contains(path));
         let owner = identity.owner.as_ref();
-        let made = self.ledger.made(cgroup_id, slot, owner, created.unwrap_or_else(unix_now));
+        let made = self.ledger.made(cgroup_id, slot, path, owner, created.unwrap_or_else(unix_now));
         if !made || owner != path {
             return;
         }

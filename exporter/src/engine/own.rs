@@ -17,7 +17,7 @@ use super::worker::Reading;
 use crate::host::{Collector, Instance};
 use crate::identity::Runtime;
 use crate::identity::tags::Collision;
-use crate::kernel::{Kernel, LOSS_REASONS, ProgramStatus};
+use crate::kernel::{CGROUPS, Kernel, LOSS_REASONS, ProgramStatus};
 use crate::kubernetes::KubernetesMetrics;
 use crate::push_metrics::PushMetrics;
 use crate::runtimes::RuntimeMetrics;
@@ -177,7 +177,7 @@ impl Own {
             )?,
             host_errors: counters(
                 "plimsoll_host_read_errors_total",
-                "Files of cgroups and processes that exist and could not be read, by collector.",
+                "Files of cgroups and processes, and directories of cgroups, that exist and could not be read, by collector.",
                 &["collector"],
             )?,
             node_left_out: registered(
@@ -190,7 +190,7 @@ impl Own {
             )?,
             host_bounds: counters(
                 "plimsoll_host_bound_exceeded_total",
-                "Devices, interfaces, processes or descriptors left out because a bound was reached.",
+                "Cgroups, devices, interfaces, processes or descriptors left out because a bound was reached.",
                 &["collector"],
             )?,
             kernel_seconds: gauge(
@@ -253,9 +253,9 @@ impl Own {
         for (_, family) in FOLDED {
             own.folded.with_label_values(&[family]);
         }
-        for collector in Collector::ALL {
-            own.host_errors.with_label_values(&[collector.name()]);
-            own.host_bounds.with_label_values(&[collector.name()]);
+        for collector in Collector::ALL.map(Collector::name).into_iter().chain([CGROUPS]) {
+            own.host_errors.with_label_values(&[collector]);
+            own.host_bounds.with_label_values(&[collector]);
         }
         Ok(own)
     }
@@ -300,16 +300,18 @@ impl Own {
             let counter = self.losses.with_label_values(&[PROGRAM_MISSED]);
             counter.inc_by(all.saturating_sub(counter.get()));
         }
+        let raise = |collector: &str, errors: u64, exceeded: u64| {
+            for (family, count) in [(&self.host_errors, errors), (&self.host_bounds, exceeded)] {
+                let counter = family.with_label_values(&[collector]);
+                counter.inc_by(count.saturating_sub(counter.get()));
+            }
+        };
+        raise(CGROUPS, state.not_readable, state.not_walked + state.ledger.left_out());
         self.host_up.set(if reading.is_some() { 1.0 } else { 0.0 });
         let Some(reading) = reading else { return };
         self.host_seconds.set(reading.took.as_secs_f64());
         for collector in Collector::ALL {
-            let raise = |family: &IntCounterVec, count: u64| {
-                let counter = family.with_label_values(&[collector.name()]);
-                counter.inc_by(count.saturating_sub(counter.get()));
-            };
-            raise(&self.host_errors, reading.tally.errors(collector));
-            raise(&self.host_bounds, reading.tally.exceeded(collector));
+            raise(collector.name(), reading.tally.errors(collector), reading.tally.exceeded(collector));
         }
     }
 

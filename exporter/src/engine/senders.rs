@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn a_sender_is_known_by_its_row_even_when_it_is_gone() {
         let (mut ledger, mut senders) = (Ledger::default(), Senders::default());
-        ledger.made(7, 5, "/victim", 0.0);
-        ledger.made(8, 6, "/killer", 0.0);
+        ledger.made(7, 5, "/victim", "/victim", 0.0);
+        ledger.made(8, 6, "/killer", "/killer", 0.0);
         let all = [counted(8), counted(7), counted(KERNEL), counted(99)];
         senders.note(&all, &ledger);
         ledger.removed(8, 1.0, 0, |_| ());

@@ -148,6 +148,13 @@ impl Hierarchies {
         self.serving(Controller::Io).filter(|io| io.version == Version::V1)?.id(cgroup)
     }
 
+    /// Whether a cgroup that was listed is still there: in cgroup2 by its id, too, which v1 has none of.
+    pub fn has(&self, cgroup: &str, id: u64) -> bool {
+        let Some(primary) = self.primary() else { return false };
+        let found = primary.id(cgroup);
+        if primary.version == Version::V2 { found == Some(id) } else { found.is_some() }
+    }
+
     /// The hierarchy cgroups are listed in: cgroup2, else the first v1 controller there is.
     pub fn primary(&self) -> Option<&Hierarchy> {
         const ORDER: [Controller; 5] =

@@ -1,9 +1,11 @@
-//! Listing the cgroups that exist: parents before children, bounded in depth and number.
+//! Listing the cgroups that exist: level by level, so that what one container has below it comes after all other containers, and
+//! bounded in depth and number.
 
+use std::collections::VecDeque;
 use std::fs::ReadDir;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::{Hierarchies, Hierarchy, Version};
 use crate::identity::path_from_bytes;
@@ -32,16 +34,21 @@ pub struct Walk {
     bounds: WalkBounds,
     version: Option<Version>,
     root: Option<Found>,
-    stack: Vec<Level>,
+    /// What is being read, and the cgroup it is.
+    reading: Option<(Place, ReadDir)>,
+    /// What is to be read after it.
+    waiting: VecDeque<Place>,
     listed: usize,
     skipped: u64,
     unreadable: u64,
 }
 
+/// A cgroup that may have others below it.
 #[derive(Debug)]
-struct Level {
+struct Place {
     path: String,
-    entries: ReadDir,
+    directory: PathBuf,
+    depth: usize,
 }
 
 impl Default for WalkBounds {
@@ -57,7 +64,8 @@ impl Hierarchies {
             bounds,
             version: None,
             root: None,
-            stack: Vec::new(),
+            reading: None,
+            waiting: VecDeque::new(),
             listed: 0,
             skipped: 0,
             unreadable: 0,
@@ -70,7 +78,8 @@ impl Hierarchies {
 }
 
 impl Walk {
-    /// Cgroups seen beyond the bounds. What is below them is not counted.
+    /// Cgroups seen beyond the bounds: all that are too deep, without what is below them; the first that is one too many, which ends
+    /// the walk.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -87,34 +96,44 @@ impl Walk {
             return;
         };
         self.root = Some(Found { path: primary.root.clone(), id: self.id(meta.ino()) });
-        self.descend(primary.root.trim_end_matches('/').to_owned(), &primary.mount);
+        let path = primary.root.trim_end_matches('/').to_owned();
+        self.waiting.push_back(Place { path, directory: primary.mount.clone(), depth: 0 });
     }
 
     fn id(&self, inode: u64) -> Option<u64> {
         (self.version == Some(Version::V2)).then_some(inode)
     }
 
-    fn descend(&mut self, path: String, directory: &Path) {
-        match std::fs::read_dir(directory) {
-            Ok(entries) => self.stack.push(Level { path, entries }),
-            // Removed since its name was read.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(_) => self.unreadable += 1,
+    /// The next directory below what is being read; none at its end.
+    fn entry(&mut self) -> Option<std::fs::DirEntry> {
+        let (_, entries) = self.reading.as_mut()?;
+        for entry in entries {
+            match entry {
+                Ok(entry) if entry.file_type().is_ok_and(|kind| kind.is_dir()) => return Some(entry),
+                Ok(_) => {}
+                Err(_) => {
+                    self.unreadable += 1;
+                    return None;
+                }
+            }
         }
+        None
     }
 
     fn child(&mut self, entry: &std::fs::DirEntry) -> Option<Found> {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let (parent, _) = self.reading.as_ref()?;
+        if self.listed >= self.bounds.cgroups {
+            self.skipped += 1;
+            (self.reading, self.waiting) = (None, VecDeque::new());
             return None;
         }
-        let depth = self.stack.len();
-        let level = self.stack.last()?;
-        if depth > self.bounds.depth || self.listed >= self.bounds.cgroups {
+        let depth = parent.depth + 1;
+        if depth > self.bounds.depth {
             self.skipped += 1;
             return None;
         }
-        let path = format!("{}/{}", level.path, path_from_bytes(entry.file_name().as_bytes()));
-        self.descend(path.clone(), &entry.path());
+        let path = format!("{}/{}", parent.path, path_from_bytes(entry.file_name().as_bytes()));
+        self.waiting.push_back(Place { path: path.clone(), directory: entry.path(), depth });
         Some(Found { path, id: self.id(entry.ino()) })
     }
 }
@@ -128,22 +147,23 @@ impl Iterator for Walk {
             return Some(root);
         }
         loop {
-            let level = self.stack.last_mut()?;
-            match level.entries.next() {
-                None => {
-                    self.stack.pop();
+            if let Some(entry) = self.entry() {
+                if let Some(found) = self.child(&entry) {
+                    self.listed += 1;
+                    return Some(found);
                 }
-                Some(Err(_)) => {
-                    self.unreadable += 1;
-                    self.stack.pop();
-                }
-                Some(Ok(entry)) => {
-                    if let Some(found) = self.child(&entry) {
-                        self.listed += 1;
-                        return Some(found);
-                    }
-                }
+                continue;
             }
+            let next = self.waiting.pop_front()?;
+            self.reading = match std::fs::read_dir(&next.directory) {
+                Ok(entries) => Some((next, entries)),
+                // Removed since its name was read.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(_) => {
+                    self.unreadable += 1;
+                    None
+                }
+            };
         }
     }
 }
@@ -191,9 +211,9 @@ mod tests {
         let mut walk = hierarchies.walk(WalkBounds { depth: 2, cgroups: 100 });
         assert_eq!(paths(&mut walk), ["/", "/a", "/a/b", "/e"]);
         assert_eq!(walk.skipped(), 1, "c; what is below it is not looked at");
-        let mut walk = hierarchies.walk(WalkBounds { depth: 32, cgroups: 2 });
-        assert_eq!(paths(&mut walk).len(), 2);
-        assert!(walk.skipped() >= 1);
+        let mut walk = hierarchies.walk(WalkBounds { depth: 32, cgroups: 3 });
+        assert_eq!(paths(&mut walk), ["/", "/a", "/e"], "the deepest are left out");
+        assert_eq!((walk.skipped(), walk.next()), (1, None), "one too many, and that is the end");
     }
 
     #[test]
@@ -205,6 +225,19 @@ mod tests {
         std::fs::remove_dir_all(fixture.path("cgroup")).expect("removed");
         let mut walk = hierarchies.walk(WalkBounds::default());
         assert_eq!((walk.next(), walk.unreadable()), (None, 1));
+    }
+
+    #[test]
+    fn who_was_listed_is_there_until_its_directory_is_not() {
+        let (v1, v2) = (Fixture::v1("has-v1"), Fixture::v2("has-v2"));
+        v1.dir("pids/a");
+        v2.dir("cgroup/a");
+        let inode = std::fs::metadata(v2.path("cgroup/a")).expect("exists").ino();
+        let (of_v1, of_v2) = (v1.hierarchies(), v2.hierarchies());
+        assert!(of_v2.has("/a", inode) && of_v1.has("/a", 7));
+        assert!(!of_v2.has("/a", inode + 1), "another of the same path");
+        assert!(!of_v2.has("/b", inode) && !of_v1.has("/b", 7));
+        assert!(!Hierarchies::default().has("/a", inode));
     }
 
     #[test]

@@ -3,6 +3,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
 use super::*;
 
 const LIST: &str = r#"[{"Id":"a","Names":["/web"],"Image":"nginx:1","Labels":{"app":"shop"}}]"#;
@@ -69,6 +71,8 @@ fn session(listener: &UnixListener, list: &str, parts: &[&str], inspected: usize
 fn followed(serve: impl FnOnce(UnixListener) + Send + 'static) -> (Vec<String>, String) {
     let path = socket();
     let listener = UnixListener::bind(&path).expect("a socket");
+    // Who should come and does not fails a test, and hangs none.
+    set_socket_timeout(&listener, Timeout::Recv, Some(Duration::from_secs(60))).expect("a timeout");
     let server = thread::spawn(move || serve(listener));
     let mut told = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
