@@ -142,6 +142,8 @@ struct State {
     /// Cgroups beyond the bounds of walks, and directories that walks could not read.
     not_walked: u64,
     not_readable: u64,
+    /// Cgroups that were there before us, when no slot was free.
+    slotless_at_start: u64,
     /// Signals that the governor lets rest.
     resting: Vec<&'static str>,
     /// When DNS questions were last looked at.
@@ -360,6 +362,7 @@ impl State {
             last_reads_missed: 0,
             not_walked: 0,
             not_readable: 0,
+            slotless_at_start: 0,
             resting: Vec::new(),
             questions_at: None,
             counted: Vec::new(),

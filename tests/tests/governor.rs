@@ -1,6 +1,7 @@
 //! The governor: what is too dear rests, comes back when it is calm, and no counter ever steps backwards.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -15,6 +16,9 @@ struct Watch<'a> {
     exporter: &'a Exporter,
     highest: BTreeMap<(String, BTreeMap<String, String>), f64>,
 }
+
+/// One test at a time: each exporter pays for what happens on the whole host, the storms of the other tests too.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Between two scrapes: they have to stay far below the ceiling themselves.
 const PAUSE: Duration = Duration::from_millis(700);
@@ -64,12 +68,14 @@ fn steps(scrape: &Scrape, step: &str) -> f64 {
 
 #[test]
 fn it_rests_what_is_too_dear_and_puts_it_to_work_again() -> Result<()> {
+    let _alone = ALONE.lock();
     there_and_back(&["--collector.syscalls"]).map(drop)
 }
 
 /// Signals that are parts of one program rest one by one, and the program with the last.
 #[test]
 fn parts_of_one_program_rest_and_come_back() -> Result<()> {
+    let _alone = ALONE.lock();
     let (exporter, mut quiet) = there_and_back(&["--collector.syscalls", "--collector.files"])?;
     let id = quiet.container().cgroups_path().to_owned();
     let mut watch = Watch { exporter: &exporter, highest: BTreeMap::new() };
@@ -103,9 +109,22 @@ fn there_and_back(signals: &[&str]) -> Result<(Exporter, Running)> {
             .collect();
         found
     };
-    quiet.run("syscalls 1000 getsid")?;
-    let first = watch.look()?;
-    assert_eq!((working(&first), calls(&first)), (1.0, vec![1000.0]));
+    // To start the container may have been too dear already: what is counted while it works throughout is exact.
+    let first = (0..20).find_map(|_| {
+        let mut once = || -> Result<Option<Scrape>> {
+            let works = watch.until("it works", |scrape| working(scrape) == 1.0)?;
+            quiet.run("syscalls 1000 getsid")?;
+            let first = watch.look()?;
+            if steps(&first, "rest") > steps(&works, "rest") {
+                return Ok(None);
+            }
+            let before = calls(&works).first().copied().unwrap_or_default();
+            ensure!(calls(&first) == [before + 1000.0], "{:?} after {before}", calls(&first));
+            Ok(Some(first))
+        };
+        once().transpose()
+    });
+    let first = first.context("it rests again and again")??;
     assert!(first.sum("plimsoll_program_run_cost_seconds", &[("signal", "syscalls")]) > 0.0);
 
     let mut storm = [start()?, start()?];
@@ -130,7 +149,7 @@ fn there_and_back(signals: &[&str]) -> Result<(Exporter, Running)> {
     let calm = watch.until("it works again", |scrape| working(scrape) == 1.0)?;
     let counted = *calls(&calm).first().context("the counter is back")?;
     if not_counted {
-        assert_eq!(counted, 1000.0);
+        assert_eq!(calls(&first), [counted]);
     }
     quiet.run("syscalls 300 getsid")?;
     let last = watch.look()?;
@@ -142,6 +161,7 @@ fn there_and_back(signals: &[&str]) -> Result<(Exporter, Running)> {
 /// After a rest the connections that are open are those that are there, though nobody saw how others ended.
 #[test]
 fn connections_are_right_after_a_rest() -> Result<()> {
+    let _alone = ALONE.lock();
     let flags = [
         "--overhead.cpu=0.5%",
         "--overhead.interval=100ms",

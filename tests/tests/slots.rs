@@ -184,6 +184,21 @@ fn what_a_walk_does_not_reach_is_not_taken_for_gone() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_is_there_at_the_start_and_finds_no_slot_is_told() -> Result<()> {
+    let _alone = ALONE.lock();
+    let parent = Cgroup::make(&own("early"))?;
+    let _many = (0..100)
+        .map(|number| Cgroup::make(&format!("{}/{number}", parent.id())))
+        .collect::<Result<Vec<_>>>()?;
+    let exporter = Exporter::start(&["--kernel.slots=64"])?;
+    let scrape = exporter.scrape()?;
+    let slots = scrape.sum("plimsoll_slots", &[]);
+    assert_eq!(scrape.value("plimsoll_slots", &[("state", "used")]), Some(slots), "all in use");
+    assert_eq!(scrape.losses()["no_free_slot"], directories()? as f64 - slots);
+    Ok(())
+}
+
 /// Takes every free slot until there is none, and has something counted in each: a slot that was lost stays free
 /// for the exporter while there is none to be had; one that was given back twice has two tenants.
 fn every_slot_is_there_once(exporter: &Exporter) -> Result<()> {

@@ -230,7 +230,7 @@ say: `container`, `id` (the cgroup's path), `image`, `name`, `namespace`, `pod`;
 
 | reason | what was not kept | where it went |
 |---|---|---|
-| `no_free_slot` | a cgroup made while all `--kernel.slots` were in use | its events count under `id=\"unattributed\"` until a slot is free |
+| `no_free_slot` | a cgroup made, or there at the start, while all `--kernel.slots` were in use | its events count under `id=\"unattributed\"` until a slot is free |
 | `event_dropped` | the news of a cgroup made, emptied or removed: the ring buffer was full | the hierarchy is walked to catch up |
 | `path_cut` | the end of a cgroup's path beyond 1,023 bytes | the row's `id` is cut |
 | `task_table_full` | the waits of a task: 65,536 were being followed | its switches are counted, its waits are not |

@@ -48,6 +48,7 @@ impl State {
         for found in self.walk(hierarchies, options) {
             let id = id_of(&found);
             let slot = kernel.as_mut().and_then(|kernel| kernel.adopt(id)).unwrap_or(UNATTRIBUTED);
+            self.slotless_at_start += u64::from(kernel.is_some() && slot == UNATTRIBUTED);
             alias_io(kernel.as_deref_mut(), hierarchies, &found.path, slot);
             self.made(id, slot, &found.path, None, options, worker);
         }

@@ -281,7 +281,10 @@ impl Own {
             let (used, all) = (state.ledger.slots_used() as i64, i64::from(kernel.slot_count()));
             self.slots.with_label_values(&["used"]).set(used);
             self.slots.with_label_values(&["free"]).set(all - used);
-            let losses = kernel.losses();
+            let mut losses = kernel.losses();
+            if let Some(count) = losses.get_mut(loss::NO_FREE_SLOT as usize) {
+                *count += state.slotless_at_start;
+            }
             for (reason, count) in LOSS_REASONS.iter().zip(&losses) {
                 let counter = self.losses.with_label_values(&[reason]);
                 counter.inc_by(count.saturating_sub(counter.get()));
