@@ -182,16 +182,25 @@ fn samples(all: Vec<Series>, until: i64) -> BTreeMap<BTreeMap<String, String>, V
     all.into_iter().filter_map(one).collect()
 }
 
-/// The store keeps some 14 digits of a number that has more.
+/// The store cuts a number that has more digits off behind the twelfth or thirteenth, so that up to 1e-12 of it is lost (1/7 loses
+/// exactly that); and all samples of a series are multiples of one power of ten, which is below 1e-17 of the largest.
+const CUT_OFF: f64 = 1.1e-12;
+const STEP: f64 = 1e-17;
+
 fn same<K: Ord + std::fmt::Debug>(
     one: &BTreeMap<K, Vec<(i64, f64)>>,
     other: &BTreeMap<K, Vec<(i64, f64)>>,
 ) -> Result<()> {
     for (labels, samples) in one {
         let found = other.get(labels).with_context(|| format!("not there: {labels:?}: {samples:?}"))?;
+        let most = samples
+            .iter()
+            .map(|(_, value)| value.abs())
+            .filter(|value| value.is_finite())
+            .fold(0.0, f64::max);
         let equal = samples.len() == found.len()
             && samples.iter().zip(found).all(|((at, value), (when, kept))| {
-                at == when && (value == kept || (value - kept).abs() <= value.abs() * 1e-12)
+                at == when && (value == kept || (value - kept).abs() <= value.abs() * CUT_OFF + most * STEP)
             });
         ensure!(equal, "{labels:?}: {samples:?}, not {found:?}");
     }

@@ -141,8 +141,13 @@ fn how_large_should_it_be() -> Result<()> {
     crowded.run("leak 20")?;
     watch.await_answer(&format!("container_oom_kills_total{}", of(&ids[0])), &[(ids[0].clone(), 1.0)])?;
     watch.await_answer(&format!("container_threads{}", of(&ids[2])), &[(ids[2].clone(), 50.0)])?;
-    let throttled = format!("rate(container_cpu_cfs_throttled_periods_total{}[5s]) > 0", of(&ids[1]));
-    watch.server.until(&throttled, |_| Ok(watch.ask(&throttled)?.pop()))?;
+    let (cpu, periods) = ("container_cpu_usage_seconds_total", "container_cpu_cfs_throttled_periods_total");
+    let slow_one = of(&ids[1]);
+    // A report's moments, of which one was whole by then.
+    let used = format!("max_over_time(sum without (cpu) (rate({cpu}{slow_one}[5s]))[2m:5s]) > 0.1");
+    for expression in [used, format!("increase({periods}{slow_one}[2m]) > 0")] {
+        watch.server.until(&expression, |_| Ok(watch.ask(&expression)?.pop()))?;
+    }
 
     let url = format!("--prometheus.url=http://{}", watch.server.address());
     let selector = format!("--selector=id=~\"{}\"", ids.join("|"));

@@ -135,9 +135,11 @@ const QUERIES: [(Field, Join, &str); 13] = [
 /// Whom each line is about, and what was used.
 pub type Lines = Vec<(About, Usage)>;
 
-/// A line for each container or workload that has used anything, and the warnings of Prometheus.
+/// A line for each container or workload that has used anything, and the warnings of Prometheus. All of it is of one moment, by
+/// Prometheus' clock: what is scraped while it is asked is in no answer, and not in some.
 pub fn usages(settings: &Rightsizing) -> Result<(Lines, Vec<String>), Error> {
-    let prometheus = Prometheus::new(settings)?;
+    let mut prometheus = Prometheus::new(settings)?;
+    prometheus.at = prometheus.ask("time()")?.series.first().map(|now| now.value);
     let mut table = Table::default();
     let mut warnings = BTreeSet::new();
     for (field, join, query) in QUERIES {
@@ -278,6 +280,8 @@ struct Prometheus {
     path: String,
     url: String,
     timeout: Duration,
+    /// Of which moment the answers are; now if not said.
+    at: Option<f64>,
 }
 
 /// The report of a large fleet.
@@ -302,13 +306,17 @@ impl Prometheus {
             probe.headers.push(format!("Authorization: Bearer {}", secret(file)?));
         }
         let path = url.path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned();
-        Ok(Self { probe, path, url: settings.url.clone(), timeout: settings.timeout })
+        Ok(Self { probe, path, url: settings.url.clone(), timeout: settings.timeout, at: None })
     }
 
     fn ask(&self, query: &str) -> Result<Answered, Error> {
         let mut probe = self.probe.clone();
-        let asked = form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
-        probe.place.path = format!("{}/api/v1/query?{asked}", self.path);
+        let mut asked = form_urlencoded::Serializer::new(String::new());
+        asked.append_pair("query", query);
+        if let Some(at) = self.at {
+            asked.append_pair("time", &at.to_string());
+        }
+        probe.place.path = format!("{}/api/v1/query?{}", self.path, asked.finish());
         let measured = measure(&probe, Deadline::after(self.timeout));
         let measured = measured.map_err(|error| Error::Unreached(self.url.clone(), error))?;
         let status = |line: &str| Error::Status(self.url.clone(), line.to_owned());
@@ -323,4 +331,48 @@ impl Prometheus {
 fn secret(file: &Path) -> Result<String, Error> {
     let text = fs::read_to_string(file).map_err(|error| Error::File(file.to_owned(), error))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    /// The server says what time it is, and knows nothing else.
+    #[test]
+    fn all_of_it_is_of_one_moment_by_the_servers_clock() {
+        const SCALAR: &str =
+            r#"{"status":"success","data":{"resultType":"scalar","result":[1,"1700000000.25"]}}"#;
+        const NOTHING: &str = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("--prometheus.url=http://{}", listener.local_addr().unwrap());
+        let asked = QUERIES.len() + REQUESTS.len();
+        let server = thread::spawn(move || {
+            let answers = [SCALAR].into_iter().chain([NOTHING].into_iter().cycle()).take(1 + asked);
+            let one = |answer: &str| {
+                let mut stream = BufReader::new(listener.accept().unwrap().0);
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                while stream.read_line(&mut String::new()).unwrap() > 2 {}
+                let length = answer.len();
+                write!(stream.get_mut(), "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{answer}")
+                    .unwrap();
+                line
+            };
+            answers.map(one).collect::<Vec<_>>()
+        });
+        let matches =
+            Rightsizing::augment_args(clap::Command::new("report")).get_matches_from(["report", &url]);
+        let (lines, warnings) = usages(&Rightsizing::from_arg_matches(&matches).unwrap()).unwrap();
+        assert!(lines.is_empty() && warnings.is_empty());
+        let said = server.join().unwrap();
+        assert_eq!(said.first().unwrap(), "GET /api/v1/query?query=time%28%29 HTTP/1.1\r\n");
+        let of_then = said.iter().filter(|line| line.ends_with("&time=1700000000.25 HTTP/1.1\r\n"));
+        assert_eq!(of_then.count(), asked, "{said:#?}");
+    }
 }

@@ -342,10 +342,11 @@ part drops.before.prom drops
 cat /proc/net/snmp > /out/drops.before.snmp
 tell d1 'bind-udp 127.0.0.1:7001'
 tell d2 'send-udp 127.0.0.1:7001 600 1000'
-tell d1 'queued-udp'
+tell d1 'queued-udp 600'
 echo "$answer" > /out/drops.kept
 tell d1 'filter-udp'
 tell d2 'send-udp 127.0.0.1:7001 23 100'
+tell d1 'queued-udp 23'
 part drops.after.prom drops
 cat /proc/net/snmp > /out/drops.after.snmp
 phase 'a disk for many'

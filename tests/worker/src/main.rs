@@ -61,7 +61,7 @@
 //! | `dns-shout ADDRESS NAME TYPE N` | N questions, and does not wait |
 //! | `dns-answer N RCODE TIMES` | answers N questions to the socket that stays, each TIMES times |
 //! | `filter-udp` | lets the socket that stays take nothing any more: whatever comes is dropped |
-//! | `queued-udp` | takes what the socket that stays has, without waiting; answers with how many datagrams |
+//! | `queued-udp N` | waits until something was dropped at the socket that stays, takes what is there until N datagrams since it was last asked were taken or dropped; answers with how many it took |
 //! | `send-udp ADDRESS N SIZE`, `receive-udp N SIZE` | N datagrams sent, one received by the socket that stays for each |
 //! | `unix-listen NAME`, `unix-serve N READ WRITE`, `unix-connect NAME N WRITE READ` | the same with Unix sockets (see `unix`) |
 //! | `unix-failing NAME N ERRNO` | N connects, each of which must fail with the errno |
@@ -206,7 +206,7 @@ fn execute(words: &[String]) -> Answer {
         }
         ["dns-answer", n, rcode, times] => dns::answer(number(n)?, number(rcode)?, number(times)?),
         ["filter-udp"] => net::filter(),
-        ["queued-udp"] => net::queued(),
+        ["queued-udp", n] => net::queued(number(n)?),
         ["bind-raw"] => net::bind_raw(),
         ["send-raw", address, n, size] => net::send_raw(address, number(n)?, number(size)?),
         ["send-udp", address, n, size] => net::send(address, number(n)?, number(size)?),

@@ -1,20 +1,29 @@
 //! TCP: what connects, what listens, and connections that are kept between commands.
 
+use std::cmp::Ordering;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use crate::{Answer, last_error};
+
+/// Between two looks.
+const MOMENT: Duration = Duration::from_millis(1);
+/// How long is looked.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// What stays between commands.
 struct Kept {
     listener: Option<TcpListener>,
     streams: Vec<TcpStream>,
     socket: Option<UdpSocket>,
+    /// What was dropped there by the time it was last asked.
+    dropped: u64,
 }
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { listener: None, streams: Vec::new(), socket: None });
+static KEPT: Mutex<Kept> = Mutex::new(Kept { listener: None, streams: Vec::new(), socket: None, dropped: 0 });
 
 /// Listens, in place of whatever it listened on before. `[::]` takes IPv4 as well.
 pub(crate) fn listen(address: &str) -> Answer {
@@ -183,7 +192,7 @@ pub(crate) fn take_over(n: u64) -> Answer {
 /// A socket for datagrams, which stays.
 pub(crate) fn bind(address: &str) -> Answer {
     let socket = UdpSocket::bind(address).map_err(|e| format!("{address}: {e}"))?;
-    kept(|kept| kept.socket = Some(socket))
+    kept(|kept| (kept.socket, kept.dropped) = (Some(socket), 0))
 }
 
 /// The number of a protocol nobody speaks (RFC 3692).
@@ -202,7 +211,7 @@ fn raw() -> Result<UdpSocket, String> {
 /// A raw socket for packets of a protocol nobody speaks, which stays.
 pub(crate) fn bind_raw() -> Answer {
     let socket = raw()?;
-    kept(|kept| kept.socket = Some(socket))
+    kept(|kept| (kept.socket, kept.dropped) = (Some(socket), 0))
 }
 
 /// N such packets, from a socket that does not stay.
@@ -236,22 +245,53 @@ pub(crate) fn filter() -> Answer {
     })
 }
 
-/// Takes what is there, and says how many datagrams that were.
-pub(crate) fn queued() -> Answer {
-    let mut n = 0;
+/// Waits until not all of what was sent fits, and takes what is there until all the datagrams that were sent since it was last
+/// asked were taken or dropped, for they may come later than whoever sent them is done. Says how many it took.
+pub(crate) fn queued(sent: u64) -> Answer {
+    let mut taken = 0;
+    let end = Instant::now() + LONGEST;
     kept_try(|kept| {
         let socket = kept.socket.as_ref().ok_or("bind first")?;
         socket.set_nonblocking(true).map_err(|e| e.to_string())?;
-        loop {
-            match socket.recv(&mut [0; 16]) {
-                Ok(_) => n += 1,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
-                Err(e) => return Err(e.to_string()),
+        let dropped = loop {
+            let dropped = drops(socket)?;
+            while dropped > kept.dropped && now(socket.recv(&mut [0; 16]))?.is_some() {
+                taken += 1;
             }
-        }
+            match (taken + dropped - kept.dropped).cmp(&sent) {
+                Ordering::Less if Instant::now() < end => std::thread::sleep(MOMENT),
+                Ordering::Equal => break dropped,
+                _ => return Err(format!("{taken} taken, {dropped} dropped, {sent} sent")),
+            }
+        };
+        kept.dropped = dropped;
         socket.set_nonblocking(false).map_err(|e| e.to_string())
     })?;
-    Ok(n.to_string())
+    Ok(taken.to_string())
+}
+
+/// What can be had without waiting.
+fn now<T>(result: std::io::Result<T>) -> Result<Option<T>, String> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// How many datagrams the kernel dropped at this socket.
+fn drops(socket: &UdpSocket) -> Result<u64, String> {
+    /// `SK_MEMINFO_DROPS` and `SK_MEMINFO_VARS` of `linux/sock_diag.h`.
+    const DROPS: usize = 8;
+    const VARS: usize = 9;
+    let mut values = [0_u32; VARS];
+    let mut size = size_of_val(&values) as u32;
+    // SAFETY: an array and its size.
+    let got = unsafe {
+        let values = values.as_mut_ptr().cast();
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO, values, &raw mut size)
+    };
+    if got == 0 { Ok(values[DROPS].into()) } else { Err(last_error("SO_MEMINFO")) }
 }
 
 /// N datagrams, from a socket that does not stay.
