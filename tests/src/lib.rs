@@ -42,6 +42,7 @@ pub mod systemd;
 pub mod tasks;
 pub mod tools;
 pub mod trace;
+pub mod undisturbed;
 pub mod victoria;
 pub mod vm;
 pub mod worker;

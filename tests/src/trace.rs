@@ -17,6 +17,12 @@ pub struct Trace {
 impl Trace {
     /// Records an event, such as `sock/sock_exceed_buf_limit`.
     pub fn of(event: &str) -> Result<Self> {
+        const NO_FILTER: &str = "0";
+        Self::filtered(event, NO_FILTER)
+    }
+
+    /// Records an event where this holds of its fields, such as `prev_pid == 1`.
+    pub fn filtered(event: &str, filter: &str) -> Result<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let root = std::env::temp_dir().join(format!("plimsoll-trace-{}-{number}", std::process::id()));
@@ -24,8 +30,11 @@ impl Trace {
         mount("tracefs", &root, "tracefs", MountFlags::empty(), None).context("tracefs")?;
         let trace = Self { root };
         fs::create_dir(trace.instance()).context("an instance of tracefs")?;
-        let enable = trace.instance().join("events").join(event).join("enable");
-        fs::write(&enable, "1").with_context(|| enable.display().to_string())?;
+        let event = trace.instance().join("events").join(event);
+        for (name, text) in [("filter", filter), ("enable", "1")] {
+            let file = event.join(name);
+            fs::write(&file, text).with_context(|| file.display().to_string())?;
+        }
         Ok(trace)
     }
 

@@ -137,17 +137,19 @@ fn how_large_should_it_be() -> Result<()> {
         watch.server.until(id, |_| Ok(watch.ask(&format!("container_threads{}", of(id)))?.pop()))?;
     }
     killed.run("oom 128")?;
-    slow.run("spin 2 0")?;
     crowded.run("leak 20")?;
     watch.await_answer(&format!("container_oom_kills_total{}", of(&ids[0])), &[(ids[0].clone(), 1.0)])?;
     watch.await_answer(&format!("container_threads{}", of(&ids[2])), &[(ids[2].clone(), 50.0)])?;
-    let (cpu, periods) = ("container_cpu_usage_seconds_total", "container_cpu_cfs_throttled_periods_total");
+    // It has work until a moment of the report shows that, and that it was held back.
+    let (cpu, periods) = ("container_cpu_usage_seconds_total", "container_cpu_cfs");
     let slow_one = of(&ids[1]);
-    // A report's moments, of which one was whole by then.
-    let used = format!("max_over_time(sum without (cpu) (rate({cpu}{slow_one}[5s]))[2m:5s]) > 0.1");
-    for expression in [used, format!("increase({periods}{slow_one}[2m]) > 0")] {
-        watch.server.until(&expression, |_| Ok(watch.ask(&expression)?.pop()))?;
-    }
+    let used = format!("max_over_time(sum without (cpu) (rate({cpu}{slow_one}[5s]))[2m:5s]) > 0");
+    let increase = |of: &str| format!("increase({periods}_{of}_total{slow_one}[2m])");
+    let held = format!("{} / {} > 0.1", increase("throttled_periods"), increase("periods"));
+    watch.server.until(&held, |_| {
+        slow.run("spin 1 0")?;
+        Ok((watch.ask(&used)?.pop().is_some() && watch.ask(&held)?.pop().is_some()).then_some(()))
+    })?;
 
     let url = format!("--prometheus.url=http://{}", watch.server.address());
     let selector = format!("--selector=id=~\"{}\"", ids.join("|"));

@@ -50,14 +50,16 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use anyhow::Result;
 use plimsoll_tests::exporter::Scrape;
 use plimsoll_tests::runc::{Config, Container, Running};
+use plimsoll_tests::undisturbed::undisturbed;
 
 /// A storm of connections has programs run all the time on all CPUs, and what an interrupt brings while one runs, such as the end of
 /// an attempt that nobody answers, the kernel does not run it for: it says how often, but nobody else's numbers are exact.
 static STORM: RwLock<()> = RwLock::new(());
 
-/// No storm while this is held.
-fn calm() -> RwLockReadGuard<'static, ()> {
-    STORM.read().unwrap_or_else(PoisonError::into_inner)
+/// A measurement of what interrupts bring: no storm meanwhile, and again if the kernel hid some of it.
+fn calmly(measure: impl Fn() -> Result<()>) -> Result<()> {
+    let _calm: RwLockReadGuard<'static, ()> = STORM.read().unwrap_or_else(PoisonError::into_inner);
+    undisturbed(measure)
 }
 
 /// Nobody else counts connections while this is held.

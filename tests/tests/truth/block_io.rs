@@ -6,6 +6,7 @@ use anyhow::Result;
 use plimsoll_tests::exporter::{Exporter, Scrape};
 use plimsoll_tests::loopback::{Loop, Small};
 use plimsoll_tests::runc::{Config, Running};
+use plimsoll_tests::undisturbed::undisturbed;
 
 use crate::{container, counts, id, moved, together};
 
@@ -43,20 +44,6 @@ fn told((before, after): (&Scrape, &Scrape), device: &str) -> String {
         })
         .collect();
     format!("{device}: {all:?}; lost {:?}", after.losses())
-}
-
-/// A measurement that may be disturbed twice.
-///
-/// A request completes in whatever task was interrupted, and kernels of some virtual machines run no program of anybody
-/// while that is their first process: such a completion nobody sees, and the kernel counts no miss. Seen in one of some
-/// thousand requests. On kernels that hide nothing (in VMs: `kernels`) the same is asserted without a second chance.
-fn undisturbed(measure: fn() -> Result<()>) -> Result<()> {
-    for _ in 0..2 {
-        if let Ok(result) = std::panic::catch_unwind(measure) {
-            return result;
-        }
-    }
-    measure()
 }
 
 /// Sum, count and buckets of a row's histogram agree: each request is in a bucket that its share of the sum can be in.

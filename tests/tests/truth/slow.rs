@@ -32,60 +32,62 @@ fn none_below(scrape: &Scrape, family: &str, labels: &[(&str, &str)]) -> f64 {
 /// Where the way takes long, both durations say so; what one end does is not faster than the way and back.
 #[test]
 fn a_delay_is_in_connects_and_round_trips() -> Result<()> {
-    let _calm = crate::calm();
-    let exporter = Exporter::start(&[])?;
-    // There and back it is twice that, which is above 131 ms, the lower bound of its bucket.
-    let (mut pair, _relay) = relayed(Duration::from_millis(80))?;
-    together(&mut pair, &[&format!("connect {SERVER} 3 100 100"), "serve 3 100 100"])?;
-    let ids = [id(&pair[0]), id(&pair[1])];
-    let after = exporter.scrape_until("both sides are closed", |scrape| {
-        ids.iter().all(|id| scrape.sum("container_tcp_rtt_seconds_count", &[("id", id.as_str())]) == 3.0)
-    })?;
-    let connects = [("id", ids[0].as_str()), ("result", "ok")];
-    assert_eq!(after.sum("container_tcp_connect_duration_seconds_count", &connects), 3.0);
-    assert_eq!(none_below(&after, "container_tcp_connect_duration_seconds", &connects), 0.131_072);
-    assert!(after.sum("container_tcp_connect_duration_seconds_sum", &connects) >= 3.0 * 0.16);
-    for id in &ids {
-        assert_eq!(none_below(&after, "container_tcp_rtt_seconds", &[("id", id)]), 0.131_072, "{id}");
-        let again = [("id", id.as_str())];
-        assert_eq!(after.sum("container_tcp_retransmitted_segments_total", &again), 0.0, "{id}");
-    }
-    Ok(())
+    crate::calmly(|| {
+        let exporter = Exporter::start(&[])?;
+        // There and back it is twice that, which is above 131 ms, the lower bound of its bucket.
+        let (mut pair, _relay) = relayed(Duration::from_millis(80))?;
+        together(&mut pair, &[&format!("connect {SERVER} 3 100 100"), "serve 3 100 100"])?;
+        let ids = [id(&pair[0]), id(&pair[1])];
+        let after = exporter.scrape_until("both sides are closed", |scrape| {
+            ids.iter().all(|id| scrape.sum("container_tcp_rtt_seconds_count", &[("id", id.as_str())]) == 3.0)
+        })?;
+        let connects = [("id", ids[0].as_str()), ("result", "ok")];
+        assert_eq!(after.sum("container_tcp_connect_duration_seconds_count", &connects), 3.0);
+        assert_eq!(none_below(&after, "container_tcp_connect_duration_seconds", &connects), 0.131_072);
+        assert!(after.sum("container_tcp_connect_duration_seconds_sum", &connects) >= 3.0 * 0.16);
+        for id in &ids {
+            assert_eq!(none_below(&after, "container_tcp_rtt_seconds", &[("id", id)]), 0.131_072, "{id}");
+            let again = [("id", id.as_str())];
+            assert_eq!(after.sum("container_tcp_retransmitted_segments_total", &again), 0.0, "{id}");
+        }
+        Ok(())
+    })
 }
 
 /// What is lost on the way is sent again, and counted as often as the namespace itself says; each byte is counted once.
 #[test]
 fn what_is_lost_is_sent_again() -> Result<()> {
-    let _calm = crate::calm();
-    const ROUNDS: u64 = 3;
-    const BYTES: u64 = 100_000;
-    let exporter = Exporter::start(&[])?;
-    let (mut pair, relay) = relayed(Duration::from_millis(2))?;
-    let before = exporter.scrape()?;
-    together(&mut pair, &[&format!("hold {SERVER} 2"), "accept 2"])?;
-    let pids = [pair[0].pid(), pair[1].pid()];
-    let snmp_before = [snmp(pids[0], "Tcp")?, snmp(pids[1], "Tcp")?];
-    relay.lose_every(7);
-    for _ in 0..ROUNDS {
-        together(&mut pair, &[&format!("held send {BYTES}"), &format!("held receive {BYTES}")])?;
-    }
-    relay.lose_every(0);
-    together(&mut pair, &["held half", "held end"])?;
-    together(&mut pair, &["held end", "held close"])?;
-    pair[0].run("held close")?;
-    let ids = [id(&pair[0]), id(&pair[1])];
-    let after = exporter.scrape_until("both sides are closed", |scrape| {
-        ids.iter().all(|id| scrape.sum("container_tcp_connections", &[("id", id.as_str())]) == 0.0)
-    })?;
-    let of = |family: &str, at: usize| moved((&before, &after), family, &ids[at], &[]).get("").copied();
-    for at in 0..2 {
-        let again = snmp(pids[at], "Tcp")?["RetransSegs"] - snmp_before[at]["RetransSegs"];
-        let counted = of("container_tcp_retransmitted_segments_total", at).unwrap_or_default();
-        assert_eq!(counted, again, "{at}");
-    }
-    let again = of("container_tcp_retransmitted_segments_total", 0).unwrap_or_default();
-    assert!(relay.lost() > 0 && again >= relay.lost(), "{again} again, {} lost", relay.lost());
-    assert_eq!(of("container_tcp_sent_bytes_total", 0), Some(2 * ROUNDS * BYTES), "each byte once");
-    assert_eq!(of("container_tcp_received_bytes_total", 1), Some(2 * ROUNDS * BYTES));
-    Ok(())
+    crate::calmly(|| {
+        const ROUNDS: u64 = 3;
+        const BYTES: u64 = 100_000;
+        let exporter = Exporter::start(&[])?;
+        let (mut pair, relay) = relayed(Duration::from_millis(2))?;
+        let before = exporter.scrape()?;
+        together(&mut pair, &[&format!("hold {SERVER} 2"), "accept 2"])?;
+        let pids = [pair[0].pid(), pair[1].pid()];
+        let snmp_before = [snmp(pids[0], "Tcp")?, snmp(pids[1], "Tcp")?];
+        relay.lose_every(7);
+        for _ in 0..ROUNDS {
+            together(&mut pair, &[&format!("held send {BYTES}"), &format!("held receive {BYTES}")])?;
+        }
+        relay.lose_every(0);
+        together(&mut pair, &["held half", "held end"])?;
+        together(&mut pair, &["held end", "held close"])?;
+        pair[0].run("held close")?;
+        let ids = [id(&pair[0]), id(&pair[1])];
+        let after = exporter.scrape_until("both sides are closed", |scrape| {
+            ids.iter().all(|id| scrape.sum("container_tcp_connections", &[("id", id.as_str())]) == 0.0)
+        })?;
+        let of = |family: &str, at: usize| moved((&before, &after), family, &ids[at], &[]).get("").copied();
+        for at in 0..2 {
+            let again = snmp(pids[at], "Tcp")?["RetransSegs"] - snmp_before[at]["RetransSegs"];
+            let counted = of("container_tcp_retransmitted_segments_total", at).unwrap_or_default();
+            assert_eq!(counted, again, "{at}");
+        }
+        let again = of("container_tcp_retransmitted_segments_total", 0).unwrap_or_default();
+        assert!(relay.lost() > 0 && again >= relay.lost(), "{again} again, {} lost", relay.lost());
+        assert_eq!(of("container_tcp_sent_bytes_total", 0), Some(2 * ROUNDS * BYTES), "each byte once");
+        assert_eq!(of("container_tcp_received_bytes_total", 1), Some(2 * ROUNDS * BYTES));
+        Ok(())
+    })
 }

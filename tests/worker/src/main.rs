@@ -47,6 +47,7 @@
 //! | `serve N READ WRITE` | takes N connections there, one after the other; in each reads, writes, and waits for its end |
 //! | `connect ADDRESS N WRITE READ` | N connections, one after the other; in each writes and reads so many bytes, and closes it |
 //! | `connect-failing ADDRESS N ERRNO` | N attempts at once, each of which must fail with the errno |
+//! | `connect-failing-early ADDRESS N ERRNO` | the same, given up as soon as there is an error |
 //! | `connect-one-failing ADDRESS ERRNO` | an attempt that must fail with the errno |
 //! | `connect-failing-often ADDRESS N` | N attempts, one after the other, each of which is refused |
 //! | `connect-given-up ADDRESS N` | N attempts at once that are closed before there is an answer |
@@ -193,6 +194,7 @@ fn execute(words: &[String]) -> Answer {
         }
         ["connect-failing", address, n, errno] => net::fail(address, number(n)?, number(errno)?),
         ["connect-one-failing", address, errno] => net::fail_once(address, number(errno)?),
+        ["connect-failing-early", address, n, errno] => net::fail_early(address, number(n)?, number(errno)?),
         ["connect-failing-often", address, n] => net::fail_often(address, number(n)?),
         ["connect-given-up", address, n] => net::give_up(address, number(n)?),
         ["bind-udp", address] => net::bind(address),

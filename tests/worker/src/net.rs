@@ -57,13 +57,25 @@ pub(crate) fn connect(address: &str, n: u64, write: usize, read: usize) -> Answe
     Ok(String::new())
 }
 
-/// N attempts at once, each of which must fail with this errno.
+/// N attempts at once, each of which must fail with this errno. It is asked for once the socket is closed: what is taken before, the
+/// kernel does not know any more when it closes it.
 pub(crate) fn fail(address: &str, n: u64, errno: i32) -> Answer {
+    errors(address, n, errno, libc::POLLHUP)
+}
+
+/// N attempts at once that are given up as soon as there is an error, which must be this one.
+pub(crate) fn fail_early(address: &str, n: u64, errno: i32) -> Answer {
+    errors(address, n, errno, libc::POLLERR)
+}
+
+fn errors(address: &str, n: u64, errno: i32, when: libc::c_short) -> Answer {
     for socket in begun(address, n)? {
-        let mut poll = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
-        // SAFETY: one entry.
-        if unsafe { libc::poll(&raw mut poll, 1, -1) } != 1 {
-            return Err(last_error("poll"));
+        let mut poll = libc::pollfd { fd: socket.as_raw_fd(), events: 0, revents: 0 };
+        while poll.revents & when == 0 {
+            // SAFETY: one entry.
+            if unsafe { libc::poll(&raw mut poll, 1, -1) } != 1 {
+                return Err(last_error("poll"));
+            }
         }
         let (mut error, mut length) = (0i32, size_of::<i32>() as u32);
         // SAFETY: an int and its size.
