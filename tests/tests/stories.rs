@@ -12,6 +12,7 @@ use plimsoll_tests::loopback::Loop;
 use plimsoll_tests::prometheus::{Job, Prometheus};
 use plimsoll_tests::relay::Relay;
 use plimsoll_tests::runc::{Config, Container, Running};
+use plimsoll_tests::undisturbed::undisturbed;
 use rustix::process::Signal;
 
 const INTERVAL: &str = "1s";
@@ -315,6 +316,7 @@ fn who_hammers_the_service() -> Result<()> {
 #[test]
 fn why_is_it_slow() -> Result<()> {
     const UPSTREAM: &str = "127.0.0.5:7411";
+    undisturbed(|| {
     let watch = Watch::start()?;
     let start = |config: Config| Container::new(&config)?.start();
     let device = Loop::new(4 << 20, None)?;
@@ -368,4 +370,5 @@ fn why_is_it_slow() -> Result<()> {
     let by =
         format!("container_tcp_connects_total{{{of_all},destination=\"{UPSTREAM}\",result=\"refused\"}}");
     watch.await_answer(&by, &one(&all[3], 30.0))
+    })
 }
