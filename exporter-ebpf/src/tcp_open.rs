@@ -12,7 +12,7 @@ use crate::tcp::{
     CLOSE_WAIT, ESTABLISHED, FIN_WAIT1, FIN_WAIT2, LISTEN, SHUT_BOTH, Store, Stored, Tabled, take_in,
 };
 
-/// Network namespace and port of those that listen. User space empties it after the walk.
+/// Network namespace and port of those that listen. User space empties it after each namespace.
 #[map]
 static TCP_LISTENING: HashMap<u64, u8> = HashMap::with_max_entries(MAX_LISTENING, 0);
 

@@ -317,58 +317,58 @@ fn who_hammers_the_service() -> Result<()> {
 fn why_is_it_slow() -> Result<()> {
     const UPSTREAM: &str = "127.0.0.5:7411";
     undisturbed(|| {
-    let watch = Watch::start()?;
-    let start = |config: Config| Container::new(&config)?.start();
-    let device = Loop::new(4 << 20, None)?;
-    let mut disk = start(Config::default().block_device(device.path(), device.number()?))?;
-    let mut quota = start(Config::default().cpu_quota(10_000, 100_000))?;
-    let mut far = start(Config::default().own_network())?;
-    let mut refused = start(Config::default())?;
-    let mut server = start(Config::default().own_network())?;
-    let all = [&disk, &quota, &far, &refused].map(id);
-    let _relay = Relay::lay(far.pid(), server.pid(), Duration::from_millis(60))?;
-    // Each does the same first: a little of what the others are slow at.
-    for container in [&mut disk, &mut quota, &mut far, &mut refused] {
-        container.run("spin 0.01")?;
-    }
-    server.run("listen 10.79.0.2:7000")?;
-    watch.server.next_scrape()?;
+        let watch = Watch::start()?;
+        let start = |config: Config| Container::new(&config)?.start();
+        let device = Loop::new(4 << 20, None)?;
+        let mut disk = start(Config::default().block_device(device.path(), device.number()?))?;
+        let mut quota = start(Config::default().cpu_quota(10_000, 100_000))?;
+        let mut far = start(Config::default().own_network())?;
+        let mut refused = start(Config::default())?;
+        let mut server = start(Config::default().own_network())?;
+        let all = [&disk, &quota, &far, &refused].map(id);
+        let _relay = Relay::lay(far.pid(), server.pid(), Duration::from_millis(60))?;
+        // Each does the same first: a little of what the others are slow at.
+        for container in [&mut disk, &mut quota, &mut far, &mut refused] {
+            container.run("spin 0.01")?;
+        }
+        server.run("listen 10.79.0.2:7000")?;
+        watch.server.next_scrape()?;
 
-    disk.script().begin(&format!("disk {} write 200 4096 0", device.path()))?;
-    quota.script().begin("spin 1")?;
-    far.script().begin("connect 10.79.0.2:7000 4 100 100")?;
-    server.script().begin("serve 4 100 100")?;
-    refused.script().begin(&format!("connect-failing {UPSTREAM} 30 111"))?;
-    for container in [&mut disk, &mut quota, &mut far, &mut refused, &mut server] {
-        container.finished()?;
-    }
+        disk.script().begin(&format!("disk {} write 200 4096 0", device.path()))?;
+        quota.script().begin("spin 1")?;
+        far.script().begin("connect 10.79.0.2:7000 4 100 100")?;
+        server.script().begin("serve 4 100 100")?;
+        refused.script().begin(&format!("connect-failing {UPSTREAM} 30 111"))?;
+        for container in [&mut disk, &mut quota, &mut far, &mut refused, &mut server] {
+            container.finished()?;
+        }
 
-    let of_all = format!("id=~\"{}\"", all.join("|"));
-    let one = |id: &String, value: f64| [(id.clone(), value)];
-    // Who waits for a disk, and for how many requests?
-    // (Any of them may have its program read from another.)
-    let on_it = format!("{of_all},device=\"{}\"", device.path());
-    let requests = format!("sum by (id) (container_block_io_operations_total{{{on_it}}})");
-    watch.await_answer(&requests, &one(&all[0], 200.0))?;
-    let waiting = format!("sum by (id) (container_block_io_duration_seconds_sum{{{on_it}}}) > bool 0");
-    watch.await_answer(&waiting, &one(&all[0], 1.0))?;
-    // Who is kept from running by its own limit? Of ten periods a second, in about ten.
-    let throttled = format!("container_cpu_cfs_throttled_periods_total{{{of_all}}} > bool 4 > 0");
-    watch.await_answer(&throttled, &one(&all[1], 1.0))?;
-    // Whose answers come from far away? There and back, four times.
-    let far_away = "container_tcp_rtt_seconds";
-    let mean = |family: &str| {
-        format!("sum by (id) ({family}_sum{{{of_all}}}) / sum by (id) ({family}_count{{{of_all}}} > 0)")
-    };
-    watch.await_answer(&format!("({}) > bool 0.12 > 0", mean(far_away)), &one(&all[2], 1.0))?;
-    let connects = "container_tcp_connect_duration_seconds";
-    let slow = format!("({}) > bool 0.12 > 0", mean(connects));
-    watch.await_answer(&slow, &one(&all[2], 1.0))?;
-    // Who is refused, and by whom?
-    let failing = format!("container_tcp_connects_total{{{of_all},result!=\"ok\"}}");
-    watch.await_answer(&failing, &one(&all[3], 30.0))?;
-    let by =
-        format!("container_tcp_connects_total{{{of_all},destination=\"{UPSTREAM}\",result=\"refused\"}}");
-    watch.await_answer(&by, &one(&all[3], 30.0))
+        let of_all = format!("id=~\"{}\"", all.join("|"));
+        let one = |id: &String, value: f64| [(id.clone(), value)];
+        // Who waits for a disk, and for how many requests?
+        // (Any of them may have its program read from another.)
+        let on_it = format!("{of_all},device=\"{}\"", device.path());
+        let requests = format!("sum by (id) (container_block_io_operations_total{{{on_it}}})");
+        watch.await_answer(&requests, &one(&all[0], 200.0))?;
+        let waiting = format!("sum by (id) (container_block_io_duration_seconds_sum{{{on_it}}}) > bool 0");
+        watch.await_answer(&waiting, &one(&all[0], 1.0))?;
+        // Who is kept from running by its own limit? Of ten periods a second, in about ten.
+        let throttled = format!("container_cpu_cfs_throttled_periods_total{{{of_all}}} > bool 4 > 0");
+        watch.await_answer(&throttled, &one(&all[1], 1.0))?;
+        // Whose answers come from far away? There and back, four times.
+        let far_away = "container_tcp_rtt_seconds";
+        let mean = |family: &str| {
+            format!("sum by (id) ({family}_sum{{{of_all}}}) / sum by (id) ({family}_count{{{of_all}}} > 0)")
+        };
+        watch.await_answer(&format!("({}) > bool 0.12 > 0", mean(far_away)), &one(&all[2], 1.0))?;
+        let connects = "container_tcp_connect_duration_seconds";
+        let slow = format!("({}) > bool 0.12 > 0", mean(connects));
+        watch.await_answer(&slow, &one(&all[2], 1.0))?;
+        // Who is refused, and by whom?
+        let failing = format!("container_tcp_connects_total{{{of_all},result!=\"ok\"}}");
+        watch.await_answer(&failing, &one(&all[3], 30.0))?;
+        let by =
+            format!("container_tcp_connects_total{{{of_all},destination=\"{UPSTREAM}\",result=\"refused\"}}");
+        watch.await_answer(&by, &one(&all[3], 30.0))
     })
 }

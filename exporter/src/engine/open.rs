@@ -21,7 +21,6 @@ pub(super) fn take_in_connections(kernel: &mut Kernel, procfs: &Path) -> u64 {
             failed += 1;
         }
     });
-    kernel.end_walks();
     tracing::info!(namespaces = walked, failed, beyond, "connections that are open");
     failed + beyond
 }

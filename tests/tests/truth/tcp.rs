@@ -239,6 +239,28 @@ fn what_was_open_before_the_exporter_is_known_at_its_start() -> Result<()> {
     })
 }
 
+/// There is room for 1,024 ports that are listened on, in each network.
+#[test]
+fn who_listens_elsewhere_takes_no_room() -> Result<()> {
+    crate::calmly(|| {
+        let own = || container(&Config::default().own_network());
+        // Made first, they are come by first.
+        let mut others = [own()?, own()?];
+        for other in &mut others {
+            other.run("listen-many 10000 600")?;
+        }
+        let mut pair = connected()?;
+        pair[1].run("listen-many 10000 600")?;
+        pair[1].run("listen [::]:7000")?;
+        together(&mut pair, &["hold 10.77.0.2:7000 3", "accept 3"])?;
+        let exporter = Exporter::start(&[])?;
+        let first = exporter.scrape()?;
+        assert_eq!(open(&first, &pair[1]), [Some(0.0), Some(3.0), None]);
+        assert_eq!(open(&first, &pair[0]), [Some(3.0), Some(0.0), None]);
+        Ok(())
+    })
+}
+
 /// Rules on the way answer in the other's place, or let nobody answer.
 #[test]
 fn what_rules_refuse_is_known_by_its_reason() -> Result<()> {

@@ -44,6 +44,7 @@
 //! | `disk-failing PATH OPERATION N SIZE AT` | the same, and each must fail |
 //! | `disk-buffered PATH N SIZE` | N writes of SIZE bytes into the page cache; the file stays open |
 //! | `listen ADDRESS` | listens on TCP, and answers at once |
+//! | `listen-many PORT N` | listens on N ports from this one on as well, for good |
 //! | `serve N READ WRITE` | takes N connections there, one after the other; in each reads, writes, and waits for its end |
 //! | `connect ADDRESS N WRITE READ` | N connections, one after the other; in each writes and reads so many bytes, and closes it |
 //! | `connect-failing ADDRESS N ERRNO` | N attempts at once, each of which must fail with the errno |
@@ -194,6 +195,7 @@ fn execute(words: &[String]) -> Answer {
         }
         ["connect-failing", address, n, errno] => net::fail(address, number(n)?, number(errno)?),
         ["connect-one-failing", address, errno] => net::fail_once(address, number(errno)?),
+        ["listen-many", first, n] => net::listen_many(number(first)?, number(n)?),
         ["connect-failing-early", address, n, errno] => net::fail_early(address, number(n)?, number(errno)?),
         ["connect-failing-often", address, n] => net::fail_often(address, number(n)?),
         ["connect-given-up", address, n] => net::give_up(address, number(n)?),

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -29,6 +29,16 @@ static KEPT: Mutex<Kept> = Mutex::new(Kept { listener: None, streams: Vec::new()
 pub(crate) fn listen(address: &str) -> Answer {
     let listener = TcpListener::bind(address).map_err(|e| format!("{address}: {e}"))?;
     kept(|kept| kept.listener = Some(listener))
+}
+
+/// Listens on N ports as well, of any address, for as long as the worker lives.
+pub(crate) fn listen_many(first: u16, n: u16) -> Answer {
+    for port in first..first + n {
+        let listener =
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).map_err(|e| format!("{port}: {e}"))?;
+        std::mem::forget(listener);
+    }
+    Ok(String::new())
 }
 
 /// Takes N connections one after the other: reads so many bytes, answers with so many, waits until the other side closes.

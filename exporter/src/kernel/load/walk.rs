@@ -31,8 +31,10 @@ impl Kernel {
                 .map_err(|error| format!("setns: {error}"))?;
             walk(ebpf, walker)
         };
-        std::thread::scope(|scope| scope.spawn(inside).join())
-            .unwrap_or_else(|_| Err("the walk broke off".to_owned()))
+        let walked = std::thread::scope(|scope| scope.spawn(inside).join())
+            .unwrap_or_else(|_| Err("the walk broke off".to_owned()));
+        self.forget_listening();
+        walked
     }
 
     fn walker(&self) -> Option<&'static str> {
@@ -40,8 +42,8 @@ impl Kernel {
         self.programs.iter().find(runs).map(|status| status.program)
     }
 
-    /// Forgets what a walk noted beside connections.
-    pub fn end_walks(&mut self) {
+    /// Forgets who listened there, so that the next namespace has room for its own.
+    fn forget_listening(&mut self) {
         let ports: Vec<u64> = self.listening.keys().filter_map(Result::ok).collect();
         for port in ports {
             let _ = self.listening.remove(&port);
