@@ -139,7 +139,8 @@ pub type Lines = Vec<(About, Usage)>;
 /// Prometheus' clock: what is scraped while it is asked is in no answer, and not in some.
 pub fn usages(settings: &Rightsizing) -> Result<(Lines, Vec<String>), Error> {
     let mut prometheus = Prometheus::new(settings)?;
-    prometheus.at = prometheus.ask("time()")?.series.first().map(|now| now.value);
+    let now = prometheus.ask("time()")?.series.first().map(|now| now.value);
+    prometheus.at = Some(now.ok_or_else(|| Error::Status(settings.url.clone(), "no time".to_owned()))?);
     let mut table = Table::default();
     let mut warnings = BTreeSet::new();
     for (field, join, query) in QUERIES {
