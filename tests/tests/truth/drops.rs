@@ -84,9 +84,10 @@ fn what_is_well_is_no_drop() -> Result<()> {
             let (before, sent_again) = (exporter.scrape()?, again()?);
             together(&mut pair, &["connect 10.77.0.2:7000 20 1000 50000", "serve 20 1000 50000"])?;
             pair[0].run("connect-failing 10.77.0.2:9 4 111")?;
-            let after = exporter.scrape_until("both sides are closed", |scrape| {
-                let open = |at: usize| scrape.sum("container_tcp_connections", &[("id", &id(&pair[at]))]);
-                open(0) + open(1) == 0.0
+            let after = exporter.scrape_until("all are counted to their ends", |scrape| {
+                let ended = "container_tcp_connection_duration_seconds_count";
+                let moved = |at: usize| moved((&before, scrape), ended, &id(&pair[at]), &[]);
+                moved(0) == counts([("", 20)]) && moved(1) == counts([("", 20)])
             })?;
             if again()? == sent_again {
                 for container in &pair {
